@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "svi/core/random.hpp"
+#include "svi/plugin/component.hpp"
+#include "svi/tensor/banked_error.hpp"
+#include "svi/tensor/named_tensors.hpp"
+
+namespace svi {
+
+/// Asks a bank for one error.
+struct Recall {
+  ErrorEnd end = ErrorEnd::data;
+  double sigma_low = 0, sigma_high = 1;  // any bin touching this range; equal values name one bin
+  RandomKey key;                         // which of the entries: uniform over all that qualify
+};
+
+/// How full a bank is, bin by bin; what the runner writes into the result file.
+struct BankStatistics {
+  std::int64_t entries = 0, bytes = 0, stored = 0, evicted = 0;
+  std::vector<std::int64_t> per_bin;   // [G]
+  std::vector<double> mean_rms;        // [G]  RMS of residuals, latent units; 0 where empty
+  double mean_error = 0;               // RMS of the mean data-end error over all entries: the bias it would teach
+};
+
+/// Keeps errors and gives them back.
+///
+/// One thread at a time. Never collective: sharing between ranks is the composer's work, so that what is
+/// stored, and in which order, is the same on any number of ranks.
+class SVI_EXPORT MemoryBank : public Component {
+ public:
+  static constexpr std::string_view kKind = "memory";
+  ~MemoryBank() override;
+
+  /// Stores one error; `key` decides what a random eviction removes.
+  void store(const BankedError& error, const RandomKey& key);
+  /// One error scaled for the end asked for, [C, F, h, w] fp32, or nothing if no entry qualifies.
+  std::optional<at::Tensor> recall(const Recall& request) const;
+  bool has(const Recall& request) const;
+
+  BankStatistics statistics() const { return do_statistics(); }
+
+  /// Everything needed to go on as if never interrupted.
+  NamedTensors state() const { return do_state(); }
+  /// Replaces the content. Throws IoError if the state is not one of this kind of bank.
+  void load(const NamedTensors& state) { do_load(state); }
+
+ private:
+  virtual void do_store(const BankedError& error, const RandomKey& key) = 0;
+  virtual std::optional<at::Tensor> do_recall(const Recall& request) const = 0;
+  virtual bool do_has(const Recall& request) const = 0;
+  virtual BankStatistics do_statistics() const = 0;
+  virtual NamedTensors do_state() const = 0;
+  virtual void do_load(const NamedTensors& state) = 0;
+};
+
+}  // namespace svi
