@@ -1,0 +1,7 @@
+#include "svi/config/option.hpp"
+
+namespace svi {
+
+OptionVisitor::~OptionVisitor() = default;
+
+}  // namespace svi

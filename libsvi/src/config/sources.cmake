@@ -1,0 +1,5 @@
+set(SVI_CONFIG_SOURCES
+  src/config/document.cpp
+  src/config/option.cpp
+  src/config/parse.cpp
+  src/config/describe.cpp)

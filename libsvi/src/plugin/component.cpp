@@ -1,0 +1,7 @@
+#include "svi/plugin/component.hpp"
+
+namespace svi {
+
+Component::~Component() = default;
+
+}  // namespace svi

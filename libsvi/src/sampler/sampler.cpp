@@ -1,0 +1,27 @@
+#include "svi/sampler/sampler.hpp"
+
+#include <ATen/ATen.h>
+
+#include "svi/sampler/builtins.hpp"
+#include "svi/sampler/euler.hpp"
+#include "svi/tensor/dims.hpp"
+
+namespace svi {
+
+Sampler::~Sampler() = default;
+
+at::Tensor Sampler::sample(const VelocityModel& model, const at::Tensor& noise, const Condition& positive,
+                           const Condition* negative) const {
+  dims<5>(noise, "noise [B, C, F, h, w]");
+  at::NoGradGuard no_gradients;
+  auto latent = do_sample(model, noise, positive, negative);
+  SVI_CHECK(latent.sizes() == noise.sizes(), "sampler returned ", latent.sizes(), " for noise ", noise.sizes());
+  if (!at::isfinite(latent).all().item<bool>()) raise("the sampler produced NaN or Inf; are the weights right?");
+  return latent;
+}
+
+void register_sampler(Registrar& registrar) {
+  registrar.add<Sampler, EulerSampler>("euler", "Euler steps over the shifted flow-matching table");
+}
+
+}  // namespace svi

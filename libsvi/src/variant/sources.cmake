@@ -1,0 +1,2 @@
+set(SVI_VARIANT_SOURCES
+  src/variant/variant.cpp)
