@@ -13,7 +13,8 @@ function(_svi_test_binary target)
   target_link_libraries(${target} PRIVATE svi::svi GTest::gtest GTest::gmock ${arg_MAIN} ${arg_LIBRARIES})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${target} PRIVATE
-    SVI_SOURCE_DIR="${PROJECT_SOURCE_DIR}" SVI_BINARY_DIR="${PROJECT_BINARY_DIR}")
+    SVI_SOURCE_DIR="${PROJECT_SOURCE_DIR}" SVI_BINARY_DIR="${PROJECT_BINARY_DIR}"
+    OMPI_SKIP_MPICXX=1)  # or the precompiled header, which has it, would be refused
   svi_warnings(${target})
   target_precompile_headers(${target} REUSE_FROM svi_tensor)
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
