@@ -1,5 +1,9 @@
 set(SVI_IO_SOURCES
   src/io/atomic_file.cpp
+  src/io/av.cpp
+  src/io/color_converter.cpp
   src/io/safetensors.cpp
   src/io/safetensors_header.cpp
+  src/io/video_reader.cpp
+  src/io/video_writer.cpp
 )

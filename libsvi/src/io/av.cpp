@@ -1,0 +1,84 @@
+#include "av.hpp"
+
+#include <cmath>
+#include <cstdarg>
+#include <cstdio>
+#include <mutex>
+
+#include "svi/core/check.hpp"
+#include "svi/core/log.hpp"
+
+namespace svi::av {
+
+namespace {
+
+thread_local std::string last_line;
+
+void receive_line(void* source, int level, const char* format, va_list arguments) {
+  if (level > AV_LOG_WARNING) return;
+  char line[512];
+  int prefix = 1;
+  av_log_format_line(source, level, format, arguments, line, sizeof line, &prefix);
+  std::string text(line);
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  if (text.empty()) return;
+  log(Severity::debug, "ffmpeg", text);
+  if (level <= AV_LOG_ERROR) {
+    // "[mov @ 0x55...] moov atom not found": the address says nothing to the reader.
+    const auto end = text.find("] ");
+    last_line = end == std::string::npos ? text : text.substr(end + 2);
+  }
+}
+
+}  // namespace
+
+std::string message(int code) {
+  char text[AV_ERROR_MAX_STRING_SIZE] = "";
+  av_strerror(code, text, sizeof text);
+  return last_line.empty() ? std::string(text) : cat(text, " (", last_line, ")");
+}
+
+void forget_log() { last_line.clear(); }
+
+int check(int code, const std::string& file, const char* doing) {
+  if (code < 0) raise<IoError>(file, ": ", doing, ": ", message(code));
+  return code;
+}
+
+void capture_log() {
+  static std::once_flag once;
+  std::call_once(once, [] { av_log_set_callback(receive_line); });
+}
+
+bool is_cut_short(const AVFormatContext* input, AVStream* stream) {
+#if LIBAVFORMAT_VERSION_INT >= AV_VERSION_INT(58, 77, 100)
+  if (input->pb == nullptr) return false;
+  const auto size = avio_size(input->pb);
+  const int entries = avformat_index_get_entries_count(stream);
+  for (int i = 0; size > 0 && i < entries; ++i) {
+    const AVIndexEntry* entry = avformat_index_get_entry(stream, i);
+    if (entry->pos + entry->size > size) return true;
+  }
+#else
+  (void)input;
+  (void)stream;
+#endif
+  return false;
+}
+
+double rotation_of(AVStream* stream) {
+  const std::uint8_t* matrix = nullptr;
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 29, 100)
+  const AVPacketSideData* data =
+      av_packet_side_data_get(stream->codecpar->coded_side_data,
+                              stream->codecpar->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
+  if (data != nullptr) matrix = data->data;
+#else
+  matrix = av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, nullptr);
+#endif
+  if (matrix == nullptr) return 0;
+  const double angle = -av_display_rotation_get(reinterpret_cast<const std::int32_t*>(matrix));
+  return std::isnan(angle) ? 0 : angle;
+}
+
+}  // namespace svi::av

@@ -1,0 +1,7 @@
+#include "svi/parallel/collective.hpp"
+
+namespace svi {
+
+Collective::~Collective() = default;
+
+}  // namespace svi
