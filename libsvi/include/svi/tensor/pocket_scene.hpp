@@ -1,0 +1,89 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "svi/core/export.hpp"
+
+namespace svi {
+
+/// Red, green and blue in [0, 1].
+using Rgb = std::array<float, 3>;
+
+inline constexpr int kPocketColours = 8;
+inline constexpr int kPocketLayouts = 8;
+/// Radius of the disc, rim included, in units of the shorter side of the picture.
+inline constexpr double kPocketDiscRadius = 0.17;
+/// Width of the rim, same unit.
+inline constexpr double kPocketRimWidth = 0.042;
+/// Colour of every disc's rim: darker than any colour of the palette.
+inline constexpr Rgb kPocketRim = {0.03f, 0.03f, 0.05f};
+/// Default amplitude of the sinusoidal shading, as a share of the colour it shades.
+inline constexpr double kPocketTexture = 0.04;
+/// Default speed of the disc in picture widths per frame: once across in 64 frames.
+inline constexpr double kPocketSpeed = 1.0 / 64.0;
+
+/// Name and unjittered shade of colour `index` (0 .. kPocketColours-1).
+SVI_EXPORT std::string_view pocket_colour_name(int index);
+SVI_EXPORT Rgb pocket_colour(int index);
+
+/// What a prompt says of a pocket scene: everything but exact shades and the disc's place.
+struct SVI_EXPORT PocketPrompt {
+  std::array<int, 3> bands = {0, 1, 2};  // palette indices: top, middle, bottom
+  int disc = 3;                          // palette index
+  int layout = 0;                        // 0 .. kPocketLayouts-1; prompts count from 1
+  bool rightward = true;
+
+  /// "a red disc moving left over three bands, layout 5: top green, middle blue, bottom yellow"
+  std::string text() const;
+  bool operator==(const PocketPrompt&) const = default;
+};
+
+/// What a text of that form says; empty if any of it is missing.
+SVI_EXPORT std::optional<PocketPrompt> parse_pocket_prompt(std::string_view text);
+
+/// One scene of the pocket world: three bands of colour with sloping edges under a faint sinusoidal
+/// shading, and a rimmed disc that moves left or right at constant speed.
+///
+/// The picture is a torus for the disc: what leaves at one side comes in at the other at the same
+/// moment, so the disc is always whole, always visible, and its direction holds for ever. Places
+/// are relative to the picture, so a scene looks alike at any size; time is counted in frames at 16
+/// per second.
+struct SVI_EXPORT PocketScene {
+  PocketPrompt prompt;
+  std::array<Rgb, 3> band_shades = {};  // exact colours
+  Rgb disc_shade = {};
+  double disc_x = 0.5;              // centre at frame 0, in widths, wraps around at 1
+  double disc_y = 0.5;              // in heights
+  double speed = kPocketSpeed;      // widths per frame
+  double texture = kPocketTexture;  // amplitude of the shading
+
+  /// A scene of `prompt` with the palette's own shades.
+  static PocketScene plain(const PocketPrompt& prompt);
+
+  /// The disc's centre at film frame `frame`, in widths, in [0, 1).
+  double disc_x_at(std::int64_t frame) const;
+
+  /// Frames first .. first+count-1 of the film, [3, count, height, width] fp32 in [-1, 1]. `first`
+  /// may be any number >= 0.
+  at::Tensor render(std::int64_t first, std::int64_t count, std::int64_t height,
+                    std::int64_t width) const;
+};
+
+/// How much of each band's shade each pixel shows, shading included: [3, height, width] fp32. A
+/// picture without the disc is the sum over bands of this times the shade.
+SVI_EXPORT at::Tensor pocket_band_weights(int layout, double texture, std::int64_t height,
+                                          std::int64_t width);
+
+/// The disc's share of each pixel, centre in relative units: [2, height, width] fp32 in [0, 1];
+/// first the whole disc, then its inner part, which shows the disc's shade while the rest shows the
+/// rim.
+SVI_EXPORT at::Tensor pocket_disc_weights(double x, double y, std::int64_t height,
+                                          std::int64_t width);
+
+}  // namespace svi
