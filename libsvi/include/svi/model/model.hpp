@@ -8,9 +8,11 @@ namespace svi {
 
 /// What a velocity model is told besides the noisy latent. Undefined tensors are absent.
 struct Condition {
-  at::Tensor text;   // [B, L, D]           text context, zeros after the real tokens
-  at::Tensor image;  // [B, 4 + C, F, h, w]  y: mask, then condition latent; undefined for text-to-video
-  at::Tensor clip;   // [B, 257, 1280]      CLIP patch tokens; undefined where the model has no image branch
+  at::Tensor text = {};  // [B, L, D]           text context, zeros after the real tokens
+  at::Tensor image =
+      {};  // [B, 4 + C, F, h, w]  y: mask, then condition latent; undefined for text-to-video
+  at::Tensor clip =
+      {};  // [B, 257, 1280]      CLIP patch tokens; undefined where the model has no image branch
 };
 
 /// A flow-matching model: noisy latent, flow time and condition to velocity v = noise - data.

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "svi/config/option.hpp"
+#include "svi/core/export.hpp"
+#include "svi/model/model.hpp"
+#include "svi/model/weights.hpp"
+#include "svi/tensor/named_tensors.hpp"
+
+namespace svi {
+
+class Lora;
+struct WanDitParts;
+
+/// The sizes of a Wan 2.1 diffusion transformer; defaults are those of T2V-1.3B.
+struct SVI_EXPORT WanDitConfig {
+  std::vector<std::int64_t> patch = {1, 2, 2};  // latent frames, rows, columns per token
+  std::int64_t in_dim = 16;                     // 16 noisy channels, or 36 with the image condition
+  std::int64_t out_dim = 16;
+  std::int64_t dim = 1536;
+  std::int64_t ffn_dim = 8960;
+  std::int64_t freq_dim = 256;
+  std::int64_t text_dim = 4096;
+  std::int64_t text_len = 512;
+  std::int64_t heads = 12;
+  std::int64_t layers = 30;
+  std::int64_t image_dim = 0;
+  double eps = 1e-6;
+
+  void describe(OptionVisitor& visit);
+  /// What is wrong between fields, in words; empty if nothing.
+  std::string problem() const;
+};
+
+/// One linear layer by its official name, as an adapter sees it.
+struct LinearShape {
+  std::string name;  // e.g. blocks.0.self_attn.q
+  std::int64_t in = 0;
+  std::int64_t out = 0;
+};
+
+/// The Wan 2.1 diffusion transformer (Wan et al. 2025, arXiv 2503.20314) with the official tensor
+/// names, at any size. Text-to-video, image-to-video by channels, and image-to-video with CLIP
+/// tokens.
+///
+/// Computes in the dtype and on the device of its weights; norms, modulation and rotation are fp32.
+/// velocity() may run from several threads as long as nobody changes weights or adapters meanwhile.
+class SVI_EXPORT WanDit : public VelocityModel {
+ public:
+  /// Weights are zero (norm gains one); with the meta device nothing is allocated. Throws
+  /// ConfigError where `config.problem()` is not empty.
+  explicit WanDit(const WanDitConfig& config, const at::TensorOptions& options = {});
+  ~WanDit() override;
+
+  const WanDitConfig& config() const;
+
+  /// Fresh weights for training from scratch, a function of the seed alone.
+  void initialise(std::uint64_t seed);
+
+  /// Every weight by its official name, sharing storage; gradients accumulate in these tensors.
+  NamedTensors parameters() const;
+
+  /// Copies weights of exactly these names and shapes; throws IoError naming `origin` otherwise.
+  LoadReport load(const NamedTensors& weights, const std::string& origin = "weights");
+
+  /// Reads every size from names and shapes. `heads` = 0 means dim / 128; throws IoError where that
+  /// is not whole, or where a tensor that tells a size is missing. `text_len` is left 0.
+  static WanDitConfig infer(const NamedTensors& weights, std::int64_t heads = 0);
+
+  /// noisy [B, C, F, h, w] (fp32 or the weights' dtype); timestep [B], 1000 sigma, each sample its
+  /// own; condition.text [B, L, text_dim], zero-padded here to text_len where that is not 0;
+  /// condition.image [B, in_dim - C, F, h, w]; condition.clip [B, tokens, image_dim].
+  /// Returns [B, out_dim, F, h, w] in the dtype of `noisy`. Records gradients unless the caller's
+  /// GradMode is off.
+  at::Tensor velocity(const at::Tensor& noisy, const at::Tensor& timestep,
+                      const Condition& condition) const override;
+
+  /// Whether the model's own weights collect gradients (pretraining) or not (adapters; the
+  /// default).
+  void require_grad(bool required);
+  /// Moves the weights. Adapters move by themselves (Lora::to).
+  void to(const at::Device& device, at::ScalarType dtype);
+
+  /// The layers an adapter can hook: every linear of the blocks, in order.
+  std::vector<LinearShape> linears() const;
+  /// Adds the adapter's update to the layers it names; throws Error if a name or shape is unknown
+  /// or another adapter is attached.
+  void attach(std::shared_ptr<Lora> lora);
+  void detach();
+  const std::shared_ptr<Lora>& lora() const;
+
+ private:
+  std::unique_ptr<WanDitParts> parts_;
+};
+
+}  // namespace svi

@@ -1,0 +1,7 @@
+#include "svi/model/model.hpp"
+
+namespace svi {
+
+VelocityModel::~VelocityModel() = default;
+
+}  // namespace svi

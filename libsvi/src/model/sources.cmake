@@ -1,0 +1,10 @@
+set(SVI_MODEL_SOURCES
+  src/model/model.cpp
+  src/model/flow_schedule.cpp
+  src/model/weights.cpp
+  src/model/wan/dit_config.cpp
+  src/model/wan/dit.cpp
+  src/model/wan/dit_forward.cpp
+  src/model/wan/ops.cpp
+  src/model/wan/positions.cpp
+)

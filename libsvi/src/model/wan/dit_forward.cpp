@@ -1,0 +1,163 @@
+#include <ATen/ATen.h>
+
+#include "model/wan/dit_parts.hpp"
+#include "model/wan/ops.hpp"
+#include "svi/core/check.hpp"
+#include "svi/model/wan/dit.hpp"
+#include "svi/model/wan/positions.hpp"
+#include "svi/tensor/dims.hpp"
+
+namespace svi {
+namespace {
+
+constexpr double kEmbeddingEps = 1e-5;  // norms of the image embedding
+
+// What every block sees besides the tokens.
+struct Stream {
+  at::Tensor modulation;  // [B, 6, D]  fp32
+  at::Tensor text;        // [B, L, D]
+  at::Tensor image;       // [B, tokens, D] or undefined
+  WanRope rope;
+};
+
+// [B, C, F, h, w] -> [B, L, C pf ph pw]; tokens in the order frame, row, column.
+at::Tensor patchify(const at::Tensor& x, const std::vector<std::int64_t>& p) {
+  const auto B = x.size(0), C = x.size(1);
+  const auto f = x.size(2) / p[0], h = x.size(3) / p[1], w = x.size(4) / p[2];
+  return x.reshape({B, C, f, p[0], h, p[1], w, p[2]})
+      .permute({0, 2, 4, 6, 1, 3, 5, 7})
+      .reshape({B, f * h * w, C * p[0] * p[1] * p[2]});
+}
+
+// [B, L, pf ph pw C] -> [B, C, F, h, w]; the channel is the fastest in a token.
+at::Tensor unpatchify(const at::Tensor& x, const std::vector<std::int64_t>& p, std::int64_t f,
+                      std::int64_t h, std::int64_t w, std::int64_t C) {
+  const auto B = x.size(0);
+  return x.reshape({B, f, h, w, p[0], p[1], p[2], C})
+      .permute({0, 7, 1, 4, 2, 5, 3, 6})
+      .reshape({B, C, f * p[0], h * p[1], w * p[2]});
+}
+
+at::Tensor embed_text(const WanDitParts& parts, at::Tensor text) {
+  const auto& config = parts.config;
+  const auto [B, L, D] = dims<3>(text, "condition.text [B, L, D]");
+  SVI_CHECK(D == config.text_dim, "condition.text ", text.sizes(), ", the model's text_dim is ",
+            config.text_dim);
+  SVI_CHECK(config.text_len == 0 || L <= config.text_len, "condition.text has ", L,
+            " rows, the model takes ", config.text_len);
+  if (config.text_len > L) text = at::constant_pad_nd(text, {0, 0, 0, config.text_len - L});
+  const auto hidden =
+      at::gelu(wan::linear(text.to(parts.text_0.weight.scalar_type()), parts.text_0), "tanh");
+  return wan::linear(hidden, parts.text_2);
+}
+
+at::Tensor embed_image(const WanDitParts& parts, const at::Tensor& clip) {
+  const auto [B, N, D] = dims<3>(clip, "condition.clip [B, tokens, D]");
+  SVI_CHECK(D == parts.config.image_dim, "condition.clip ", clip.sizes(),
+            ", the model's image_dim is ", parts.config.image_dim);
+  const auto normed =
+      wan::affine_norm(clip.to(parts.img_1.weight.scalar_type()), parts.img_norm_in_weight,
+                       parts.img_norm_in_bias, kEmbeddingEps);
+  const auto hidden = wan::linear(at::gelu(wan::linear(normed, parts.img_1)), parts.img_3);
+  return wan::affine_norm(hidden, parts.img_norm_out_weight, parts.img_norm_out_bias,
+                          kEmbeddingEps);
+}
+
+at::Tensor self_attention(const WanAttention& layer, const at::Tensor& x, const WanRope& rope,
+                          const WanDitConfig& config) {
+  const auto q =
+      wan::rms_rope(wan::linear(x, layer.q), layer.norm_q, config.heads, &rope, config.eps);
+  const auto k =
+      wan::rms_rope(wan::linear(x, layer.k), layer.norm_k, config.heads, &rope, config.eps);
+  const auto v = wan::split_heads(wan::linear(x, layer.v), config.heads);
+  return wan::linear(wan::attention(q, k, v), layer.o);
+}
+
+at::Tensor cross_attention(const WanAttention& layer, const at::Tensor& x, const Stream& stream,
+                           const WanDitConfig& config) {
+  const auto heads = config.heads;
+  const auto q = wan::rms_rope(wan::linear(x, layer.q), layer.norm_q, heads, nullptr, config.eps);
+  const auto read = [&](const at::Tensor& context, const WanLinear& key, const at::Tensor& norm,
+                        const WanLinear& value) {
+    const auto k = wan::rms_rope(wan::linear(context, key), norm, heads, nullptr, config.eps);
+    return wan::attention(q, k, wan::split_heads(wan::linear(context, value), heads));
+  };
+  auto y = read(stream.text, layer.k, layer.norm_k, layer.v);
+  if (stream.image.defined()) {
+    y = y + read(stream.image, layer.k_img, layer.norm_k_img, layer.v_img);
+  }
+  return wan::linear(y, layer.o);
+}
+
+at::Tensor run_block(const WanBlock& block, at::Tensor x, const Stream& stream,
+                     const WanDitConfig& config) {
+  const auto e =
+      (block.modulation.to(at::kFloat) + stream.modulation).chunk(6, 1);  // [B, 1, D] each
+  const auto attended = self_attention(
+      block.self_attn, wan::modulated_norm(x, e[0], e[1], config.eps), stream.rope, config);
+  x = wan::gated_add(x, attended, e[2]);
+  x = x + cross_attention(block.cross_attn,
+                          wan::affine_norm(x, block.norm3_weight, block.norm3_bias, config.eps),
+                          stream, config);
+  const auto hidden =
+      at::gelu(wan::linear(wan::modulated_norm(x, e[3], e[4], config.eps), block.ffn_0), "tanh");
+  return wan::gated_add(x, wan::linear(hidden, block.ffn_2), e[5]);
+}
+
+// noisy and the condition latent on channels, in the weights' dtype.
+at::Tensor join_input(const WanDitConfig& config, const at::Tensor& noisy,
+                      const Condition& condition, at::ScalarType dtype) {
+  const auto [B, C, F, h, w] = dims<5>(noisy, "noisy [B, C, F, h, w]");
+  auto x = noisy.to(dtype);
+  if (condition.image.defined() && config.in_dim > C) {
+    const auto sizes = dims<5>(condition.image, "condition.image [B, 4 + C, F, h, w]");
+    SVI_CHECK(sizes[0] == B && sizes[2] == F && sizes[3] == h && sizes[4] == w, "condition.image ",
+              condition.image.sizes(), " does not fit noisy ", noisy.sizes());
+    x = at::cat({x, condition.image.to(dtype)}, 1);
+  }
+  SVI_CHECK(x.size(1) == config.in_dim, "the model takes ", config.in_dim,
+            " input channels, noisy and condition.image give ", x.size(1));
+  SVI_CHECK(F % config.patch[0] == 0 && h % config.patch[1] == 0 && w % config.patch[2] == 0,
+            "noisy ", noisy.sizes(), " is not a whole number of patches ", config.patch[0], " x ",
+            config.patch[1], " x ", config.patch[2]);
+  return x;
+}
+
+}  // namespace
+
+at::Tensor WanDit::velocity(const at::Tensor& noisy, const at::Tensor& timestep,
+                            const Condition& condition) const {
+  const auto& config = parts_->config;
+  const auto dtype = parts_->head.weight.scalar_type();
+  const auto input = join_input(config, noisy, condition, dtype);
+  const auto B = input.size(0);
+  SVI_CHECK(timestep.dim() == 1 && timestep.size(0) == B, "timestep ", timestep.sizes(),
+            " is not one per sample of ", noisy.sizes());
+  SVI_CHECK(condition.text.defined() && condition.text.size(0) == B,
+            "condition.text must have one context per sample");
+  SVI_CHECK(config.image_dim == 0 || condition.clip.defined(),
+            "this model has an image branch: condition.clip is missing");
+  const auto f = input.size(2) / config.patch[0], h = input.size(3) / config.patch[1],
+             w = input.size(4) / config.patch[2];
+
+  const auto wave = wan_sinusoid(timestep, config.freq_dim).to(dtype);
+  const auto time = wan::linear(at::silu(wan::linear(wave, parts_->time_0)), parts_->time_2);
+  Stream stream;
+  stream.modulation = wan::linear(at::silu(time), parts_->time_projection)
+                          .unflatten(1, {6, config.dim})
+                          .to(at::kFloat);
+  stream.text = embed_text(*parts_, condition.text);
+  if (config.image_dim > 0) stream.image = embed_image(*parts_, condition.clip);
+  stream.rope = parts_->rope(f, h, w, input.device());
+
+  auto x = at::linear(patchify(input, config.patch), parts_->patch_embedding.weight.flatten(1),
+                      parts_->patch_embedding.bias);  // [B, L, D]
+  for (const auto& block : parts_->blocks) x = run_block(block, x, stream, config);
+
+  const auto e = parts_->head_modulation.to(at::kFloat) + time.to(at::kFloat).unsqueeze(1);
+  x = wan::modulated_norm(x, e.narrow(1, 0, 1), e.narrow(1, 1, 1), config.eps);
+  x = wan::linear(x, parts_->head);
+  return unpatchify(x, config.patch, f, h, w, config.out_dim).to(noisy.scalar_type());
+}
+
+}  // namespace svi

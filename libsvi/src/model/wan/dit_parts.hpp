@@ -1,0 +1,137 @@
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "svi/model/wan/dit.hpp"
+
+namespace svi {
+
+/// A linear layer; the adapter's tensors are undefined where none is attached.
+struct WanLinear {
+  at::Tensor weight;  // [out, in]
+  at::Tensor bias;    // [out]
+  at::Tensor lora_a;  // [rank, in]
+  at::Tensor lora_b;  // [out, rank]
+  double lora_scale = 0;
+};
+
+struct WanAttention {
+  WanLinear q, k, v, o;
+  at::Tensor norm_q, norm_k;  // [dim]
+  WanLinear k_img, v_img;     // cross-attention of models with an image branch
+  at::Tensor norm_k_img;      // [dim]
+};
+
+struct WanBlock {
+  at::Tensor
+      modulation;  // [1, 6, dim]  shift, scale, gate of self-attention, then of the feed-forward
+  WanAttention self_attn, cross_attn;
+  at::Tensor norm3_weight, norm3_bias;  // [dim]
+  WanLinear ffn_0, ffn_2;
+};
+
+/// cos and sin of the rotary positions of one latent size, fp32.
+struct WanRope {
+  std::int64_t frames = 0, rows = 0, columns = 0;
+  at::Device device = at::kCPU;
+  at::Tensor cos, sin;  // [L, head_dim / 2]
+};
+
+struct WanDitParts {
+  WanDitConfig config;
+  WanLinear patch_embedding;  // weight [dim, in_dim, pf, ph, pw]
+  WanLinear text_0, text_2, time_0, time_2, time_projection;
+  std::vector<WanBlock> blocks;
+  at::Tensor head_modulation;  // [1, 2, dim]
+  WanLinear head;
+  at::Tensor img_norm_in_weight, img_norm_in_bias;  // [image_dim]
+  WanLinear img_1, img_3;
+  at::Tensor img_norm_out_weight, img_norm_out_bias;  // [dim]
+  std::shared_ptr<Lora> lora;
+
+  mutable std::mutex rope_mutex;
+  mutable std::vector<WanRope> ropes;
+
+  /// The rotary tables for `frames` x `rows` x `columns` tokens, computed once per size and device.
+  WanRope rope(std::int64_t frames, std::int64_t rows, std::int64_t columns,
+               const at::Device& device) const;
+};
+
+/// Calls `visit(name, tensor)` for each weight, under its official name and in the official order.
+template <class Parts, class Visit>
+void visit_weights(Parts& parts, const Visit& visit) {
+  const auto linear = [&](const std::string& name, auto& layer) {
+    visit(name + ".weight", layer.weight);
+    visit(name + ".bias", layer.bias);
+  };
+  linear("patch_embedding", parts.patch_embedding);
+  linear("text_embedding.0", parts.text_0);
+  linear("text_embedding.2", parts.text_2);
+  linear("time_embedding.0", parts.time_0);
+  linear("time_embedding.2", parts.time_2);
+  linear("time_projection.1", parts.time_projection);
+  for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
+    auto& block = parts.blocks[i];
+    const auto prefix = "blocks." + std::to_string(i) + ".";
+    visit(prefix + "modulation", block.modulation);
+    const auto attention = [&](const std::string& name, auto& layer) {
+      linear(name + ".q", layer.q);
+      linear(name + ".k", layer.k);
+      linear(name + ".v", layer.v);
+      linear(name + ".o", layer.o);
+      visit(name + ".norm_q.weight", layer.norm_q);
+      visit(name + ".norm_k.weight", layer.norm_k);
+    };
+    attention(prefix + "self_attn", block.self_attn);
+    visit(prefix + "norm3.weight", block.norm3_weight);
+    visit(prefix + "norm3.bias", block.norm3_bias);
+    attention(prefix + "cross_attn", block.cross_attn);
+    if (parts.config.image_dim > 0) {
+      linear(prefix + "cross_attn.k_img", block.cross_attn.k_img);
+      linear(prefix + "cross_attn.v_img", block.cross_attn.v_img);
+      visit(prefix + "cross_attn.norm_k_img.weight", block.cross_attn.norm_k_img);
+    }
+    linear(prefix + "ffn.0", block.ffn_0);
+    linear(prefix + "ffn.2", block.ffn_2);
+  }
+  visit("head.modulation", parts.head_modulation);
+  linear("head.head", parts.head);
+  if (parts.config.image_dim > 0) {
+    visit("img_emb.proj.0.weight", parts.img_norm_in_weight);
+    visit("img_emb.proj.0.bias", parts.img_norm_in_bias);
+    linear("img_emb.proj.1", parts.img_1);
+    linear("img_emb.proj.3", parts.img_3);
+    visit("img_emb.proj.4.weight", parts.img_norm_out_weight);
+    visit("img_emb.proj.4.bias", parts.img_norm_out_bias);
+  }
+}
+
+/// Calls `visit(name, layer)` for each linear of the blocks, in order.
+template <class Parts, class Visit>
+void visit_block_linears(Parts& parts, const Visit& visit) {
+  for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
+    auto& block = parts.blocks[i];
+    const auto prefix = "blocks." + std::to_string(i) + ".";
+    const auto attention = [&](const std::string& name, auto& layer) {
+      visit(name + ".q", layer.q);
+      visit(name + ".k", layer.k);
+      visit(name + ".v", layer.v);
+      visit(name + ".o", layer.o);
+    };
+    attention(prefix + "self_attn", block.self_attn);
+    attention(prefix + "cross_attn", block.cross_attn);
+    if (parts.config.image_dim > 0) {
+      visit(prefix + "cross_attn.k_img", block.cross_attn.k_img);
+      visit(prefix + "cross_attn.v_img", block.cross_attn.v_img);
+    }
+    visit(prefix + "ffn.0", block.ffn_0);
+    visit(prefix + "ffn.2", block.ffn_2);
+  }
+}
+
+}  // namespace svi

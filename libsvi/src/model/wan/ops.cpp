@@ -1,0 +1,54 @@
+#include "model/wan/ops.hpp"
+
+#include <ATen/ATen.h>
+
+namespace svi::wan {
+
+at::Tensor linear(const at::Tensor& x, const WanLinear& layer) {
+  auto y = at::linear(x, layer.weight, layer.bias);
+  if (!layer.lora_a.defined()) return y;
+  const auto a = layer.lora_a.to(x.scalar_type());
+  const auto b = layer.lora_b.to(x.scalar_type());
+  return y + at::linear(at::linear(x, a), b) * layer.lora_scale;
+}
+
+at::Tensor modulated_norm(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale,
+                          double eps) {
+  const auto normed = at::layer_norm(x.to(at::kFloat), {x.size(-1)}, {}, {}, eps);
+  return at::addcmul(shift, normed, scale + 1).to(x.scalar_type());
+}
+
+at::Tensor gated_add(const at::Tensor& x, const at::Tensor& y, const at::Tensor& gate) {
+  return at::addcmul(x.to(at::kFloat), y.to(at::kFloat), gate).to(x.scalar_type());
+}
+
+at::Tensor affine_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                       double eps) {
+  return at::layer_norm(x.to(at::kFloat), {x.size(-1)}, weight.to(at::kFloat), bias.to(at::kFloat),
+                        eps)
+      .to(x.scalar_type());
+}
+
+at::Tensor rms_rope(const at::Tensor& x, const at::Tensor& weight, std::int64_t heads,
+                    const WanRope* rope, double eps) {
+  const auto f = x.to(at::kFloat);
+  const auto normed = (f * at::rsqrt(f.square().mean(-1, true) + eps)).to(x.scalar_type()) * weight;
+  const auto split = split_heads(normed, heads);  // [B, heads, L, head_dim]
+  if (rope == nullptr) return split;
+  const auto pairs = split.to(at::kFloat).unflatten(-1, {-1, 2});
+  const auto even = pairs.select(-1, 0);  // [B, heads, L, head_dim / 2]
+  const auto odd = pairs.select(-1, 1);
+  const auto turned =
+      at::stack({even * rope->cos - odd * rope->sin, even * rope->sin + odd * rope->cos}, -1);
+  return turned.flatten(-2).to(x.scalar_type());
+}
+
+at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+  return at::scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2);
+}
+
+at::Tensor split_heads(const at::Tensor& x, std::int64_t heads) {
+  return x.unflatten(-1, {heads, -1}).transpose(1, 2);
+}
+
+}  // namespace svi::wan
