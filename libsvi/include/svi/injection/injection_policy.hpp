@@ -24,7 +24,7 @@ struct Injection {
   InjectionTarget image;   // into the condition latent y, from the data end, `image_scope`
   RecallScope image_scope = RecallScope::all_bins;
   double image_sigma_low = 0, image_sigma_high = 1;  // for RecallScope::sigma_range
-  std::int64_t image_frames = 1;   // latent frames of the condition that are hit, from frame 0
+  std::int64_t image_frames = 1;  // latent frames of the condition that are hit, from frame 0
   /// Where in the banked error they are taken from: the last ones if negative, else first frame
   /// = floor(image_place * (F - image_frames + 1)).
   double image_place = -1;
@@ -36,7 +36,7 @@ struct SampleView {
   std::uint32_t sample = 0;  // index in the global batch
   std::uint32_t step = 0;    // training step
   std::int64_t total_steps = 1;
-  double sigma = 0;          // flow time in [0, 1]
+  double sigma = 0;  // flow time in [0, 1]
 };
 
 /// Says when errors are injected, into what, and how strongly.

@@ -1,11 +1,11 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
-
-#include <ATen/core/Tensor.h>
 
 #include "svi/core/random.hpp"
 #include "svi/plugin/component.hpp"
@@ -24,15 +24,16 @@ struct Recall {
 /// How full a bank is, bin by bin; what the runner writes into the result file.
 struct BankStatistics {
   std::int64_t entries = 0, bytes = 0, stored = 0, evicted = 0;
-  std::vector<std::int64_t> per_bin;   // [G]
-  std::vector<double> mean_rms;        // [G]  RMS of residuals, latent units; 0 where empty
-  double mean_error = 0;               // RMS of the mean data-end error over all entries: the bias it would teach
+  std::vector<std::int64_t> per_bin;  // [G]
+  std::vector<double> mean_rms;       // [G]  RMS of residuals, latent units; 0 where empty
+  double mean_error =
+      0;  // RMS of the mean data-end error over all entries: the bias it would teach
 };
 
 /// Keeps errors and gives them back.
 ///
-/// One thread at a time. Never collective: sharing between ranks is the composer's work, so that what is
-/// stored, and in which order, is the same on any number of ranks.
+/// One thread at a time. Never collective: sharing between ranks is the composer's work, so that
+/// what is stored, and in which order, is the same on any number of ranks.
 class SVI_EXPORT MemoryBank : public Component {
  public:
   static constexpr std::string_view kKind = "memory";

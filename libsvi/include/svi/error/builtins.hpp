@@ -1,0 +1,11 @@
+#pragma once
+
+#include "svi/core/export.hpp"
+#include "svi/plugin/registry.hpp"
+
+namespace svi {
+
+/// Adds the built-in error sources: one_step, rollout, residual, none.
+SVI_EXPORT void register_error(Registrar& registrar);
+
+}  // namespace svi

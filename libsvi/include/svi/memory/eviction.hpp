@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "svi/core/export.hpp"
+
+namespace svi {
+
+/// What makes room in a full bin.
+enum class Eviction {
+  random,   // any entry, uniformly
+  oldest,   // the entry stored first
+  nearest,  // the entry most like the new one (L2 over residuals), so that the bin stays diverse
+};
+SVI_EXPORT std::vector<std::string> enum_names(Eviction);
+
+/// How residuals are kept.
+enum class StorageType { bf16, fp32 };
+SVI_EXPORT std::vector<std::string> enum_names(StorageType);
+
+}  // namespace svi

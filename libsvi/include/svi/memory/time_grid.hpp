@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "svi/memory/eviction.hpp"
+#include "svi/memory/memory_bank.hpp"
+#include "svi/memory/time_bins.hpp"
+
+namespace svi {
+
+/// One buffer of errors per bin of flow time, in CPU memory.
+///
+/// Each error is kept once, as its residual; recall scales it for the end asked for
+/// (spec/svi.md 1.4). Stored tensors are never changed in place, so that `state()` costs no copy
+/// and stays valid while the bank goes on.
+class SVI_EXPORT TimeGridBank final : public MemoryBank {
+ public:
+  struct Config {
+    std::int64_t bins = 50;
+    double shift = 5;
+    std::int64_t capacity = 500;
+    Eviction eviction = Eviction::random;
+    StorageType storage = StorageType::bf16;
+    double byte_budget = 0;
+    std::int64_t max_age = 0;
+
+    void describe(OptionVisitor& visit);
+  };
+
+  explicit TimeGridBank(Config config);
+  ~TimeGridBank() override;
+
+ private:
+  struct Entry;
+  using Bin = std::vector<Entry>;
+
+  void do_store(const BankedError& error, const RandomKey& key) override;
+  std::optional<at::Tensor> do_recall(const Recall& request) const override;
+  bool do_has(const Recall& request) const override;
+  BankStatistics do_statistics() const override;
+  NamedTensors do_state() const override;
+  void do_load(const NamedTensors& state) override;
+
+  Entry make_entry(const BankedError& error) const;
+  std::size_t pick_victim(const Bin& bin, const Entry& incoming, const RandomKey& key) const;
+  void evict_older_than(std::int64_t step);
+  void evict_oldest();
+  void drop(Bin& bin, std::size_t index);
+  double mean_error() const;
+  const Entry* entry(std::int64_t first_bin, std::int64_t last_bin, std::uint64_t index) const;
+
+  Config config_;
+  TimeBins time_bins_;
+  std::vector<Bin> bins_;  // [G]
+  std::int64_t bytes_ = 0;
+  std::int64_t entries_ = 0;
+  std::int64_t stored_ = 0;   // ever; also the next entry's order of arrival
+  std::int64_t evicted_ = 0;  // ever
+};
+
+}  // namespace svi

@@ -1,0 +1,45 @@
+#include "svi/error/rollout.hpp"
+
+#include <ATen/ATen.h>
+
+namespace svi {
+
+void RolloutError::Config::describe(OptionVisitor& visit) {
+  visit(every, {.key = "every",
+                .help = "generate clips every so many training steps",
+                .unit = "step",
+                .min = 1});
+  visit(batch, {.key = "batch", .help = "clips generated each time", .unit = "clip", .min = 1});
+  visit(first_step, {.key = "first_step",
+                     .help = "no clips before this training step",
+                     .unit = "step",
+                     .min = 0});
+  visit(chain_probability, {.key = "chain_probability",
+                            .help = "probability that a clip starts from a condition that already "
+                                    "carries a banked error",
+                            .min = 0,
+                            .max = 1});
+  visit(scale, {.key = "scale", .help = "factor on every error"});
+}
+
+std::vector<BankedError> RolloutError::do_extract(const StepView&) const { return {}; }
+
+std::int64_t RolloutError::do_rollouts_due(std::int64_t step) const {
+  const auto since = step - config_.first_step;
+  return since >= 0 && since % config_.every == 0 ? config_.batch : 0;
+}
+
+std::vector<BankedError> RolloutError::do_extract_rollout(const RolloutView& rollout) const {
+  const auto difference =
+      (rollout.generated - rollout.truth).to(at::kFloat).detach();  // [B, C, F, h, w]
+  std::vector<BankedError> errors;
+  for (std::int64_t b = 0; b < difference.size(0); ++b) {
+    BankedError error;
+    error.residual = difference[b];
+    error.data_gain = config_.scale;
+    errors.push_back(std::move(error));
+  }
+  return errors;
+}
+
+}  // namespace svi

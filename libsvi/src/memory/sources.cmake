@@ -1,0 +1,7 @@
+set(SVI_MEMORY_SOURCES
+  src/memory/builtins.cpp
+  src/memory/memory_bank.cpp
+  src/memory/nearest.cpp
+  src/memory/time_bins.cpp
+  src/memory/time_grid.cpp
+  src/memory/time_grid_state.cpp)

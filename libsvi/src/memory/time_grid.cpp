@@ -1,0 +1,200 @@
+#include "svi/memory/time_grid.hpp"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "memory/time_grid_detail.hpp"
+#include "svi/core/check.hpp"
+
+namespace svi {
+
+namespace {
+
+constexpr double kBytesPerMebibyte = 1024.0 * 1024.0;
+// The mean over a full bank of large latents would take minutes.
+constexpr std::int64_t kMeanErrorEntries = 256;
+
+/// A private copy in the storage dtype, or undefined.
+at::Tensor stored_copy(const at::Tensor& tensor, at::ScalarType dtype) {
+  if (!tensor.defined()) return {};
+  return tensor.detach().to(at::kCPU).to(dtype, /*non_blocking=*/false, /*copy=*/true).contiguous();
+}
+
+}  // namespace
+
+std::vector<std::string> enum_names(Eviction) { return {"random", "oldest", "nearest"}; }
+std::vector<std::string> enum_names(StorageType) { return {"bf16", "fp32"}; }
+
+void TimeGridBank::Config::describe(OptionVisitor& visit) {
+  visit(bins, {.key = "bins",
+               .help = "bins of flow time: one per step of the sampler trained for",
+               .min = 1,
+               .max = 1000});
+  visit(shift,
+        {.key = "shift", .help = "shift of that sampler's schedule", .min = 1e-3, .max = 1000});
+  visit(capacity, {.key = "capacity", .help = "errors kept per bin", .unit = "error", .min = 1});
+  visit(eviction, {.key = "eviction", .help = "what makes room in a full bin"});
+  visit(storage, {.key = "storage", .help = "how residuals are kept"});
+  visit(byte_budget, {.key = "byte_budget",
+                      .help = "the oldest error of all bins makes room beyond this; 0: no limit",
+                      .unit = "MiB",
+                      .min = 0});
+  visit(max_age, {.key = "max_age",
+                  .help = "errors older than this are dropped at the next store; 0: never",
+                  .unit = "step",
+                  .min = 0});
+}
+
+TimeGridBank::TimeGridBank(Config config)
+    : config_(config),
+      time_bins_(config.bins, config.shift),
+      bins_(static_cast<std::size_t>(config.bins)) {}
+
+TimeGridBank::~TimeGridBank() = default;
+
+TimeGridBank::Entry TimeGridBank::make_entry(const BankedError& error) const {
+  const auto dtype = config_.storage == StorageType::bf16 ? at::kBFloat16 : at::kFloat;
+  Entry entry{.error = error};
+  entry.error.residual = stored_copy(error.residual, dtype);
+  entry.error.data_offset = stored_copy(error.data_offset, dtype);
+  const bool shared = error.noise_offset.defined() && error.noise_offset.is_same(error.data_offset);
+  entry.error.noise_offset =
+      shared ? entry.error.data_offset : stored_copy(error.noise_offset, dtype);
+  entry.norms = detail::tail_norms(entry.error.residual);
+  const auto norm = entry.norms.tail[0];
+  SVI_CHECK(std::isfinite(norm), "an error of step ", error.step, ", sample ", error.sample,
+            " is not finite");
+  entry.rms = norm / std::sqrt(static_cast<double>(entry.error.residual.numel()));
+  return entry;
+}
+
+std::size_t TimeGridBank::pick_victim(const Bin& bin, const Entry& incoming,
+                                      const RandomKey& key) const {
+  if (config_.eviction == Eviction::random) return uniform_index(key, bin.size());
+  if (config_.eviction == Eviction::oldest) {
+    std::size_t oldest = 0;
+    for (std::size_t i = 1; i < bin.size(); ++i) {
+      if (bin[i].order < bin[oldest].order) oldest = i;
+    }
+    return oldest;
+  }
+  std::vector<detail::Candidate> candidates;
+  candidates.reserve(bin.size());
+  for (const auto& entry : bin) candidates.push_back({&entry.error.residual, &entry.norms});
+  return detail::nearest(candidates, {&incoming.error.residual, &incoming.norms});
+}
+
+void TimeGridBank::drop(Bin& bin, std::size_t index) {
+  bytes_ -= bin[index].error.bytes();
+  --entries_;
+  ++evicted_;
+  bin.erase(bin.begin() + static_cast<std::ptrdiff_t>(index));
+}
+
+void TimeGridBank::evict_older_than(std::int64_t step) {
+  for (auto& bin : bins_) {
+    for (std::size_t i = bin.size(); i-- > 0;) {
+      if (bin[i].error.step < step) drop(bin, i);
+    }
+  }
+}
+
+void TimeGridBank::evict_oldest() {
+  Bin* oldest_bin = nullptr;
+  std::size_t oldest = 0;
+  for (auto& bin : bins_) {
+    for (std::size_t i = 0; i < bin.size(); ++i) {
+      if (oldest_bin == nullptr || bin[i].order < (*oldest_bin)[oldest].order) {
+        oldest_bin = &bin;
+        oldest = i;
+      }
+    }
+  }
+  if (oldest_bin != nullptr) drop(*oldest_bin, oldest);
+}
+
+void TimeGridBank::do_store(const BankedError& error, const RandomKey& key) {
+  auto entry = make_entry(error);
+  entry.order = stored_++;
+  const auto added = entry.error.bytes();
+  const double budget = config_.byte_budget * kBytesPerMebibyte;
+  if (budget > 0 && static_cast<double>(added) > budget) {
+    raise<ConfigError>(
+        "[memory] byte_budget = ", config_.byte_budget, " MiB holds not even one error of ",
+        static_cast<double>(added) / kBytesPerMebibyte, " MiB: raise it, or set 0 for no limit");
+  }
+  if (config_.max_age > 0) evict_older_than(error.step - config_.max_age);
+  auto& bin = bins_[static_cast<std::size_t>(time_bins_.bin(error.sigma))];
+  if (static_cast<std::int64_t>(bin.size()) >= config_.capacity) {
+    auto& victim = bin[pick_victim(bin, entry, key)];
+    bytes_ += added - victim.error.bytes();
+    ++evicted_;
+    victim = std::move(entry);
+  } else {
+    bin.push_back(std::move(entry));
+    bytes_ += added;
+    ++entries_;
+  }
+  while (budget > 0 && static_cast<double>(bytes_) > budget) evict_oldest();
+}
+
+const TimeGridBank::Entry* TimeGridBank::entry(std::int64_t first_bin, std::int64_t last_bin,
+                                               std::uint64_t index) const {
+  for (auto g = first_bin; g <= last_bin; ++g) {
+    const auto& bin = bins_[static_cast<std::size_t>(g)];
+    if (index < bin.size()) return &bin[index];
+    index -= bin.size();
+  }
+  return nullptr;
+}
+
+std::optional<at::Tensor> TimeGridBank::do_recall(const Recall& request) const {
+  const auto first = time_bins_.bin(request.sigma_high);  // the noisiest comes first
+  const auto last = time_bins_.bin(request.sigma_low);
+  std::uint64_t count = 0;
+  for (auto g = first; g <= last; ++g) count += bins_[static_cast<std::size_t>(g)].size();
+  if (count == 0) return std::nullopt;
+  return entry(first, last, uniform_index(request.key, count))->error.at(request.end);
+}
+
+bool TimeGridBank::do_has(const Recall& request) const {
+  const auto last = time_bins_.bin(request.sigma_low);
+  for (auto g = time_bins_.bin(request.sigma_high); g <= last; ++g) {
+    if (!bins_[static_cast<std::size_t>(g)].empty()) return true;
+  }
+  return false;
+}
+
+double TimeGridBank::mean_error() const {
+  if (entries_ == 0) return 0;
+  const auto used = std::min(entries_, kMeanErrorEntries);
+  at::Tensor sum;  // [C, F, h, w]  fp64
+  std::int64_t summed = 0;
+  for (std::int64_t i = 0; i < used; ++i) {
+    const auto* sampled =
+        entry(0, time_bins_.count() - 1, static_cast<std::uint64_t>(i * entries_ / used));
+    const auto error = sampled->error.at(ErrorEnd::data).to(at::kDouble);
+    if (sum.defined() && sum.sizes() != error.sizes()) continue;
+    sum = sum.defined() ? sum + error : error;
+    ++summed;
+  }
+  return (sum / summed).square().mean().sqrt().item<double>();
+}
+
+BankStatistics TimeGridBank::do_statistics() const {
+  BankStatistics statistics{
+      .entries = entries_, .bytes = bytes_, .stored = stored_, .evicted = evicted_};
+  for (const auto& bin : bins_) {
+    double squares = 0;
+    for (const auto& entry : bin) squares += entry.rms * entry.rms;
+    const auto count = static_cast<std::int64_t>(bin.size());
+    statistics.per_bin.push_back(count);
+    statistics.mean_rms.push_back(count > 0 ? std::sqrt(squares / static_cast<double>(count)) : 0);
+  }
+  const at::NoGradGuard no_grad;
+  statistics.mean_error = mean_error();
+  return statistics;
+}
+
+}  // namespace svi

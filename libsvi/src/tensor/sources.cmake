@@ -1,0 +1,3 @@
+set(SVI_TENSOR_SOURCES
+  src/tensor/banked_error.cpp
+  src/tensor/random.cpp)
