@@ -1,6 +1,7 @@
 #include "svi/error/error_source.hpp"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include "svi/tensor/dims.hpp"
 
@@ -37,7 +38,7 @@ std::vector<BankedError> ErrorSource::extract(const StepView& step) const {
             " samples");
   if (step.latent_error.defined()) check_like(step.latent_error, step.clean, "latent_error");
   if (step.noise_error.defined()) check_like(step.noise_error, step.clean, "noise_error");
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   auto errors = do_extract(step);
   check_errors(errors, step.clean);
   return errors;
@@ -46,7 +47,7 @@ std::vector<BankedError> ErrorSource::extract(const StepView& step) const {
 std::vector<BankedError> ErrorSource::extract(const RolloutView& rollout) const {
   dims<5>(rollout.truth, "truth [B, C, F, h, w]");
   check_like(rollout.generated, rollout.truth, "generated");
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   auto errors = do_extract_rollout(rollout);
   check_errors(errors, rollout.truth);
   return errors;

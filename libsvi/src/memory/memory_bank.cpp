@@ -1,6 +1,7 @@
 #include "svi/memory/memory_bank.hpp"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include "svi/tensor/dims.hpp"
 
@@ -29,13 +30,13 @@ void MemoryBank::store(const BankedError& error, const RandomKey& key) {
   SVI_CHECK(error.sigma >= 0 && error.sigma <= 1, "sigma ", error.sigma, " is outside [0, 1]");
   if (error.data_offset.defined()) check_offset(error.data_offset, error, "data_offset");
   if (error.noise_offset.defined()) check_offset(error.noise_offset, error, "noise_offset");
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   do_store(error, key);
 }
 
 std::optional<at::Tensor> MemoryBank::recall(const Recall& request) const {
   check(request);
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   return do_recall(request);
 }
 

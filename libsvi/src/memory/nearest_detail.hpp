@@ -2,10 +2,13 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "svi/core/export.hpp"
+
 #include <array>
 #include <cstddef>
 #include <vector>
 
+// Exported for the test and the benchmark of the search alone.
 namespace svi::detail {
 
 /// Into how many segments a residual is cut for the search.
@@ -17,7 +20,7 @@ struct TailNorms {
 };
 
 /// Requires a contiguous CPU tensor in bf16 or fp32.
-TailNorms tail_norms(const at::Tensor& residual);
+SVI_EXPORT TailNorms tail_norms(const at::Tensor& residual);
 
 /// One stored residual as the search sees it; borrowed.
 struct Candidate {
@@ -28,6 +31,6 @@ struct Candidate {
 /// Index of the candidate with the smallest L2 distance to `query`; the first of equals. Candidates
 /// of other shapes than the query's rank last, in order. Requires at least one candidate, all in
 /// one dtype, contiguous, on the CPU, finite.
-std::size_t nearest(const std::vector<Candidate>& candidates, const Candidate& query);
+SVI_EXPORT std::size_t nearest(const std::vector<Candidate>& candidates, const Candidate& query);
 
 }  // namespace svi::detail

@@ -1,6 +1,7 @@
 #include "svi/memory/time_grid.hpp"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <cmath>
 
@@ -55,7 +56,8 @@ TimeGridBank::~TimeGridBank() = default;
 
 TimeGridBank::Entry TimeGridBank::make_entry(const BankedError& error) const {
   const auto dtype = config_.storage == StorageType::bf16 ? at::kBFloat16 : at::kFloat;
-  Entry entry{.error = error};
+  Entry entry;
+  entry.error = error;
   entry.error.residual = stored_copy(error.residual, dtype);
   entry.error.data_offset = stored_copy(error.data_offset, dtype);
   const bool shared = error.noise_offset.defined() && error.noise_offset.is_same(error.data_offset);
@@ -183,8 +185,11 @@ double TimeGridBank::mean_error() const {
 }
 
 BankStatistics TimeGridBank::do_statistics() const {
-  BankStatistics statistics{
-      .entries = entries_, .bytes = bytes_, .stored = stored_, .evicted = evicted_};
+  BankStatistics statistics;
+  statistics.entries = entries_;
+  statistics.bytes = bytes_;
+  statistics.stored = stored_;
+  statistics.evicted = evicted_;
   for (const auto& bin : bins_) {
     double squares = 0;
     for (const auto& entry : bin) squares += entry.rms * entry.rms;
@@ -192,7 +197,7 @@ BankStatistics TimeGridBank::do_statistics() const {
     statistics.per_bin.push_back(count);
     statistics.mean_rms.push_back(count > 0 ? std::sqrt(squares / static_cast<double>(count)) : 0);
   }
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   statistics.mean_error = mean_error();
   return statistics;
 }

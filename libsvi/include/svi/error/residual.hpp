@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "svi/config/option.hpp"
 #include "svi/error/error_source.hpp"
 
 namespace svi {

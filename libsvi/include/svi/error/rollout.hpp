@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "svi/config/option.hpp"
 #include "svi/error/error_source.hpp"
 
 namespace svi {

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "svi/config/option.hpp"
+#include "svi/core/random.hpp"
 #include "svi/injection/injection_policy.hpp"
 
 namespace svi {

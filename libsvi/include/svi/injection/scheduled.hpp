@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "svi/config/option.hpp"
 #include "svi/injection/bernoulli.hpp"
 
 namespace svi {

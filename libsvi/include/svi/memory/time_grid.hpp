@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "svi/config/option.hpp"
 #include "svi/memory/eviction.hpp"
 #include "svi/memory/memory_bank.hpp"
 #include "svi/memory/time_bins.hpp"

@@ -1,0 +1,112 @@
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "memory/nearest_detail.hpp"
+#include "svi/tensor/random.hpp"
+
+namespace svi::detail {
+namespace {
+
+at::Tensor gaussian(std::uint32_t stream, at::IntArrayRef sizes) {
+  return normal({11, Purpose::test, stream, 0}, sizes);
+}
+
+/// Stack, subtract, norm, in fp64: the first of the smallest.
+std::size_t naive(const std::vector<at::Tensor>& stored, const at::Tensor& query) {
+  const auto distances =
+      (at::stack(stored).to(at::kDouble) - query.to(at::kDouble)).flatten(1).square().sum(1);
+  const auto* values = distances.const_data_ptr<double>();
+  return static_cast<std::size_t>(std::min_element(values, values + distances.numel()) - values);
+}
+
+std::size_t ours(const std::vector<at::Tensor>& stored, const at::Tensor& query) {
+  std::vector<TailNorms> norms;
+  for (const auto& tensor : stored) norms.push_back(tail_norms(tensor));
+  std::vector<Candidate> candidates;
+  for (std::size_t i = 0; i < stored.size(); ++i) candidates.push_back({&stored[i], &norms[i]});
+  const auto query_norms = tail_norms(query);
+  return nearest(candidates, {&query, &query_norms});
+}
+
+void expect_equal(std::vector<at::Tensor> stored, at::Tensor query) {
+  for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+    for (auto& tensor : stored) tensor = tensor.to(dtype);
+    query = query.to(dtype);
+    EXPECT_EQ(ours(stored, query), naive(stored, query)) << dtype;
+  }
+}
+
+TEST(Nearest, EqualsNaiveSearchOnGaussianData) {
+  for (const std::int64_t width : {1, 3, 7, 40, 333}) {
+    std::vector<at::Tensor> stored;
+    for (std::uint32_t i = 0; i < 60; ++i) stored.push_back(gaussian(i, {2, 3, 5, width}));
+
+    for (std::uint32_t q = 0; q < 10; ++q)
+      expect_equal(stored, gaussian(1000 + q, {2, 3, 5, width}));
+  }
+}
+
+TEST(Nearest, EqualsNaiveSearchWhenNormsDiffer) {
+  std::vector<at::Tensor> stored;
+  for (std::uint32_t i = 0; i < 60; ++i) {
+    stored.push_back(gaussian(i, {4, 5, 6, 7}) *
+                     std::exp(uniform({1, Purpose::test, i, 0}) * 8 - 4));
+  }
+
+  for (std::uint32_t q = 0; q < 20; ++q) {
+    expect_equal(stored, gaussian(1000 + q, {4, 5, 6, 7}) * std::exp(0.3 * q - 3));
+  }
+}
+
+TEST(Nearest, EqualsNaiveSearchWhenAllAreAlmostEqual) {
+  const auto centre = gaussian(7, {4, 5, 6, 7});
+  std::vector<at::Tensor> stored;
+  for (std::uint32_t i = 0; i < 60; ++i)
+    stored.push_back(centre + 1e-4 * gaussian(100 + i, {4, 5, 6, 7}));
+
+  for (std::uint32_t q = 0; q < 20; ++q) {
+    expect_equal(stored, centre + 1e-4 * gaussian(1000 + q, {4, 5, 6, 7}));
+  }
+}
+
+TEST(Nearest, EqualsNaiveSearchWhenTheDifferenceIsInTheLastElements) {
+  std::vector<at::Tensor> stored;
+  for (std::int64_t i = 0; i < 60; ++i) {
+    auto tensor = gaussian(7, {4, 5, 6, 7});
+    tensor.flatten()[839 - (i * 37) % 11] += 0.1 * static_cast<double>(i % 7 + 1);
+    stored.push_back(tensor);
+  }
+
+  expect_equal(stored, gaussian(7, {4, 5, 6, 7}));
+}
+
+TEST(Nearest, EqualsNaiveSearchAtExtremeMagnitudes) {
+  for (const double scale : {1e-30, 1e-18, 1e15, 1e25}) {
+    std::vector<at::Tensor> stored;
+    for (std::uint32_t i = 0; i < 30; ++i) stored.push_back(gaussian(i, {2, 3, 5, 40}) * scale);
+
+    expect_equal(stored, gaussian(1000, {2, 3, 5, 40}) * scale);
+  }
+}
+
+TEST(Nearest, TakesTheFirstOfEqualEntries) {
+  std::vector<at::Tensor> stored(20, at::zeros({2, 3, 4, 5}));
+  stored[0] = at::ones({2, 3, 4, 5});
+
+  EXPECT_EQ(ours(stored, at::zeros({2, 3, 4, 5})), 1u);
+  EXPECT_EQ(ours(stored, at::full({2, 3, 4, 5}, 0.5)), 0u);
+  expect_equal(std::vector<at::Tensor>(20, gaussian(1, {2, 3, 4, 5})), gaussian(2, {2, 3, 4, 5}));
+}
+
+TEST(Nearest, PassesOverOtherShapes) {
+  const std::vector<at::Tensor> stored = {at::zeros({2, 1, 4, 5}), at::ones({2, 3, 4, 5}),
+                                          at::zeros({2, 3, 4, 5})};
+
+  EXPECT_EQ(ours(stored, at::zeros({2, 3, 4, 5})), 2u);
+  EXPECT_EQ(ours(stored, at::zeros({2, 2, 4, 5})), 0u);
+}
+
+}  // namespace
+}  // namespace svi::detail

@@ -1,0 +1,212 @@
+#include "svi/memory/time_grid.hpp"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <set>
+
+#include "svi/core/check.hpp"
+#include "svi/tensor/random.hpp"
+
+namespace svi {
+namespace {
+
+RandomKey key(std::uint32_t stream, Purpose purpose = Purpose::bank_evict) {
+  return {5, purpose, stream, 0};
+}
+
+BankedError error(double value, double sigma = 0.5, std::int64_t step = 0) {
+  BankedError result;
+  result.residual = at::full({2, 3, 4, 5}, value);
+  result.data_gain = 1;
+  result.noise_gain = 2;
+  result.sigma = sigma;
+  result.step = step;
+  return result;
+}
+
+/// Every value that recall can return at the data end of one bin (all bins: no sigma).
+std::set<float> values(const MemoryBank& bank, double low = 0, double high = 1) {
+  std::set<float> found;
+  for (std::uint32_t i = 0; i < 400; ++i) {
+    const auto recalled = bank.recall({ErrorEnd::data, low, high, key(i, Purpose::recall_image)});
+    if (recalled) found.insert(recalled->flatten()[0].item<float>());
+  }
+  return found;
+}
+
+TEST(TimeGridBank, RecallsOnlyFromTheSameBin) {
+  TimeGridBank bank({});
+  bank.store(error(1, 0.9), key(0));
+  bank.store(error(2, 0.1), key(1));
+
+  EXPECT_THAT(values(bank, 0.9, 0.9), testing::ElementsAre(1));
+  EXPECT_THAT(values(bank, 0.1, 0.1), testing::ElementsAre(2));
+  EXPECT_THAT(values(bank), testing::ElementsAre(1, 2));
+  EXPECT_FALSE(bank.has({ErrorEnd::data, 0.5, 0.5, key(0)}));
+  EXPECT_FALSE(bank.recall({ErrorEnd::data, 0.5, 0.5, key(0)}).has_value());
+  EXPECT_THAT(values(bank, 0.5, 1), testing::ElementsAre(1));
+}
+
+TEST(TimeGridBank, ScalesTheOneResidualForTheEndAskedFor) {
+  TimeGridBank bank({});
+  auto stored = error(3);
+  stored.data_gain = -0.5;
+  stored.noise_gain = 0.25;
+  stored.data_offset = at::full({2, 3, 4, 5}, 10.0);
+  bank.store(stored, key(0));
+
+  const auto data = bank.recall({ErrorEnd::data, 0, 1, key(0)});
+  const auto noise = bank.recall({ErrorEnd::noise, 0, 1, key(0)});
+
+  EXPECT_TRUE(at::equal(*data, at::full({2, 3, 4, 5}, 8.5)));
+  EXPECT_TRUE(at::equal(*noise, at::full({2, 3, 4, 5}, 0.75)));
+}
+
+TEST(TimeGridBank, DrawsUniformlyOverAllEntriesOfAllBins) {
+  TimeGridBank bank({});
+  for (int i = 0; i < 3; ++i) bank.store(error(1, 0.9), key(0));
+  bank.store(error(2, 0.1), key(0));
+
+  int ones = 0;
+  for (std::uint32_t i = 0; i < 4000; ++i) {
+    ones += bank.recall({ErrorEnd::data, 0, 1, key(i)})->flatten()[0].item<float>() == 1;
+  }
+
+  EXPECT_NEAR(ones / 4000.0, 0.75, 0.03);
+}
+
+TEST(TimeGridBank, OldestEvictionKeepsTheNewest) {
+  TimeGridBank bank({.capacity = 3, .eviction = Eviction::oldest});
+  for (int i = 0; i < 8; ++i) bank.store(error(i), key(0));
+
+  EXPECT_THAT(values(bank), testing::ElementsAre(5, 6, 7));
+  EXPECT_EQ(bank.statistics().evicted, 5);
+  EXPECT_EQ(bank.statistics().entries, 3);
+}
+
+TEST(TimeGridBank, RandomEvictionFollowsItsKey) {
+  const TimeGridBank::Config config{.capacity = 3};
+  TimeGridBank a(config), b(config), c(config);
+  for (std::uint32_t i = 0; i < 20; ++i) {
+    a.store(error(i), key(i));
+    b.store(error(i), key(i));
+    c.store(error(i), key(1000 + i));
+  }
+
+  EXPECT_EQ(values(a), values(b));
+  EXPECT_NE(values(a), values(c));
+}
+
+TEST(TimeGridBank, NearestEvictionReplacesTheMostAlike) {
+  TimeGridBank bank({.capacity = 3, .eviction = Eviction::nearest});
+  for (const double value : {0.0, 10.0, 20.0, 11.0, 19.0}) bank.store(error(value), key(0));
+
+  EXPECT_THAT(values(bank), testing::ElementsAre(0, 11, 19));
+}
+
+TEST(TimeGridBank, StaysWithinItsByteBudgetByDroppingTheOldestOfAllBins) {
+  const double bytes = 120 * 4;
+  TimeGridBank bank({.storage = StorageType::fp32, .byte_budget = 3.5 * bytes / 1048576});
+  for (int i = 0; i < 6; ++i) bank.store(error(i, 0.15 * i), key(0));
+
+  EXPECT_THAT(values(bank), testing::ElementsAre(3, 4, 5));
+  EXPECT_EQ(bank.statistics().bytes, 3 * bytes);
+}
+
+TEST(TimeGridBank, NamesTheBudgetThatHoldsNothing) {
+  TimeGridBank bank({.byte_budget = 1e-5});
+
+  EXPECT_THROW(bank.store(error(1), key(0)), ConfigError);
+}
+
+TEST(TimeGridBank, ForgetsErrorsOlderThanItsAge) {
+  TimeGridBank bank({.max_age = 10});
+  for (const std::int64_t step : {0, 5, 12, 15, 16})
+    bank.store(error(static_cast<double>(step), 0.5, step), key(0));
+
+  EXPECT_THAT(values(bank), testing::ElementsAre(12, 15, 16));
+}
+
+TEST(TimeGridBank, RefusesErrorsThatAreNotFinite) {
+  TimeGridBank bank({});
+
+  EXPECT_THROW(bank.store(error(std::numeric_limits<double>::quiet_NaN()), key(0)), Error);
+  EXPECT_EQ(bank.statistics().entries, 0);
+}
+
+TEST(TimeGridBank, KeepsItsOwnCopy) {
+  TimeGridBank bank({.storage = StorageType::fp32});
+  const auto original = error(1);
+  bank.store(original, key(0));
+  original.residual.fill_(7);
+
+  EXPECT_THAT(values(bank), testing::ElementsAre(1));
+}
+
+TEST(TimeGridBank, ReportsItsFillAndTheBiasItWouldTeach) {
+  TimeGridBank bank({.bins = 2, .storage = StorageType::fp32});
+  bank.store(error(3, 1), key(0));
+  bank.store(error(-1, 0), key(0));
+
+  const auto statistics = bank.statistics();
+
+  EXPECT_THAT(statistics.per_bin, testing::ElementsAre(1, 1));
+  EXPECT_THAT(statistics.mean_rms, testing::ElementsAre(3, 1));
+  EXPECT_DOUBLE_EQ(statistics.mean_error, 1);
+}
+
+BankedError random_error(std::uint32_t i) {
+  BankedError result;
+  result.residual = normal(key(i, Purpose::test), {2, 3, 4, 5});
+  if (i % 3 == 0) result.data_offset = normal(key(i + 500, Purpose::test), {2, 3, 4, 5});
+  if (i % 6 == 0) result.noise_offset = result.data_offset;
+  if (i % 5 == 1) result.noise_offset = normal(key(i + 900, Purpose::test), {2, 3, 4, 5});
+  result.sigma = uniform(key(i, Purpose::sample_time));
+  result.data_gain = -result.sigma;
+  result.noise_gain = 1 - result.sigma;
+  result.step = i;
+  result.sample = i % 7;
+  result.clean = i % 2 == 0;
+  return result;
+}
+
+TEST(TimeGridBank, BehavesAfterLoadingAsIfNeverInterrupted) {
+  for (const auto eviction : {Eviction::random, Eviction::oldest, Eviction::nearest}) {
+    const TimeGridBank::Config config{
+        .bins = 5, .capacity = 6, .eviction = eviction, .byte_budget = 0.004, .max_age = 60};
+    TimeGridBank whole(config), resumed(config);
+    for (std::uint32_t i = 0; i < 70; ++i) whole.store(random_error(i), key(i));
+    const auto state = whole.state();
+    for (std::uint32_t i = 70; i < 140; ++i) whole.store(random_error(i), key(i));
+
+    resumed.load(state);
+    for (std::uint32_t i = 70; i < 140; ++i) resumed.store(random_error(i), key(i));
+
+    const auto expected = whole.state();
+    const auto actual = resumed.state();
+    ASSERT_EQ(actual.size(), expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_EQ(actual[i].first, expected[i].first);
+      EXPECT_TRUE(at::equal(actual[i].second, expected[i].second)) << expected[i].first;
+    }
+    EXPECT_EQ(resumed.statistics().bytes, whole.statistics().bytes);
+  }
+}
+
+TEST(TimeGridBank, NamesWhatIsWrongWithAState) {
+  TimeGridBank bank({.bins = 5}), other({.bins = 6}), small({.bins = 5, .capacity = 1});
+  for (std::uint32_t i = 0; i < 30; ++i) bank.store(random_error(i), key(i));
+  auto missing = bank.state();
+  missing.erase(missing.begin() + 4);
+
+  EXPECT_THROW(other.load(bank.state()), IoError);
+  EXPECT_THROW(small.load(bank.state()), IoError);
+  EXPECT_THROW(bank.load(missing), IoError);
+  EXPECT_THROW(bank.load({}), IoError);
+}
+
+}  // namespace
+}  // namespace svi
