@@ -1,6 +1,7 @@
 set(SVI_MODEL_SOURCES
   src/model/model.cpp
   src/model/flow_schedule.cpp
+  src/model/lora.cpp
   src/model/weights.cpp
   src/model/wan/dit_config.cpp
   src/model/wan/dit.cpp

@@ -5,10 +5,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
+#include <unordered_map>
+#include <utility>
 
 #include "model/wan/dit_parts.hpp"
 #include "svi/core/check.hpp"
 #include "svi/core/random.hpp"
+#include "svi/model/lora.hpp"
 #include "svi/model/wan/positions.hpp"
 
 namespace svi {
@@ -153,5 +157,34 @@ std::vector<LinearShape> WanDit::linears() const {
   });
   return shapes;
 }
+
+void WanDit::attach(std::shared_ptr<Lora> lora) {
+  SVI_CHECK(lora != nullptr, "there is no adapter to attach");
+  SVI_CHECK(parts_->lora == nullptr, "another adapter is attached: detach it or merge it first");
+  std::unordered_map<std::string, WanLinear*> layers;
+  visit_block_linears(
+      *parts_, [&](const std::string& name, WanLinear& layer) { layers.emplace(name, &layer); });
+  for (const auto& adapter : lora->adapters()) {
+    const auto found = layers.find(adapter.layer.name);
+    SVI_CHECK(found != layers.end(), "the model has no layer ", adapter.layer.name);
+    const auto& weight = found->second->weight;
+    SVI_CHECK(weight.size(0) == adapter.layer.out && weight.size(1) == adapter.layer.in,
+              adapter.layer.name, " of the model is ", weight.sizes(), ", of the adapter [",
+              adapter.layer.out, ", ", adapter.layer.in, "]");
+  }
+  for (std::size_t i = 0; i < lora->adapters().size(); ++i) {
+    auto& layer = *layers.at(lora->adapters()[i].layer.name);
+    layer.lora = lora.get();
+    layer.adapter = i;
+  }
+  parts_->lora = std::move(lora);
+}
+
+void WanDit::detach() {
+  visit_block_linears(*parts_, [](const std::string&, WanLinear& layer) { layer.lora = nullptr; });
+  parts_->lora.reset();
+}
+
+const std::shared_ptr<Lora>& WanDit::lora() const { return parts_->lora; }
 
 }  // namespace svi

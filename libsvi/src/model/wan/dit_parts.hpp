@@ -11,13 +11,12 @@
 
 namespace svi {
 
-/// A linear layer; the adapter's tensors are undefined where none is attached.
+/// A linear layer, with the attached adapter's place if it has one.
 struct WanLinear {
   at::Tensor weight;  // [out, in]
   at::Tensor bias;    // [out]
-  at::Tensor lora_a;  // [rank, in]
-  at::Tensor lora_b;  // [out, rank]
-  double lora_scale = 0;
+  const Lora* lora = nullptr;
+  std::size_t adapter = 0;  // index into lora->adapters()
 };
 
 struct WanAttention {

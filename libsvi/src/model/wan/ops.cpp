@@ -2,14 +2,17 @@
 
 #include <ATen/ATen.h>
 
+#include "svi/model/lora.hpp"
+
 namespace svi::wan {
 
 at::Tensor linear(const at::Tensor& x, const WanLinear& layer) {
   auto y = at::linear(x, layer.weight, layer.bias);
-  if (!layer.lora_a.defined()) return y;
-  const auto a = layer.lora_a.to(x.scalar_type());
-  const auto b = layer.lora_b.to(x.scalar_type());
-  return y + at::linear(at::linear(x, a), b) * layer.lora_scale;
+  if (layer.lora == nullptr) return y;
+  const auto& adapter = layer.lora->adapters()[layer.adapter];
+  const auto a = adapter.a.to(x.scalar_type());
+  const auto b = adapter.b.to(x.scalar_type());
+  return y + at::linear(at::linear(x, a), b) * layer.lora->scale();
 }
 
 at::Tensor modulated_norm(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale,

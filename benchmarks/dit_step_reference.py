@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""The pocket LoRA training step in Python: diffusers' Wan transformer with peft's LoRA, forward and backward.
+
+Same sizes, dtype, thread count and optimiser-free step as dit_step_bench. Prints one line of JSON.
+"""
+import argparse
+import json
+import statistics
+import time
+
+import torch
+from diffusers import WanTransformer3DModel
+from peft import LoraConfig, inject_adapter_in_model
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--warmup", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--mode", choices=["lora", "full"], default="lora")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+    model = WanTransformer3DModel(
+        patch_size=(1, 2, 2), num_attention_heads=4, attention_head_dim=32, in_channels=36, out_channels=16,
+        text_dim=64, freq_dim=256, ffn_dim=512, num_layers=5, eps=1e-6).float().train()
+    if args.mode == "lora":
+        model.requires_grad_(False)
+        targets = ["to_q", "to_k", "to_v", "to_out.0", "ffn.net.0.proj", "ffn.net.2"]
+        model = inject_adapter_in_model(LoraConfig(r=32, lora_alpha=32, target_modules=targets), model)
+        for name, p in model.named_parameters():
+            if "lora_B" in name:
+                p.data.normal_(0, 0.02)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    noisy, image = torch.randn(16, 16, 5, 8, 8), torch.randn(16, 20, 5, 8, 8)
+    text, target = torch.randn(16, 24, 64), torch.randn(16, 16, 5, 8, 8)
+    timestep = torch.rand(16) * 1000
+
+    def step():
+        for p in trained:
+            if p.grad is not None:
+                p.grad.zero_()
+        v = model(torch.cat([noisy, image], 1), timestep, text, return_dict=False)[0]
+        loss = ((v - target) ** 2).mean()
+        loss.backward()
+        return loss.item()
+
+    for _ in range(args.warmup):
+        step()
+    seconds = []
+    for _ in range(args.steps):
+        start = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - start)
+    print(json.dumps({"program": "diffusers+peft", "mode": args.mode, "torch": torch.__version__,
+                      "trained_numbers": sum(p.numel() for p in trained), "steps": args.steps,
+                      "median_seconds": statistics.median(seconds), "min_seconds": min(seconds)}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,244 @@
+#include "svi/model/lora.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <unordered_map>
+
+#include "svi/core/check.hpp"
+#include "svi/core/random.hpp"
+
+namespace svi {
+namespace {
+
+bool has_suffix(std::string_view name, std::string_view target) {
+  return name == target || (name.ends_with(target) && name.size() > target.size() &&
+                            name[name.size() - target.size() - 1] == '.');
+}
+
+// Block index of "blocks.12.x", or -1.
+std::int64_t layer_of(std::string_view name) {
+  constexpr std::string_view kPrefix = "blocks.";
+  std::int64_t index = -1;
+  if (name.starts_with(kPrefix)) {
+    std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), index);
+  }
+  return index;
+}
+
+bool chosen(const LoraConfig& config, const std::string& name) {
+  if (!config.self_attn && name.find(".self_attn.") != std::string::npos) return false;
+  if (!config.cross_attn && name.find(".cross_attn.") != std::string::npos) return false;
+  const auto& layers = config.layers;
+  if (!layers.empty() && std::find(layers.begin(), layers.end(), layer_of(name)) == layers.end()) {
+    return false;
+  }
+  return std::any_of(config.targets.begin(), config.targets.end(),
+                     [&](const std::string& target) { return has_suffix(name, target); });
+}
+
+// A tensor's name in a file, taken apart.
+struct Key {
+  std::string layer;  // blocks.0.self_attn.q
+  enum class Part { a, b, alpha } part = Part::a;
+};
+
+// Prefixes and suffixes of the ecosystem: whatever precedes "blocks.", lora_A / lora_down, an
+// adapter name such as "default" before "weight".
+std::optional<Key> parse_key(const std::string& name) {
+  const auto start = name.find("blocks.");
+  if (start == std::string::npos) return std::nullopt;
+  if (name.ends_with(".alpha")) {
+    return Key{name.substr(start, name.size() - start - 6), Key::Part::alpha};
+  }
+  constexpr std::pair<std::string_view, Key::Part> kMarks[] = {{".lora_A.", Key::Part::a},
+                                                               {".lora_down.", Key::Part::a},
+                                                               {".lora_B.", Key::Part::b},
+                                                               {".lora_up.", Key::Part::b}};
+  for (const auto& [mark, part] : kMarks) {
+    const auto at = name.find(mark, start);
+    if (at != std::string::npos && name.ends_with("weight")) {
+      return Key{name.substr(start, at - start), part};
+    }
+  }
+  return std::nullopt;
+}
+
+std::string key_name(const std::string& layer, char part, LoraNaming naming) {
+  return naming == LoraNaming::official
+             ? cat("pipe.dit.", layer, ".lora_", part, ".default.weight")
+             : cat("base_model.model.", layer, ".lora_", part, ".weight");
+}
+
+}  // namespace
+
+void LoraConfig::describe(OptionVisitor& visit) {
+  visit(rank, {.key = "rank", .help = "rank of each adapter", .min = 1});
+  visit(alpha, {.key = "alpha", .help = "strength: updates are scaled by alpha / rank", .min = 0});
+  visit(targets, {.key = "targets", .help = "last parts of the names of the layers to adapt"});
+  visit(self_attn, {.key = "self_attn", .help = "adapt self-attention"});
+  visit(cross_attn, {.key = "cross_attn", .help = "adapt cross-attention"});
+  visit(layers, {.key = "layers", .help = "blocks to adapt, from 0; empty for all", .min = 0});
+}
+
+std::string LoraConfig::problem() const {
+  if (rank < 1) return cat("rank must be at least 1, got ", rank);
+  if (targets.empty()) return "targets is empty: nothing would be adapted";
+  return {};
+}
+
+Lora::Lora(const LoraConfig& config, const std::vector<LinearShape>& linears, std::uint64_t seed,
+           const at::Device& device)
+    : config_(config) {
+  if (const auto problem = config.problem(); !problem.empty()) raise<ConfigError>(problem);
+  std::vector<std::uint32_t> streams;  // a layer's place in the model, whatever else is adapted
+  std::int64_t count = 0;
+  for (std::size_t i = 0; i < linears.size(); ++i) {
+    if (!chosen(config, linears[i].name)) continue;
+    adapters_.push_back({linears[i], {}, {}});
+    streams.push_back(static_cast<std::uint32_t>(i));
+    count += config.rank * (linears[i].in + linears[i].out);
+  }
+  for (const auto& target : config.targets) {
+    const auto fits = [&](const LoraAdapter& adapter) {
+      return has_suffix(adapter.layer.name, target);
+    };
+    if (std::none_of(adapters_.begin(), adapters_.end(), fits)) {
+      raise<ConfigError>("LoRA target '", target, "' fits no chosen layer; layers are named like ",
+                         linears.empty() ? "" : linears.front().name);
+    }
+  }
+  flat_ = at::zeros({count}, at::kFloat);
+  bind();
+  for (std::size_t i = 0; i < adapters_.size(); ++i) {
+    auto& a = adapters_[i].a;
+    const RandomKey key{.seed = seed, .purpose = Purpose::lora_init, .stream = streams[i]};
+    fill_uniform(key, a.mutable_data_ptr<float>(), a.numel());
+    const at::NoGradGuard no_grad;
+    a.mul_(2).sub_(1).mul_(1 / std::sqrt(static_cast<double>(adapters_[i].layer.in)));
+  }
+  require_grad(true);
+  if (!device.is_cpu()) to(device);
+}
+
+void Lora::bind() {
+  std::int64_t offset = 0;
+  const auto take = [&](std::int64_t rows, std::int64_t columns) {
+    auto view = flat_.narrow(0, offset, rows * columns).view({rows, columns}).detach();
+    if (flat_grad_.defined()) {
+      // Autograd adds in place where a leaf already has a gradient.
+      view.set_requires_grad(true);
+      view.mutable_grad() = flat_grad_.narrow(0, offset, rows * columns).view({rows, columns});
+    }
+    offset += rows * columns;
+    return view;
+  };
+  for (auto& adapter : adapters_) {
+    adapter.a = take(config_.rank, adapter.layer.in);
+    adapter.b = take(adapter.layer.out, config_.rank);
+  }
+}
+
+void Lora::zero_grad() {
+  if (flat_grad_.defined()) flat_grad_.zero_();
+}
+
+void Lora::require_grad(bool required) {
+  if (required == flat_grad_.defined()) return;
+  flat_grad_ = required ? at::zeros_like(flat_) : at::Tensor();
+  bind();
+}
+
+void Lora::to(const at::Device& device) {
+  flat_ = flat_.to(device);
+  if (flat_grad_.defined()) flat_grad_ = flat_grad_.to(device);
+  bind();
+}
+
+NamedTensors Lora::tensors(LoraNaming naming) const {
+  NamedTensors named;
+  for (const auto& adapter : adapters_) {
+    named.emplace_back(key_name(adapter.layer.name, 'A', naming), adapter.a.detach());
+    named.emplace_back(key_name(adapter.layer.name, 'B', naming), adapter.b.detach());
+  }
+  return named;
+}
+
+LoadReport Lora::load(const NamedTensors& tensors, const std::string& origin) {
+  NamedTensors renamed;
+  for (const auto& [name, tensor] : tensors) {
+    const auto key = parse_key(name);
+    if (key && key->part == Key::Part::alpha) {
+      if (std::abs(tensor.item<double>() - config_.alpha) > 1e-6 * config_.alpha) {
+        raise<IoError>(origin, ": ", name, " is ", tensor.item<double>(),
+                       ", the adapter's alpha is ", config_.alpha, "; set alpha to the file's");
+      }
+      continue;
+    }
+    renamed.emplace_back(
+        key ? key_name(key->layer, key->part == Key::Part::a ? 'A' : 'B', LoraNaming::official)
+            : name,
+        tensor);
+  }
+  return load_strict(this->tensors(), renamed, origin);
+}
+
+LoraConfig Lora::infer(const NamedTensors& tensors) {
+  LoraConfig config{.rank = 0, .alpha = 0, .targets = {}, .self_attn = false, .cross_attn = false};
+  std::set<std::int64_t> layers;
+  for (const auto& [name, tensor] : tensors) {
+    const auto key = parse_key(name);
+    if (!key) raise<IoError>("not an adapter's tensor: ", name);
+    if (key->part == Key::Part::alpha) {
+      config.alpha = tensor.item<double>();
+      continue;
+    }
+    if (tensor.dim() != 2) raise<IoError>(name, " has ", tensor.dim(), " axes, an adapter's has 2");
+    const auto rank = tensor.size(key->part == Key::Part::a ? 0 : 1);
+    if (config.rank != 0 && rank != config.rank) {
+      raise<IoError>(name, " has rank ", rank, ", others ", config.rank,
+                     ": adapters of mixed rank are not supported");
+    }
+    config.rank = rank;
+    const bool self = key->layer.find(".self_attn.") != std::string::npos;
+    const bool cross = key->layer.find(".cross_attn.") != std::string::npos;
+    config.self_attn |= self;
+    config.cross_attn |= cross;
+    const auto last = key->layer.rfind('.');
+    const auto target = self || cross ? key->layer.substr(last + 1)
+                                      : key->layer.substr(key->layer.rfind('.', last - 1) + 1);
+    if (std::find(config.targets.begin(), config.targets.end(), target) == config.targets.end()) {
+      config.targets.push_back(target);
+    }
+    layers.insert(layer_of(key->layer));
+  }
+  if (config.rank == 0) raise<IoError>("no adapter's tensors in it");
+  if (config.alpha == 0) config.alpha = static_cast<double>(config.rank);
+  config.layers.assign(layers.begin(), layers.end());
+  return config;
+}
+
+void Lora::merge_into(WanDit& dit, double strength) const {
+  std::unordered_map<std::string, at::Tensor> weights;
+  for (auto& [name, weight] : dit.parameters()) weights.emplace(name, weight);
+  const at::NoGradGuard no_grad;
+  for (const auto& adapter : adapters_) {
+    const auto found = weights.find(adapter.layer.name + ".weight");
+    SVI_CHECK(found != weights.end(), "the model has no layer ", adapter.layer.name);
+    auto& weight = found->second;
+    SVI_CHECK(weight.size(0) == adapter.layer.out && weight.size(1) == adapter.layer.in,
+              adapter.layer.name, " of the model is ", weight.sizes(), ", of the adapter [",
+              adapter.layer.out, ", ", adapter.layer.in, "]");
+    const auto merged = at::addmm(weight.to(at::kFloat), adapter.b.to(weight.device()),
+                                  adapter.a.to(weight.device()), 1, strength * scale());
+    weight.copy_(merged);
+  }
+}
+
+}  // namespace svi
