@@ -8,4 +8,9 @@ set(SVI_MODEL_SOURCES
   src/model/wan/dit_forward.cpp
   src/model/wan/ops.cpp
   src/model/wan/positions.cpp
+  src/model/wan/vae.cpp
+  src/model/wan/vae_config.cpp
+  src/model/wan/vae_layers.cpp
+  src/model/wan/vae_norm.cpp
+  src/model/wan/vae_stream.cpp
 )

@@ -1,0 +1,136 @@
+#include "model/wan/vae_norm.hpp"
+
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <cmath>
+
+namespace svi::wan {
+namespace {
+
+namespace baseline {
+constexpr int kWidth = 4;
+#include "model/wan/vae_norm_kernel.inc"
+}  // namespace baseline
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define SVI_WIDE_KERNELS 1
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+namespace avx2 {
+constexpr int kWidth = 8;
+#include "model/wan/vae_norm_kernel.inc"
+}  // namespace avx2
+#pragma GCC pop_options
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512dq,avx512vl,fma")
+namespace avx512 {
+constexpr int kWidth = 16;
+#include "model/wan/vae_norm_kernel.inc"
+}  // namespace avx512
+#pragma GCC pop_options
+#endif
+
+struct Kernel {
+  void (*forward)(const float*, const float*, float*, long, long);
+  void (*backward)(const float*, const float*, const float*, float*, float*, long, long);
+};
+
+Kernel kernel_for([[maybe_unused]] std::int64_t channels) {
+#ifdef SVI_WIDE_KERNELS
+  if (channels % 16 == 0 && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512dq")) {
+    return {avx512::forward, avx512::backward};
+  }
+  if (channels % 8 == 0 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    return {avx2::forward, avx2::backward};
+  }
+#endif
+  return {baseline::forward, baseline::backward};
+}
+
+using torch::autograd::AutogradContext;
+using torch::autograd::tensor_list;
+
+/// Voxels per piece of work: fixed, so that sums do not depend on the number of threads.
+constexpr std::int64_t kPiece = 8192;
+
+/// Runs `body(batch, first voxel, count, piece)` over pieces that never cross a sample.
+template <class Body>
+void over_pieces(std::int64_t batch, std::int64_t voxels, const Body& body) {
+  const auto per_sample = (voxels + kPiece - 1) / kPiece;
+  at::parallel_for(0, batch * per_sample, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (auto piece = begin; piece < end; ++piece) {
+      const auto first = piece % per_sample * kPiece;
+      body(piece / per_sample, first, std::min(kPiece, voxels - first), piece);
+    }
+  });
+}
+
+class NormSiluPad : public torch::autograd::Function<NormSiluPad> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& input,
+                            const at::Tensor& gamma, std::int64_t front) {
+    const auto x = input.contiguous(at::MemoryFormat::ChannelsLast3d);
+    const auto B = x.size(0), C = x.size(1), T = x.size(2), area = x.size(3) * x.size(4);
+    auto y = at::empty({B, C, front + T, x.size(3), x.size(4)},
+                       x.options().memory_format(at::MemoryFormat::ChannelsLast3d));
+    if (front > 0) y.narrow(2, 0, front).zero_();
+    const auto* in = x.const_data_ptr<float>();
+    const auto flat = gamma.contiguous();
+    const auto* scale = flat.const_data_ptr<float>();
+    auto* out = y.mutable_data_ptr<float>();
+    const auto kernel = kernel_for(C);
+    over_pieces(B, T * area,
+                [&](std::int64_t b, std::int64_t first, std::int64_t count, std::int64_t) {
+                  kernel.forward(in + (b * T * area + first) * C, scale,
+                                 out + ((b * (front + T) + front) * area + first) * C, count, C);
+                });
+    context->save_for_backward({x, gamma});
+    context->saved_data["front"] = front;
+    return y;
+  }
+
+  static tensor_list backward(AutogradContext* context, const tensor_list& grads) {
+    const auto saved = context->get_saved_variables();
+    const auto front = context->saved_data["front"].toInt();
+    const auto& x = saved[0];
+    const auto gamma = saved[1].contiguous();
+    const auto grad = grads[0].contiguous(at::MemoryFormat::ChannelsLast3d);
+    const auto B = x.size(0), C = x.size(1), T = x.size(2), area = x.size(3) * x.size(4);
+    auto grad_x = at::empty_like(x, x.options().memory_format(at::MemoryFormat::ChannelsLast3d));
+    const auto pieces = B * ((T * area + kPiece - 1) / kPiece);
+    auto partial = at::zeros({pieces, C}, x.options());  // [piece, C]
+    const auto* in = x.const_data_ptr<float>();
+    const auto* scale = gamma.const_data_ptr<float>();
+    const auto* up = grad.const_data_ptr<float>();
+    auto* out = grad_x.mutable_data_ptr<float>();
+    auto* sums = partial.mutable_data_ptr<float>();
+    const auto kernel = kernel_for(C);
+    over_pieces(B, T * area,
+                [&](std::int64_t b, std::int64_t first, std::int64_t count, std::int64_t piece) {
+                  const auto at = (b * T * area + first) * C;
+                  kernel.backward(in + at, scale,
+                                  up + ((b * (front + T) + front) * area + first) * C, out + at,
+                                  sums + piece * C, count, C);
+                });
+    return {grad_x, partial.sum(0).view_as(gamma), at::Tensor()};
+  }
+};
+
+}  // namespace
+
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& gamma) {
+  const auto norm = at::norm(x, 2, {1}, true).clamp_min(1e-12);
+  return x / norm * std::sqrt(static_cast<double>(x.size(1))) * gamma;
+}
+
+at::Tensor norm_silu_pad(const at::Tensor& x, const at::Tensor& gamma, std::int64_t front) {
+  const bool fused = x.is_cpu() && x.scalar_type() == at::kFloat &&
+                     gamma.scalar_type() == at::kFloat && x.size(1) % 4 == 0;
+  if (fused) return NormSiluPad::apply(x, gamma, front);
+  const auto y = at::silu(rms_norm(x, gamma));
+  return front > 0 ? at::constant_pad_nd(y, {0, 0, 0, 0, front, 0}) : y;
+}
+
+}  // namespace svi::wan

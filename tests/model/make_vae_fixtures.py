@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Writes tests/data/model/vae_*.safetensors: what diffusers' AutoencoderKLWan computes with random weights.
+
+Needs the oracle environment of tools/setup (torch, diffusers, safetensors); not part of the build.
+`vae_small` holds its weights (`weights.*`, official names). `vae_deep` has the official depth, hence too many
+weights to commit: both sides make them by `formula`. Then `video_T`, `latent_T` (normalised mean), `logvar_T`
+and `input_T`, `decoded_T` for T pixel frames. Run from anywhere: tests/model/make_vae_fixtures.py
+"""
+import pathlib
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKLWan
+from safetensors.torch import save_file
+
+OUT = pathlib.Path(__file__).resolve().parents[1] / "data" / "model"
+LEAF = {
+    "norm1.gamma": "residual.0.gamma",
+    "conv1": "residual.2",
+    "norm2.gamma": "residual.3.gamma",
+    "conv2": "residual.6",
+    "conv_shortcut": "shortcut",
+}
+
+
+def leaf(rest):
+    for old, new in LEAF.items():
+        if rest.startswith(old):
+            return new + rest[len(old):]
+    return rest
+
+
+def official(name, blocks):
+    """The official name of a diffusers tensor; `blocks` is the number of residual blocks per decoder level."""
+    part = name.split(".")
+    if part[0] == "quant_conv":
+        return "conv1." + part[1]
+    if part[0] == "post_quant_conv":
+        return "conv2." + part[1]
+    side, rest = part[0] + ".", part[1:]
+    if rest[0] == "conv_in":
+        return side + "conv1." + rest[1]
+    if rest[0] == "norm_out":
+        return side + "head.0.gamma"
+    if rest[0] == "conv_out":
+        return side + "head.2." + rest[1]
+    if rest[0] == "mid_block" and rest[1] == "attentions":
+        return side + "middle.1." + ".".join(rest[3:])
+    if rest[0] == "mid_block":
+        return side + f"middle.{2 * int(rest[2])}." + leaf(".".join(rest[3:]))
+    if rest[0] == "down_blocks":
+        return side + f"downsamples.{rest[1]}." + leaf(".".join(rest[2:]))
+    assert rest[0] == "up_blocks", name
+    index = int(rest[1]) * (blocks + 1) + (int(rest[3]) if rest[2] == "resnets" else blocks)
+    return side + f"upsamples.{index}." + leaf(".".join(rest[4:]))
+
+
+def formula(salt, shape):
+    """A fixed hash of (salt, index) to [-1, 1), over the root of the fan-in; around 1 for a norm's gamma."""
+    index = np.arange(int(np.prod(shape)), dtype=np.uint64) + np.uint64(salt * 1000003)
+    bits = (index * np.uint64(2654435761)) & np.uint64(0xFFFFFFFF)
+    bits = ((bits ^ (bits >> np.uint64(15))) * np.uint64(2246822519)) & np.uint64(0xFFFFFFFF)
+    unit = (bits >> np.uint64(8)).astype(np.float64) / 2.0**23 - 1.0
+    if len(shape) in (3, 4) and shape[1] == 1:
+        values = 1.0 + unit / 4.0
+    else:
+        values = unit / np.sqrt(float(np.prod(shape[1:]))) if len(shape) > 1 else unit / 8.0
+    return torch.from_numpy(values.astype(np.float32)).reshape(shape)
+
+
+def make(name, store, frames, height, width, batch, **config):
+    blocks = config["num_res_blocks"] + 1
+    vae = AutoencoderKLWan(latents_mean=[0.0] * config["z_dim"], latents_std=[1.0] * config["z_dim"], **config).eval()
+    own = vae.state_dict()
+    names = {official(key, blocks): key for key in own}
+    assert len(names) == len(own)
+    weights = {new: formula(salt, tuple(own[names[new]].shape)) for salt, new in enumerate(sorted(names))}
+    vae.load_state_dict({names[new]: value for new, value in weights.items()})
+    mean = torch.linspace(-0.4, 0.5, config["z_dim"])
+    std = torch.linspace(0.5, 1.5, config["z_dim"])
+    out = {"latent_mean": mean, "latent_std": std}
+    if store:
+        out.update({"weights." + key: value for key, value in weights.items()})
+    shape = (1, config["z_dim"], 1, 1, 1)
+    generator = torch.Generator().manual_seed(7)
+    clamp = torch.clamp
+    with torch.no_grad():
+        for T in frames:
+            video = torch.rand(batch, 3, T, height, width, generator=generator) * 2 - 1
+            moments = vae.encode(video).latent_dist
+            latent = torch.randn(moments.mean.shape, generator=generator)
+            torch.clamp = lambda x, **_: x  # ours leaves clamping to the caller
+            decoded = vae.decode(latent * std.view(shape) + mean.view(shape)).sample
+            torch.clamp = clamp
+            out[f"video_{T}"] = video
+            out[f"latent_{T}"] = (moments.mean - mean.view(shape)) / std.view(shape)
+            out[f"logvar_{T}"] = moments.logvar
+            out[f"input_{T}"] = latent
+            out[f"decoded_{T}"] = decoded
+    OUT.mkdir(parents=True, exist_ok=True)
+    save_file({key: value.contiguous() for key, value in out.items()}, OUT / f"{name}.safetensors")
+
+
+torch.set_num_threads(1)
+make("vae_deep", False, (1, 5, 17), 16, 24, 1, base_dim=8, z_dim=4, dim_mult=[1, 2, 4, 4], num_res_blocks=2,
+     temperal_downsample=[False, True, True])
+make("vae_small", True, (1, 5, 9), 8, 12, 2, base_dim=4, z_dim=3, dim_mult=[1, 2, 2], num_res_blocks=1,
+     temperal_downsample=[True, False])
