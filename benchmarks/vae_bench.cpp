@@ -1,5 +1,6 @@
 // Wan VAE at pocket size: 32x32 pixels, 17 frames, batch 8, one thread.
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <benchmark/benchmark.h>
 
