@@ -2,5 +2,4 @@ set(SVI_DATA_SOURCES
   src/data/builtins.cpp
   src/data/clip_source.cpp
   src/data/pocket_world.cpp
-  src/data/text_encoder.cpp
-  src/tensor/pocket_scene.cpp)
+  src/data/text_encoder.cpp)

@@ -221,16 +221,14 @@ at::Tensor pocket_band_weights(int layout, double texture, std::int64_t height,
   return weights;
 }
 
-at::Tensor pocket_disc_weights(double x, double y, std::int64_t height, std::int64_t width) {
-  auto weights = at::zeros({2, height, width}, at::kFloat);
-  float* out = weights.mutable_data_ptr<float>();
-  const auto plane = height * width;
+std::vector<PocketDiscPixel> pocket_disc_pixels(double x, double y, std::int64_t height,
+                                                std::int64_t width) {
+  std::vector<PocketDiscPixel> pixels;
   visit_disc(x - std::floor(x), y, height, width,
              [&](std::int64_t row, std::int64_t column, float whole, float inner) {
-               out[row * width + column] = whole;
-               out[plane + row * width + column] = inner;
+               pixels.push_back({row * width + column, whole, inner});
              });
-  return weights;
+  return pixels;
 }
 
 }  // namespace svi

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "svi/core/export.hpp"
 
@@ -80,10 +81,15 @@ struct SVI_EXPORT PocketScene {
 SVI_EXPORT at::Tensor pocket_band_weights(int layout, double texture, std::int64_t height,
                                           std::int64_t width);
 
-/// The disc's share of each pixel, centre in relative units: [2, height, width] fp32 in [0, 1];
-/// first the whole disc, then its inner part, which shows the disc's shade while the rest shows the
-/// rim.
-SVI_EXPORT at::Tensor pocket_disc_weights(double x, double y, std::int64_t height,
-                                          std::int64_t width);
+/// One pixel that the disc touches; `whole` and `inner` in [0, 1] are the shares of the whole disc
+/// and of its inner part, which shows the disc's shade while the rest shows the rim.
+struct PocketDiscPixel {
+  std::int64_t index;  // row * width + column
+  float whole, inner;
+};
+
+/// The pixels of a disc with its centre at (x, y) in relative units, x wrapping around.
+SVI_EXPORT std::vector<PocketDiscPixel> pocket_disc_pixels(double x, double y, std::int64_t height,
+                                                           std::int64_t width);
 
 }  // namespace svi

@@ -1,0 +1,23 @@
+#include "svi/metric/builtins.hpp"
+
+#include "svi/metric/pocket.hpp"
+#include "svi/metric/psnr.hpp"
+#include "svi/metric/ssim.hpp"
+#include "svi/metric/temporal.hpp"
+#include "svi/plugin/registry.hpp"
+
+namespace svi {
+
+void register_metric(Registrar& registrar) {
+  registrar.add<Metric, PsnrMetric>("psnr", "peak signal-to-noise ratio to the truth");
+  registrar.add<Metric, SsimMetric>("ssim",
+                                    "structural similarity to the truth, on RGB and on luma");
+  registrar.add<Metric, TemporalFlickerMetric>("temporal_flicker",
+                                               "steadiness from frame to frame");
+  registrar.add<Metric, SeamJumpMetric>("seam_jump", "how far clips jump where they are joined");
+  registrar.add<Metric, MotionMetric>("motion", "how much moves, relative to the truth");
+  registrar.add<Metric, PocketMetric>(
+      "pocket", "quality, consistency, disc and motion of pocket scenes, without truth");
+}
+
+}  // namespace svi

@@ -1,0 +1,9 @@
+set(SVI_METRIC_SOURCES
+  src/metric/builtins.cpp
+  src/metric/drift.cpp
+  src/metric/metric.cpp
+  src/metric/pocket.cpp
+  src/metric/pocket_fitter.cpp
+  src/metric/psnr.cpp
+  src/metric/ssim.cpp
+  src/metric/temporal.cpp)

@@ -1,0 +1,66 @@
+#include "svi/metric/drift.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "svi/core/check.hpp"
+#include "svi/core/random.hpp"
+
+namespace svi {
+namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+TEST(RobustSlope, IgnoresAWildClip) {
+  std::vector<double> values;
+  for (int i = 0; i < 20; ++i) values.push_back(30 - 0.25 * i);
+  values[7] = 1000;
+
+  EXPECT_NEAR(robust_slope(values), -0.25, 1e-12);
+  EXPECT_NEAR(relative_slope(values), -0.25 / 30, 1e-12);
+}
+
+TEST(RobustSlope, LeavesOutWhatIsNotANumber) {
+  EXPECT_NEAR(robust_slope({kNan, 1, 2, kNan, 4}), 1, 1e-12);
+  EXPECT_TRUE(std::isnan(robust_slope({1})));
+  EXPECT_TRUE(std::isnan(robust_slope({})));
+  EXPECT_TRUE(std::isnan(relative_slope({0, 0, 0})));
+}
+
+TEST(BootstrapInterval, IsAFunctionOfValuesAndSeed) {
+  const std::vector<double> values{1, 2, 3, 4, 5, 6, 7, 8};
+
+  const auto a = bootstrap_interval(values, 3), b = bootstrap_interval(values, 3);
+
+  EXPECT_EQ(a.low, b.low);
+  EXPECT_EQ(a.high, b.high);
+  EXPECT_DOUBLE_EQ(a.mean, 4.5);
+  EXPECT_EQ(a.count, 8);
+}
+
+TEST(BootstrapInterval, HasTheWidthOfTheCentralLimit) {
+  std::vector<float> draws(400);
+  fill_normal({11, Purpose::test, 0, 0}, draws.data(), 400);
+  const std::vector<double> values(draws.begin(), draws.end());
+
+  const auto interval = bootstrap_interval(values, 0);
+
+  EXPECT_NEAR(interval.high - interval.low, 2 * 1.96 / 20, 0.02);
+  EXPECT_LT(interval.low, interval.mean);
+  EXPECT_GT(interval.high, interval.mean);
+}
+
+TEST(BootstrapInterval, LeavesOutWhatIsNotANumber) {
+  const auto interval = bootstrap_interval({kNan, 2, 2, kNan}, 0);
+
+  EXPECT_EQ(interval.count, 2);
+  EXPECT_EQ(interval.low, 2);
+  EXPECT_EQ(interval.high, 2);
+  EXPECT_TRUE(std::isnan(bootstrap_interval({}, 0).mean));
+  EXPECT_THROW(bootstrap_interval({1}, 0, 0), Error);
+}
+
+}  // namespace
+}  // namespace svi

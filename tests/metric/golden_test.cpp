@@ -1,0 +1,59 @@
+// Published values: PSNR and SSIM of pyiqa's calibration pairs, VBench's temporal flickering of a
+// clip, constants of common_metrics_on_video_quality.
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "svi/io/video_reader.hpp"
+#include "svi/metric/psnr.hpp"
+#include "svi/metric/ssim.hpp"
+#include "svi/metric/temporal.hpp"
+
+namespace svi {
+namespace {
+
+const std::string kGolden = SVI_SOURCE_DIR "/tests/data/golden/";
+
+struct Pair {
+  const char* name;
+  double psnr, ssim_y, ssim;
+};
+
+class GoldenPair : public testing::TestWithParam<Pair> {};
+
+TEST_P(GoldenPair, HasThePublishedPsnrAndSsim) {
+  const auto& [name, psnr_db, luma, rgb] = GetParam();
+  const auto distorted = read_image(kGolden + "images/" + name + "_dist.png");
+  const auto reference = read_image(kGolden + "images/" + name + "_ref.png");
+
+  EXPECT_NEAR(psnr(distorted, reference), psnr_db, 1e-4);
+  EXPECT_NEAR(ssim_y(distorted, reference), luma, 1e-4);
+  EXPECT_NEAR(ssim(distorted, reference), rgb, 1e-6);
+  EXPECT_NEAR(ssim(distorted.to(at::kFloat) / 255, reference.to(at::kFloat) / 255), rgb, 1e-6);
+}
+
+INSTANTIATE_TEST_SUITE_P(Pyiqa, GoldenPair,
+                         testing::Values(Pair{"I03", 21.1136, 0.6997, 0.673173},
+                                         Pair{"I04", 20.9872, 0.9978, 0.932519},
+                                         Pair{"I06", 27.0139, 0.9989, 0.989635}),
+                         [](const auto& one) { return one.param.name; });
+
+TEST(GoldenConstants, ZerosAgainstOnes) {
+  const auto zeros = at::zeros({3, 64, 64}), ones = at::ones({3, 64, 64});
+
+  EXPECT_EQ(psnr(zeros, ones), 0.0);
+  EXPECT_NEAR(ssim(zeros, ones), 9.999000099990664e-05, 1e-15);
+  EXPECT_EQ(psnr(ones, ones), kPsnrCeiling);
+  EXPECT_NEAR(ssim(ones, ones), 1.0, 1e-12);
+}
+
+TEST(GoldenVideo, HasVbenchsTemporalFlickering) {
+  const auto frames = read_video(kGolden + "ltx2.mp4", {.exact_c_path = true});
+
+  ASSERT_TRUE(frames.sizes().equals({120, 3, 480, 832}));
+  EXPECT_NEAR(temporal_flickering(frames), 0.979451680650898, 1e-15);
+}
+
+}  // namespace
+}  // namespace svi

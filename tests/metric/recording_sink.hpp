@@ -1,0 +1,45 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "svi/metric/metric.hpp"
+
+namespace svi {
+
+/// Keeps what a metric says of each clip, by the quantity's name.
+class RecordingSink final : public MetricSink {
+ public:
+  explicit RecordingSink(const Metric& metric) : quantities_(metric.quantities()) {}
+
+  void clip(std::size_t quantity, double value) override {
+    clips[quantities_.at(quantity).name].push_back(value);
+  }
+  void frames(std::size_t quantity, const std::vector<double>& values) override {
+    per_frame[quantities_.at(quantity).name].push_back(values);
+  }
+
+  std::map<std::string, std::vector<double>> clips;
+  std::map<std::string, std::vector<std::vector<double>>> per_frame;
+
+ private:
+  std::vector<Quantity> quantities_;
+};
+
+/// Shows a film [3, T, H, W] in [0, 1] to a metric in clips of `length` frames.
+inline RecordingSink measure(const Metric& metric, const at::Tensor& film, std::int64_t length,
+                             const at::Tensor& truth = {}, const std::string& prompt = "") {
+  RecordingSink sink(metric);
+  const auto session = metric.open();
+  for (std::int64_t first = 0, clip = 0; first < film.size(1); first += length, ++clip) {
+    const auto last = std::min(first + length, film.size(1));
+    const auto part = film.slice(1, first, last);
+    const auto wanted = truth.defined() ? truth.slice(1, first, last) : at::Tensor();
+    session->add({clip, first, part, wanted, prompt}, sink);
+  }
+  return sink;
+}
+
+}  // namespace svi
