@@ -1,0 +1,232 @@
+#include <ATen/ATen.h>
+
+#include <iomanip>
+#include <iostream>
+#include <optional>
+#include <set>
+
+#include "inspect.hpp"
+#include "svi/core/check.hpp"
+#include "svi/io/safetensors.hpp"
+#include "svi/model/lora.hpp"
+#include "svi/model/wan/dit.hpp"
+#include "svi/model/wan/vae.hpp"
+
+namespace svi::inspect {
+namespace {
+
+/// What a file turned out to be, and which of its tensors have no place in that.
+struct Finding {
+  std::string kind = "unknown";
+  std::vector<std::string> facts;
+  std::set<std::string> unplaced;
+  std::vector<std::string> missing;
+  std::vector<std::string> mismatched;
+  std::string (*place)(const std::string&) = nullptr;
+};
+
+bool has(const NamedTensors& tensors, const std::string& name) {
+  return std::any_of(tensors.begin(), tensors.end(),
+                     [&](const auto& named) { return named.first == name; });
+}
+
+void take(Finding& finding, const LoadReport& report) {
+  finding.unplaced.insert(report.unexpected.begin(), report.unexpected.end());
+  finding.missing = report.missing;
+  finding.mismatched = report.mismatched;
+}
+
+std::string dit_place(const std::string& name) {
+  static const std::pair<const char*, const char*> kPlaces[] = {
+      {"self_attn.", "self-attention"},
+      {"cross_attn.k_img", "attention to the image"},
+      {"cross_attn.v_img", "attention to the image"},
+      {"cross_attn.norm_k_img", "attention to the image"},
+      {"cross_attn.", "attention to the text"},
+      {"ffn.", "feed-forward"},
+      {"norm3", "norm before the text"},
+      {"patch_embedding", "latent to tokens"},
+      {"text_embedding", "text to tokens"},
+      {"time_embedding", "flow time"},
+      {"time_projection", "flow time"},
+      {"img_emb", "CLIP tokens to tokens"},
+      {"head", "tokens to velocity"},
+      {"modulation", "scales and shifts by flow time"}};
+  for (const auto& [part, place] : kPlaces) {
+    if (name.find(part) != std::string::npos) return place;
+  }
+  return "";
+}
+
+std::string vae_place(const std::string& name) {
+  if (name.starts_with("latent_")) return "statistics of the latent";
+  const bool decoder = name.starts_with("decoder.") || name.starts_with("conv2.");
+  std::string place = decoder ? "decoder" : "encoder";
+  static const std::pair<const char*, const char*> kPlaces[] = {
+      {"time_conv", ": frames"},
+      {"resample", ": height and width"},
+      {"shortcut", ": residual, width change"},
+      {"residual", ": residual"},
+      {"to_qkv", ": attention"},
+      {"proj", ": attention"},
+      {"norm", ": attention"},
+      {"head", ": head"},
+      {"conv", ": input or latent"}};
+  for (const auto& [part, text] : kPlaces) {
+    if (name.find(part) != std::string::npos) return place + text;
+  }
+  return place;
+}
+
+std::string lora_place(const std::string& name) {
+  const auto adapter = name.find(".lora_");
+  auto layer = adapter == std::string::npos ? name : name.substr(0, adapter);
+  const auto block = layer.find("blocks.");
+  if (block != std::string::npos) layer = layer.substr(block);
+  const bool down =
+      name.find("lora_A") != std::string::npos || name.find("lora_down") != std::string::npos;
+  return adapter == std::string::npos ? "" : (down ? "A of " : "B of ") + layer;
+}
+
+Finding as_dit(const NamedTensors& tensors) {
+  Finding finding;
+  std::optional<WanDitConfig> config;
+  bool heads_known = true;
+  try {
+    config = WanDit::infer(tensors);
+  } catch (const Error&) {
+    heads_known = false;
+    config = WanDit::infer(tensors, 1);
+  }
+  const WanDit model(*config, at::TensorOptions(at::kMeta));
+  take(finding, match(model.parameters(), tensors));
+  const bool image = config->in_dim > config->out_dim;
+  const auto size = config->dim == 1536 && config->layers == 30   ? " 1.3B"
+                    : config->dim == 5120 && config->layers == 40 ? " 14B"
+                                                                  : "";
+  finding.kind = cat("Wan DiT", image ? " I2V" : " T2V", size);
+  finding.facts.push_back(
+      cat("dim ", config->dim, ", ", config->layers, " layers, ffn ", config->ffn_dim, ", heads ",
+          heads_known ? cat(config->heads) : std::string("not told by the weights")));
+  finding.facts.push_back(
+      cat("channels ", config->in_dim, " -> ", config->out_dim, ", text ", config->text_dim,
+          config->image_dim > 0 ? cat(", CLIP tokens ", config->image_dim) : std::string()));
+  finding.place = dit_place;
+  return finding;
+}
+
+Finding as_vae(const NamedTensors& tensors) {
+  Finding finding;
+  const auto config = WanVae::infer(tensors);
+  auto model = WanVae(config, at::Device(at::kMeta)).parameters();
+  for (const auto* name : {"latent_mean", "latent_std"}) {
+    if (has(tensors, name))
+      model.emplace_back(name, at::empty({config.z_dim}, at::TensorOptions(at::kMeta)));
+  }
+  take(finding, match(model, tensors));
+  finding.kind = "Wan VAE";
+  std::string levels;
+  for (const auto mult : config.dim_mult)
+    levels += cat(levels.empty() ? "" : " ", mult * config.dim);
+  finding.facts.push_back(cat("z ", config.z_dim, ", channels ", levels, ", ",
+                              config.num_res_blocks, " residual blocks per level"));
+  finding.facts.push_back(cat("strides ", config.temporal_stride(), " x ", config.spatial_stride(),
+                              " x ", config.spatial_stride(), " (frames, height, width)"));
+  finding.place = vae_place;
+  return finding;
+}
+
+Finding as_lora(const NamedTensors& tensors) {
+  Finding finding;
+  finding.kind = "LoRA";
+  finding.place = lora_place;
+  std::set<std::int64_t> ranks;
+  std::set<std::string> layers;
+  for (const auto& [name, tensor] : tensors) {
+    const auto place = lora_place(name);
+    if (place.empty()) {
+      if (!name.ends_with("alpha")) finding.unplaced.insert(name);
+      continue;
+    }
+    if (place[0] == 'A' && tensor.dim() == 2) ranks.insert(tensor.size(0));
+    layers.insert(place.substr(5));
+  }
+  std::string text;
+  for (const auto rank : ranks) text += cat(text.empty() ? "" : " ", rank);
+  finding.facts.push_back(
+      cat("rank ", text.empty() ? "unknown" : text, ", ", layers.size(), " layers"));
+  try {
+    const auto config = Lora::infer(tensors);
+    finding.facts.push_back(cat("fits a Wan DiT; alpha ", config.alpha));
+  } catch (const Error&) {
+    finding.facts.push_back("names are not those of an adapter of a Wan DiT");
+  }
+  return finding;
+}
+
+Finding recognise(const NamedTensors& tensors) {
+  const auto is_adapter = [](const auto& named) {
+    return named.first.find(".lora_") != std::string::npos;
+  };
+  try {
+    if (std::any_of(tensors.begin(), tensors.end(), is_adapter)) return as_lora(tensors);
+    if (has(tensors, "patch_embedding.weight")) return as_dit(tensors);
+    if (has(tensors, "encoder.conv1.weight") && has(tensors, "conv2.weight"))
+      return as_vae(tensors);
+  } catch (const Error& error) {
+    Finding finding;
+    finding.facts.push_back(error.what());
+    return finding;
+  }
+  return {};
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string text;
+  for (const auto size : shape) text += cat(text.empty() ? "" : ", ", size);
+  return "[" + text + "]";
+}
+
+}  // namespace
+
+void list(const std::string& path, bool with_tensors, std::ostream& out) {
+  const auto file = SafetensorsFile::open(path);
+  const auto finding = recognise(file.load_all());
+  std::int64_t values = 0, bytes = 0;
+  std::size_t longest = 4;
+  std::map<std::string, std::int64_t> dtypes;
+  for (const auto& info : file.infos()) {
+    std::int64_t count = 1;
+    for (const auto size : info.shape) count *= size;
+    values += count;
+    bytes += static_cast<std::int64_t>(info.end - info.begin);
+    dtypes[c10::toString(info.dtype)] += count;
+    longest = std::max(longest, info.name.size());
+  }
+  out << path << "\nkind: " << finding.kind << '\n';
+  for (const auto& fact : finding.facts) out << "  " << fact << '\n';
+  out << "total: " << file.infos().size() << " tensors, " << values << " values, " << bytes
+      << " bytes\n";
+  for (const auto& [dtype, count] : dtypes) out << "  " << dtype << ": " << count << " values\n";
+  for (const auto& [key, value] : file.metadata())
+    out << "metadata: " << key << " = " << value << '\n';
+  if (finding.place != nullptr) {
+    out << "mapped: " << file.infos().size() - finding.unplaced.size() << " of "
+        << file.infos().size() << " tensors\n";
+  }
+  for (const auto& name : finding.missing) out << "missing: " << name << '\n';
+  for (const auto& text : finding.mismatched) out << "wrong shape: " << text << '\n';
+  if (!with_tensors) return;
+  longest = std::min<std::size_t>(longest, 100);
+  out << '\n';
+  for (const auto& info : file.infos()) {
+    const bool unplaced = finding.unplaced.count(info.name) != 0;
+    out << std::left << std::setw(static_cast<int>(longest)) << info.name << "  " << std::setw(14)
+        << c10::toString(info.dtype) << ' ' << std::setw(24) << shape_text(info.shape);
+    if (finding.place != nullptr)
+      out << " -> " << (unplaced ? "nothing" : finding.place(info.name));
+    out << '\n';
+  }
+}
+
+}  // namespace svi::inspect

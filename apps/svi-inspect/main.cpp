@@ -1,0 +1,84 @@
+#include <c10/util/Exception.h>
+
+#include <boost/program_options.hpp>
+#include <iostream>
+
+#include "inspect.hpp"
+#include "svi/core/check.hpp"
+
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr const char* kUsage =
+    "svi-inspect FILE [--brief]\n"
+    "    lists a safetensors checkpoint: kind, names, shapes, dtypes, totals, what maps where\n"
+    "svi-inspect run dit|vae-encode|vae-decode --weights W --inputs I --out O [--heads N] "
+    "[--device cpu|cuda]\n"
+    "    one forward pass in fp32 from the named tensors of I to those of O\n"
+    "      dit         x [B, C, F, h, w], timestep [B] on 0..1000, context [B, L, D], optional y "
+    "[B, C, F, h, w]\n"
+    "                  and clip_fea [B, tokens, D]  ->  v [B, C, F, h, w]\n"
+    "      vae-encode  video [B, 3, T, H, W] in [-1, 1]  ->  latent [B, z, F, h, w], normalised\n"
+    "      vae-decode  latent  ->  video, not clamped\n";
+
+/// One line for the terminal, whatever the library put into the text.
+std::string one_line(std::string text) {
+  const auto last = text.find_last_not_of(" \n");
+  text.erase(last == std::string::npos ? 0 : last + 1);
+  std::string line;
+  for (const char c : text) line += c == '\n' ? std::string("; ") : std::string(1, c);
+  return line;
+}
+
+int inspect(int argc, char** argv) {
+  svi::inspect::RunOptions options;
+  std::vector<std::string> words;
+  po::options_description described;
+  described.add_options()("help,h", "")("brief", "")("words", po::value(&words))(
+      "weights", po::value(&options.weights))("inputs", po::value(&options.inputs))(
+      "out", po::value(&options.out))("heads", po::value(&options.heads))(
+      "device", po::value(&options.device));
+  po::positional_options_description positional;
+  positional.add("words", -1);
+  po::variables_map values;
+  po::store(po::command_line_parser(argc, argv).options(described).positional(positional).run(),
+            values);
+  po::notify(values);
+  if (values.count("help") != 0) {
+    std::cout << kUsage;
+    return 0;
+  }
+  const bool runs = !words.empty() && words[0] == "run";
+  if (words.size() != (runs ? 2u : 1u)) {
+    svi::raise<svi::ConfigError>("expected FILE, or run and a model; see svi-inspect --help");
+  }
+  if (!runs) {
+    svi::inspect::list(words[0], values.count("brief") == 0, std::cout);
+    return 0;
+  }
+  for (const auto* key : {"weights", "inputs", "out"}) {
+    if (values.count(key) == 0)
+      svi::raise<svi::ConfigError>("run ", words[1], ": --", key, " is missing");
+  }
+  if (options.heads < 0)
+    svi::raise<svi::ConfigError>("--heads ", options.heads, ": must be above 0");
+  options.model = words[1];
+  svi::inspect::run(options);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string problem;
+  try {
+    return inspect(argc, argv);
+  } catch (const c10::Error& error) {
+    problem = error.what_without_backtrace();
+  } catch (const std::exception& error) {
+    problem = error.what();
+  }
+  std::cerr << "svi-inspect: " << one_line(problem) << '\n';
+  return 2;
+}

@@ -1,0 +1,153 @@
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "model/fixtures.hpp"
+#include "svi/core/check.hpp"
+#include "svi/io/safetensors.hpp"
+
+namespace svi {
+namespace {
+
+namespace fs = std::filesystem;
+using svi::testing::Fixture;
+using svi::testing::relative_error;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+struct Outcome {
+  int code = -1;
+  std::string output;  // stdout and stderr
+};
+
+class Inspect : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path(::testing::TempDir()) / cat("svi-inspect-", ::getpid());
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string save(const std::string& name, const NamedTensors& tensors) const {
+    save_safetensors(path(name), tensors);
+    return path(name);
+  }
+  static Outcome call(const std::string& arguments) {
+    Outcome outcome;
+    FILE* pipe = popen((SVI_BINARY_DIR "/bin/svi-inspect " + arguments + " 2>&1").c_str(), "r");
+    if (pipe == nullptr) return outcome;
+    char buffer[4096];
+    for (std::size_t n; (n = fread(buffer, 1, sizeof buffer, pipe)) > 0;)
+      outcome.output.append(buffer, n);
+    outcome.code = WEXITSTATUS(pclose(pipe));
+    return outcome;
+  }
+  static void expect_refused(const std::string& arguments, const std::string& fragment) {
+    const auto outcome = call(arguments);
+    EXPECT_EQ(outcome.code, 2) << arguments;
+    EXPECT_THAT(outcome.output, AllOf(HasSubstr("svi-inspect: "), HasSubstr(fragment)))
+        << arguments;
+    EXPECT_EQ(std::count(outcome.output.begin(), outcome.output.end(), '\n'), 1) << outcome.output;
+  }
+
+  fs::path folder_;
+};
+
+NamedTensors vae_weights(const Fixture& fixture) {
+  auto weights = fixture.group("weights.");
+  weights.emplace_back("latent_mean", fixture("latent_mean"));
+  weights.emplace_back("latent_std", fixture("latent_std"));
+  return weights;
+}
+
+TEST_F(Inspect, RunsTheTransformer) {
+  for (const auto* name : {"dit_t2v", "dit_i2v_clip", "dit_odd"}) {
+    const Fixture fixture(name);
+    const auto weights = save("w.safetensors", fixture.group("weights."));
+    const auto inputs = save("i.safetensors", fixture.group("input."));
+    const auto outcome = call(cat("run dit --weights ", weights, " --inputs ", inputs, " --out ",
+                                  path("o.safetensors"), " --heads ", fixture.heads()));
+
+    ASSERT_EQ(outcome.code, 0) << outcome.output;
+    const auto v = SafetensorsFile::open(path("o.safetensors")).load("v");
+    EXPECT_LE(relative_error(v, fixture("output.v")), 1e-4) << name;
+  }
+}
+
+TEST_F(Inspect, RunsTheCodecBothWays) {
+  const Fixture fixture("vae_small");
+  const auto weights = save("w.safetensors", vae_weights(fixture));
+  const auto video = save("video.safetensors", {{"video", fixture("video_5")}});
+  const auto latent = save("latent.safetensors", {{"latent", fixture("input_5")}});
+  const auto encoded =
+      call(cat("run vae-encode --weights ", weights, " --inputs ", video, " --out ", path("a")));
+  const auto decoded =
+      call(cat("run vae-decode --weights ", weights, " --inputs ", latent, " --out ", path("b")));
+
+  ASSERT_EQ(encoded.code, 0) << encoded.output;
+  ASSERT_EQ(decoded.code, 0) << decoded.output;
+  EXPECT_LE(relative_error(SafetensorsFile::open(path("a")).load("latent"), fixture("latent_5")),
+            1e-4);
+  EXPECT_LE(relative_error(SafetensorsFile::open(path("b")).load("video"), fixture("decoded_5")),
+            1e-4);
+}
+
+TEST_F(Inspect, ListsWhatACheckpointIs) {
+  const auto dit = call(save("dit.safetensors", Fixture("dit_i2v_clip").group("weights.")));
+  const auto vae = call(save("vae.safetensors", vae_weights(Fixture("vae_small"))));
+  const auto lora = call(save("lora.safetensors", Fixture("dit_lora").group("lora.")));
+  const auto other = call(save("other.safetensors", {{"a", at::zeros({2, 3})}}));
+
+  EXPECT_THAT(dit.output, AllOf(HasSubstr("kind: Wan DiT I2V"), HasSubstr("self-attention"),
+                                Not(HasSubstr("-> nothing"))));
+  EXPECT_THAT(vae.output, AllOf(HasSubstr("kind: Wan VAE"), HasSubstr("strides 2 x 4 x 4"),
+                                HasSubstr("latent_mean"), Not(HasSubstr("-> nothing"))));
+  EXPECT_THAT(lora.output, AllOf(HasSubstr("kind: LoRA"), HasSubstr("rank 4"),
+                                 HasSubstr("A of blocks.0.self_attn.q")));
+  EXPECT_THAT(other.output, AllOf(HasSubstr("kind: unknown"),
+                                  HasSubstr("1 tensors, 6 values, 24 bytes"), HasSubstr("[2, 3]")));
+  for (const auto& outcome : {dit, vae, lora, other}) EXPECT_EQ(outcome.code, 0);
+}
+
+TEST_F(Inspect, BadInputGetsOneLineAndExitCodeTwo) {
+  const Fixture fixture("vae_small");
+  const auto weights = save("w.safetensors", vae_weights(fixture));
+  const auto video = save("i.safetensors", {{"video", fixture("video_5")}});
+  const auto flat = save("flat.safetensors", {{"video", at::zeros({3, 5, 8, 8})}});
+  const auto four = save("four.safetensors", {{"video", at::zeros({1, 3, 4, 8, 8})}});
+  auto lacking = vae_weights(fixture);
+  lacking.erase(lacking.begin() + 20);
+  const auto fewer = save("fewer.safetensors", lacking);
+  std::ofstream(path("cut.safetensors")) << "\x40";
+  const auto encode = [&](const std::string& w, const std::string& i) {
+    return cat("run vae-encode --weights ", w, " --inputs ", i, " --out ", path("o.safetensors"));
+  };
+
+  expect_refused("", "--help");
+  expect_refused(path("none.safetensors"), "none.safetensors");
+  expect_refused(path("cut.safetensors"), "cut.safetensors");
+  expect_refused("run unet --weights a --inputs b --out c", "dit, vae-encode or vae-decode");
+  expect_refused("run dit --weights a --inputs b", "--out is missing");
+  expect_refused("--wrong", "wrong");
+  expect_refused(encode(weights, path("none.safetensors")), "none.safetensors");
+  expect_refused(encode(weights, weights), "needs the tensor video [B, 3, T, H, W]");
+  expect_refused(encode(weights, flat), "[B, 3, T, H, W]");
+  expect_refused(encode(weights, four), "3 and 5");
+  expect_refused(encode(fewer, video), "fewer.safetensors");
+  expect_refused(encode(video, video), "not the weights of a Wan VAE");
+  expect_refused(encode(weights, video) + " --device tpu", "--device tpu");
+  expect_refused(cat("run dit --weights ", weights, " --inputs ", video, " --out ", path("o")),
+                 "w.safetensors");
+  EXPECT_FALSE(fs::exists(path("o.safetensors")));
+}
+
+}  // namespace
+}  // namespace svi
