@@ -42,7 +42,7 @@ class SVI_EXPORT BernoulliInjection final : public InjectionPolicy {
     double latent_probability = 0.9;
     double image_probability = 0.9;
     double clean_probability = 0.2;
-    ScaleRange noise_scale, latent_scale, image_scale;
+    ScaleRange noise_scale = {}, latent_scale = {}, image_scale = {};
     double modulation = 0;
     std::int64_t image_frames = 3;
     ImagePlace image_place = ImagePlace::uniform;

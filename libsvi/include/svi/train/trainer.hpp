@@ -92,7 +92,7 @@ class SVI_EXPORT Trainer {
     double image_drop = 0;
     double ema_decay = 0;
     std::int64_t bank_report_every = 50;
-    OptimizerConfig optimizer;
+    OptimizerConfig optimizer = {};
 
     void describe(OptionVisitor& visit);
   };

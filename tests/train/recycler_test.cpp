@@ -1,0 +1,433 @@
+#include "svi/train/recycler.hpp"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "fakes.hpp"
+#include "svi/core/check.hpp"
+#include "svi/error/residual.hpp"
+#include "svi/injection/scheduled.hpp"
+
+namespace svi {
+namespace {
+
+using test::kC;
+using test::kF;
+using test::kH;
+using test::kSeed;
+using test::kW;
+
+constexpr std::int64_t kBatch = 3, kSteps = 40;
+
+/// Every switch of a recycled step.
+struct Switches {
+  BernoulliInjection::Config injection = {};
+  OneStepError::Config source = {};
+  Recycler::Config recycling = {};
+  std::int64_t bins = 3, capacity = 4;
+};
+
+/// One micro-batch with its own storage.
+struct Batch {
+  at::Tensor latent, noise, image, sigma;
+  CleanBatch view() const { return {latent, noise, image, sigma}; }
+};
+
+Batch make_batch(std::int64_t step) {
+  const auto draw = [&](std::int64_t stream, at::IntArrayRef sizes) {
+    return normal(test::test_key(stream, step), sizes);
+  };
+  const auto sigma = at::empty({kBatch}, at::kFloat);
+  for (std::int64_t b = 0; b < kBatch; ++b) sigma[b].fill_(uniform(test::test_key(50 + b, step)));
+  return {draw(1, {kBatch, kC, kF, kH, kW}), draw(2, {kBatch, kC, kF, kH, kW}),
+          draw(3, {kBatch, 4 + kC, kF, kH, kW}), sigma};
+}
+
+/// What some imperfect model predicts.
+at::Tensor predict(const at::Tensor& noisy, const at::Tensor& target, std::int64_t step) {
+  return target + 0.1 * noisy + 0.3 * normal(test::test_key(4, step), target.sizes());
+}
+
+/// The training step as the reference writes it down: two banks of ready-made errors, four
+/// integrations, one sample at a time.
+class PlainErft {
+ public:
+  explicit PlainErft(const Switches& switches)
+      : on_(switches),
+        bins_(switches.bins, 5),
+        noise_bank_(static_cast<std::size_t>(switches.bins)),
+        latent_bank_(static_cast<std::size_t>(switches.bins)) {}
+
+  struct Sample {
+    at::Tensor noisy = {}, target = {}, image = {}, latent_error = {}, noise_error = {};
+    bool clean = false;
+  };
+
+  Sample inject(std::int64_t step, std::int64_t b, const Batch& batch) const {
+    const auto key = [&](Purpose purpose) {
+      return RandomKey{kSeed, purpose, static_cast<std::uint32_t>(b),
+                       static_cast<std::uint32_t>(step)};
+    };
+    const auto& p = on_.injection;
+    const auto x = batch.latent[b], n = batch.noise[b];
+    const double sigma = batch.sigma[b].item<float>();
+    const auto g = static_cast<std::size_t>(bins_.bin(sigma));
+    bool add_n = uniform(key(Purpose::inject_noise)) < p.noise_probability;
+    bool add_y = uniform(key(Purpose::inject_image)) < p.image_probability;
+    bool add_x = uniform(key(Purpose::inject_latent)) < p.latent_probability;
+    Sample s{.image = batch.image[b].clone(),
+             .latent_error = at::zeros_like(x),
+             .noise_error = at::zeros_like(x)};
+    if (uniform(key(Purpose::inject_clean)) < p.clean_probability) {
+      add_n = add_y = add_x = false;
+      s.clean = true;
+    }
+    if (add_n && !noise_bank_[g].empty()) {
+      s.noise_error = pick({noise_bank_[g]}, key(Purpose::recall_noise)) *
+                      scale(p.noise_scale, key(Purpose::modulate_noise));
+    }
+    if (add_x && !latent_bank_[g].empty()) {
+      s.latent_error = pick({latent_bank_[g]}, key(Purpose::recall_latent)) *
+                       scale(p.latent_scale, key(Purpose::modulate_latent));
+    }
+    std::vector<std::vector<at::Tensor>> scope;
+    for (std::size_t i = 0; i < latent_bank_.size(); ++i) {
+      const auto noisiest = static_cast<std::size_t>(bins_.bin(p.image_sigma_high));
+      const auto cleanest = static_cast<std::size_t>(bins_.bin(p.image_sigma_low));
+      const bool in = p.image_scope == RecallScope::all_bins ||
+                      (p.image_scope == RecallScope::same_bin && i == g) ||
+                      (p.image_scope == RecallScope::sigma_range && i >= noisiest && i <= cleanest);
+      if (in) scope.push_back(latent_bank_[i]);
+    }
+    const bool has_y =
+        std::any_of(scope.begin(), scope.end(), [](const auto& bin) { return !bin.empty(); });
+    if (add_y && has_y) {
+      const auto error = pick(scope, key(Purpose::recall_image)) *
+                         scale(p.image_scale, key(Purpose::modulate_image));
+      const auto a = std::min<std::int64_t>(p.image_frames, kF);
+      auto j = kF - a;
+      if (p.image_place == ImagePlace::uniform) {
+        j = static_cast<std::int64_t>(uniform(key(Purpose::image_place)) *
+                                      static_cast<double>(kF - a + 1));
+      }
+      for (std::int64_t c = 0; c < kC; ++c) {
+        for (std::int64_t f = 0; f < a; ++f) s.image[4 + c][f] += error[c][j + f];
+      }
+    }
+    s.noisy = (1 - sigma) * (x + s.latent_error) + sigma * (n + s.noise_error);
+    s.target = n + s.noise_error - x;
+    return s;
+  }
+
+  void learn(std::int64_t step, const Batch& batch, const std::vector<Sample>& samples,
+             const at::Tensor& predicted) {
+    for (std::int64_t b = 0; b < kBatch; ++b) {
+      const auto& s = samples[static_cast<std::size_t>(b)];
+      const double sigma = batch.sigma[b].item<float>();
+      const bool reference = on_.source.definition == ErrorDefinition::reference;
+      const auto n_hat = s.noisy + (1 - sigma) * predicted[b];
+      const auto n_ref = reference ? s.noisy + (1 - sigma) * s.target : batch.noise[b];
+      const auto x_hat = s.noisy - sigma * predicted[b];
+      const auto x_ref = reference ? s.noisy - sigma * s.target : batch.latent[b];
+      const auto stream = static_cast<std::uint32_t>(b), now = static_cast<std::uint32_t>(step);
+      if (s.clean && uniform({kSeed, Purpose::bank_keep_clean, stream, now}) >=
+                         on_.recycling.clean_bank_probability)
+        continue;
+      const auto g = static_cast<std::size_t>(bins_.bin(sigma));
+      if (static_cast<std::int64_t>(latent_bank_[g].size()) < on_.capacity) {
+        noise_bank_[g].emplace_back();
+        latent_bank_[g].emplace_back();
+        noise_bank_[g].back() = (n_hat - n_ref) * on_.source.scale;
+        latent_bank_[g].back() = (x_hat - x_ref) * on_.source.scale;
+      } else {
+        const auto victim =
+            uniform_index({kSeed, Purpose::bank_evict, stream, now}, latent_bank_[g].size());
+        noise_bank_[g][victim] = (n_hat - n_ref) * on_.source.scale;
+        latent_bank_[g][victim] = (x_hat - x_ref) * on_.source.scale;
+      }
+    }
+  }
+
+ private:
+  static at::Tensor pick(const std::vector<std::vector<at::Tensor>>& bins, const RandomKey& key) {
+    std::vector<at::Tensor> all;
+    for (const auto& bin : bins) all.insert(all.end(), bin.begin(), bin.end());
+    return all[uniform_index(key, all.size())];
+  }
+
+  double scale(const ScaleRange& range, const RandomKey& key) const {
+    const double modulation =
+        1 - on_.injection.modulation + 2 * on_.injection.modulation * uniform(key, 0);
+    const double u = uniform(key, 1);
+    if (range.kind == ScaleKind::constant) return modulation * range.low;
+    if (range.kind == ScaleKind::uniform)
+      return modulation * (range.low + u * (range.high - range.low));
+    return modulation * std::pow(range.low, 1 - u) * std::pow(range.high, u);
+  }
+
+  Switches on_;
+  TimeBins bins_;
+  std::vector<std::vector<at::Tensor>> noise_bank_, latent_bank_;
+};
+
+/// Runs both side by side; returns how many samples were hit by latent, noise and image errors.
+std::array<int, 3> expect_equal_to_plain(const Switches& switches) {
+  MpiCollective collective;
+  collective.connect(Communicator::self());
+  const OneStepError source(switches.source);
+  const BernoulliInjection policy(switches.injection);
+  const TimeGridBank::Config bank{
+      .bins = switches.bins, .capacity = switches.capacity, .storage = StorageType::fp32};
+  Recycler recycler(switches.recycling,
+                    {source, policy, [&] { return std::make_unique<TimeGridBank>(bank); }}, kSeed,
+                    1, kBatch, Communicator::self());
+  PlainErft plain(switches);
+  std::array<int, 3> hits{};
+  for (std::int64_t step = 0; step < kSteps; ++step) {
+    const auto batch = make_batch(step);
+    const BatchPlace place{step, kSteps, 0, 0};
+    const auto ours = recycler.inject(place, batch.view());
+    std::vector<PlainErft::Sample> samples;
+    for (std::int64_t b = 0; b < kBatch; ++b) {
+      samples.push_back(plain.inject(step, b, batch));
+      const auto& expected = samples.back();
+      const auto& record = ours.samples[static_cast<std::size_t>(b)];
+      EXPECT_TRUE(at::allclose(ours.noisy[b], expected.noisy, 1e-5, 1e-5)) << "step " << step;
+      EXPECT_TRUE(at::allclose(ours.target[b], expected.target, 1e-5, 1e-5)) << "step " << step;
+      EXPECT_TRUE(at::allclose(ours.image[b], expected.image, 1e-5, 1e-5)) << "step " << step;
+      EXPECT_EQ(record.clean, expected.clean);
+      EXPECT_EQ(record.latent_hit, expected.latent_error.count_nonzero().item<std::int64_t>() > 0);
+      EXPECT_EQ(record.noise_hit, expected.noise_error.count_nonzero().item<std::int64_t>() > 0);
+      EXPECT_EQ(record.image_hit, !at::equal(expected.image, batch.image[b]));
+      hits[0] += record.latent_hit;
+      hits[1] += record.noise_hit;
+      hits[2] += record.image_hit;
+    }
+    const auto predicted = predict(ours.noisy, ours.target, step);
+    recycler.collect(place, batch.view(), ours, predicted);
+    recycler.finish_step(step, collective);
+    plain.learn(step, batch, samples, predicted);
+  }
+  return hits;
+}
+
+const BernoulliInjection::Config kOften{.noise_probability = 0.6,
+                                        .latent_probability = 0.7,
+                                        .image_probability = 0.8,
+                                        .clean_probability = 0.2};
+
+TEST(Recycler, EqualsThePlainStepWithShotDefaults) {
+  const auto hits = expect_equal_to_plain({});
+  EXPECT_GT(hits[0], 50);
+  EXPECT_GT(hits[2], 50);
+}
+
+TEST(Recycler, EqualsThePlainStepWithAllTargets) {
+  const auto hits = expect_equal_to_plain({.injection = kOften});
+  for (const auto count : hits) EXPECT_GT(count, 30);
+}
+
+TEST(Recycler, EqualsThePlainStepWithEachTargetAlone) {
+  for (int target = 0; target < 3; ++target) {
+    Switches switches;
+    switches.injection = {.noise_probability = target == 1 ? 0.9 : 0,
+                          .latent_probability = target == 0 ? 0.9 : 0,
+                          .image_probability = target == 2 ? 0.9 : 0};
+    const auto hits = expect_equal_to_plain(switches);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(hits[static_cast<std::size_t>(i)] > 0, i == target);
+  }
+}
+
+TEST(Recycler, EqualsThePlainStepWithErrorsAgainstTheCleanTensors) {
+  expect_equal_to_plain({.injection = kOften, .source = {.definition = ErrorDefinition::clean}});
+  expect_equal_to_plain(
+      {.injection = kOften, .source = {.definition = ErrorDefinition::clean, .scale = 0.5}});
+}
+
+TEST(Recycler, EqualsThePlainStepWithScalesAndModulation) {
+  for (const auto kind : {ScaleKind::constant, ScaleKind::uniform, ScaleKind::log_uniform}) {
+    Switches switches{.injection = kOften};
+    switches.injection.noise_scale = {kind, 0.5, 2};
+    switches.injection.latent_scale = {kind, 0.1, 0.4};
+    switches.injection.image_scale = {kind, 0.1, 6};
+    switches.injection.modulation = 0.3;
+    expect_equal_to_plain(switches);
+  }
+}
+
+TEST(Recycler, EqualsThePlainStepAtEveryPlaceAndNumberOfFrames) {
+  for (const auto place : {ImagePlace::last, ImagePlace::uniform}) {
+    for (const std::int64_t frames : {1, 2, 3, 9}) {
+      Switches switches{.injection = kOften};
+      switches.injection.image_place = place;
+      switches.injection.image_frames = frames;
+      expect_equal_to_plain(switches);
+    }
+  }
+}
+
+TEST(Recycler, EqualsThePlainStepInEveryScope) {
+  for (const auto scope :
+       {RecallScope::same_bin, RecallScope::all_bins, RecallScope::sigma_range}) {
+    Switches switches{.injection = kOften};
+    switches.injection.image_scope = scope;
+    switches.injection.image_sigma_low = 0.2;
+    switches.injection.image_sigma_high = 0.7;
+    EXPECT_GT(expect_equal_to_plain(switches)[2], 10);
+  }
+}
+
+TEST(Recycler, EqualsThePlainStepUnderEveryCleanRule) {
+  for (const double clean : {0.0, 0.5, 1.0}) {
+    for (const double keep : {0.0, 0.1, 1.0}) {
+      Switches switches{.injection = kOften, .recycling = {.clean_bank_probability = keep}};
+      switches.injection.clean_probability = clean;
+      const auto hits = expect_equal_to_plain(switches);
+      if (clean == 1) {
+        EXPECT_EQ(hits[0] + hits[1] + hits[2], 0);
+      }
+    }
+  }
+}
+
+/// A recycler around one bank filled by one perfect or imperfect step.
+struct Fixture {
+  explicit Fixture(BernoulliInjection::Config injection,
+                   ErrorDefinition definition = ErrorDefinition::reference)
+      : source({.definition = definition}),
+        policy(injection),
+        recycler({.clean_bank_probability = 1},
+                 {source, policy,
+                  [this] {
+                    auto made = std::make_unique<TimeGridBank>(
+                        TimeGridBank::Config{.bins = 1, .storage = StorageType::fp32});
+                    bank = made.get();
+                    return made;
+                  }},
+                 kSeed, 1, kBatch, Communicator::self()) {
+    collective.connect(Communicator::self());
+  }
+
+  RecycledBatch step(std::int64_t index, const Batch& batch, double imperfection) {
+    const BatchPlace place{index, kSteps, 0, 0};
+    const auto recycled = recycler.inject(place, batch.view());
+    const auto wrong = normal(test::test_key(77, index), batch.latent.sizes()) * imperfection;
+    recycler.collect(place, batch.view(), recycled, recycled.target + wrong);
+    recycler.finish_step(index, collective);
+    return recycled;
+  }
+
+  OneStepError source;
+  BernoulliInjection policy;
+  TimeGridBank* bank = nullptr;
+  Recycler recycler;
+  MpiCollective collective;
+};
+
+const BernoulliInjection::Config kAlways{.noise_probability = 1,
+                                         .latent_probability = 1,
+                                         .image_probability = 1,
+                                         .clean_probability = 0};
+
+TEST(Recycler, LeadsTheTargetToTheRecycledEndPoints) {
+  Fixture fixture(kAlways);
+  fixture.step(0, make_batch(0), 1);
+  const auto batch = make_batch(1);
+  const auto seen = fixture.step(1, batch, 1);
+  const auto sigma = batch.sigma.view({-1, 1, 1, 1, 1});
+
+  const auto x_ref = seen.noisy - sigma * seen.target;
+  const auto n_ref = seen.noisy + (1 - sigma) * seen.target;
+
+  ASSERT_TRUE(seen.latent_error.defined() && seen.noise_error.defined());
+  EXPECT_TRUE(at::allclose(x_ref, batch.latent + (1 - sigma) * seen.latent_error, 1e-5, 1e-5));
+  EXPECT_TRUE(at::allclose(n_ref, batch.noise + seen.noise_error + (1 - sigma) * seen.latent_error,
+                           1e-5, 1e-5));
+}
+
+TEST(Recycler, BanksZerosOfAPerfectModelWhateverIsInjected) {
+  Fixture fixture(kAlways);
+  fixture.step(0, make_batch(0), 1);
+  const auto before = fixture.bank->statistics();
+  const auto seen = fixture.step(1, make_batch(1), 0);
+
+  const auto state = fixture.bank->state();
+  EXPECT_TRUE(seen.latent_error.defined());
+  EXPECT_GT(before.mean_rms[0], 0.5);
+  for (std::size_t i = state.size() - kBatch; i < state.size(); ++i) {
+    EXPECT_EQ(state[i].second.count_nonzero().item<std::int64_t>(), 0) << state[i].first;
+  }
+}
+
+TEST(Recycler, LeavesEverythingAloneWhileTheBankIsEmpty) {
+  Fixture fixture(kAlways);
+  const auto batch = make_batch(0);
+  const auto seen = fixture.step(0, batch, 1);
+  const auto sigma = batch.sigma.view({-1, 1, 1, 1, 1});
+
+  EXPECT_FALSE(seen.latent_error.defined());
+  EXPECT_TRUE(at::equal(seen.image, batch.image));
+  EXPECT_TRUE(at::equal(seen.target, batch.noise - batch.latent));
+  EXPECT_TRUE(
+      at::allclose(seen.noisy, (1 - sigma) * batch.latent + sigma * batch.noise, 1e-6, 1e-6));
+}
+
+TEST(Recycler, NeverTouchesTheMaskTheLaterFramesOrItsInput) {
+  Fixture fixture({.noise_probability = 0,
+                   .latent_probability = 0,
+                   .image_probability = 1,
+                   .clean_probability = 0,
+                   .image_frames = 1});
+  fixture.step(0, make_batch(0), 1);
+  const auto batch = make_batch(1);
+  const auto seen = fixture.step(1, batch, 1);
+
+  EXPECT_TRUE(at::equal(batch.image, make_batch(1).image));
+  EXPECT_TRUE(at::equal(seen.image.narrow(1, 0, 4), batch.image.narrow(1, 0, 4)));
+  EXPECT_TRUE(at::equal(seen.image.narrow(2, 1, kF - 1), batch.image.narrow(2, 1, kF - 1)));
+  EXPECT_FALSE(at::equal(seen.image, batch.image));
+}
+
+TEST(Recycler, PassesOverDroppedConditions) {
+  Fixture fixture(kAlways);
+  fixture.step(0, make_batch(0), 1);
+  const auto batch = make_batch(1);
+  auto view = batch.view();
+  view.image_dropped = {false, true, false};
+
+  const auto seen = fixture.recycler.inject({1, kSteps, 0, 0}, view);
+
+  EXPECT_TRUE(seen.samples[0].image_hit);
+  EXPECT_FALSE(seen.samples[1].image_hit);
+  EXPECT_TRUE(at::equal(seen.image[1], batch.image[1]));
+}
+
+TEST(Recycler, TrainsTextToVideoWithoutAnImage) {
+  Fixture fixture(kAlways);
+  fixture.step(0, make_batch(0), 1);
+  auto batch = make_batch(1);
+  batch.image = at::Tensor();
+
+  const auto seen = fixture.step(1, batch, 1);
+
+  EXPECT_FALSE(seen.image.defined());
+  EXPECT_TRUE(seen.samples[0].latent_hit);
+  EXPECT_FALSE(seen.samples[0].image_hit);
+}
+
+TEST(Recycler, NamesAnErrorThatDoesNotFit) {
+  Fixture fixture(kAlways);
+  BankedError wide;
+  wide.residual = at::ones({kC, kF, kH, kW + 1});
+  wide.data_gain = 1;
+  fixture.bank->store(wide, {});
+
+  EXPECT_THROW(fixture.step(0, make_batch(0), 1), Error);
+}
+
+}  // namespace
+}  // namespace svi

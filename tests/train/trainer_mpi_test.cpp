@@ -1,0 +1,98 @@
+#include <gtest/gtest.h>
+
+#include "fakes.hpp"
+#include "svi/core/check.hpp"
+#include "svi/error/rollout.hpp"
+
+namespace svi {
+namespace {
+
+using test::FakeRun;
+
+/// Reports of a whole run as one comparable tensor, and its final state.
+struct Outcome {
+  at::Tensor curve;
+  NamedTensors state;
+};
+
+Outcome run(const FakeRun::Options& options, const Communicator& group) {
+  FakeRun fake(options, group);
+  std::vector<double> numbers;
+  fake.trainer->run([&](const StepReport& report) {
+    numbers.insert(numbers.end(), {report.loss, report.unweighted_loss, report.gradient_norm,
+                                   double(report.clean), double(report.noise_hits),
+                                   double(report.latent_hits), double(report.image_hits)});
+  });
+  return {at::tensor(numbers, at::kDouble), fake.trainer->state()};
+}
+
+void expect_independent_of_ranks(const FakeRun::Options& options) {
+  const auto alone = run(options, Communicator::self());
+  const auto together = run(options, Communicator::world());
+
+  EXPECT_TRUE(at::equal(alone.curve, together.curve));
+  EXPECT_EQ(test::first_difference(alone.state, together.state), "");
+}
+
+TEST(TrainerMpi, GivesTheSameBitsOnAnyNumberOfRanks) {
+  for (const auto share : {BankSharing::all, BankSharing::warmup, BankSharing::none}) {
+    FakeRun::Options options;
+    options.recycling = {.share = share, .warmup_steps = 8};
+    options.bank.eviction = Eviction::nearest;
+
+    expect_independent_of_ranks(options);
+  }
+}
+
+TEST(TrainerMpi, GivesTheSameBitsWithUnevenShares) {
+  for (const std::int64_t slots : {1, 3, 5}) {
+    FakeRun::Options options;
+    options.training = {.steps = 8, .slots = slots, .micro_batch = 1};
+    options.source =
+        std::make_shared<OneStepError>(OneStepError::Config{.definition = ErrorDefinition::clean});
+
+    expect_independent_of_ranks(options);
+  }
+}
+
+TEST(TrainerMpi, GivesTheSameBitsWithRollouts) {
+  for (const auto share : {BankSharing::all, BankSharing::none}) {
+    FakeRun::Options options;
+    options.recycling.share = share;
+    options.source = std::make_shared<RolloutError>(RolloutError::Config{.every = 3, .batch = 5});
+
+    expect_independent_of_ranks(options);
+  }
+}
+
+TEST(TrainerMpi, ResumesOnAnotherNumberOfRanks) {
+  for (const auto share : {BankSharing::all, BankSharing::none}) {
+    FakeRun::Options options;
+    options.recycling.share = share;
+    FakeRun whole(options), part(options, Communicator::world());
+    whole.trainer->run({});
+    part.trainer->run({}, 10);
+    const auto state = part.trainer->state();
+
+    FakeRun alone(options), together(options, Communicator::world());
+    alone.trainer->load(state);
+    alone.trainer->run({});
+    together.trainer->load(state);
+    together.trainer->run({});
+
+    EXPECT_EQ(test::first_difference(whole.trainer->state(), alone.trainer->state()), "");
+    EXPECT_EQ(test::first_difference(whole.trainer->state(), together.trainer->state()), "");
+  }
+}
+
+TEST(TrainerMpi, FailsAlikeOnAllRanksWhenOneLossIsNotFinite) {
+  FakeRun fake({}, Communicator::world());
+  fake.data.poisoned_step = 1;
+  fake.data.poisoned_sample = 7;
+  fake.trainer->step();
+
+  EXPECT_THROW(fake.trainer->step(), Error);
+}
+
+}  // namespace
+}  // namespace svi
