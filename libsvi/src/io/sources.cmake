@@ -1,7 +1,13 @@
 set(SVI_IO_SOURCES
   src/io/atomic_file.cpp
   src/io/av.cpp
+  src/io/checkpoint.cpp
   src/io/color_converter.cpp
+  src/io/hdf5_detail.cpp
+  src/io/hdf5_file.cpp
+  src/io/hdf5_text.cpp
+  src/io/result_file.cpp
+  src/io/result_part.cpp
   src/io/safetensors.cpp
   src/io/safetensors_header.cpp
   src/io/video_reader.cpp

@@ -1,0 +1,37 @@
+#pragma once
+
+// What the two .cpp files of Hdf5File share; private to io/.
+
+#include <hdf5.h>
+
+#include <string>
+
+#include "hdf5_detail.hpp"
+#include "svi/io/hdf5_file.hpp"
+
+namespace svi {
+
+struct Hdf5File::Impl {
+  std::string path;
+  hdf5::File file;
+  bool parallel = false;
+  bool first = true;  // rank 0 of its group
+
+  template <class Code>
+  Code check(Code code, const std::string& what) const {
+    return hdf5::check(code, path, what);
+  }
+  hdf5::Dataset dataset(const std::string& name) const;
+  hdf5::Space space_of(const hdf5::Dataset& dataset, const std::string& name) const;
+  hdf5::Object object(const std::string& name) const;
+};
+
+namespace hdf5 {
+
+/// A string type: variable length, or fixed with room for `length` bytes.
+Type variable_string();
+Type fixed_string(std::size_t length);
+
+}  // namespace hdf5
+
+}  // namespace svi

@@ -1,0 +1,149 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "io/result_fixture.hpp"
+#include "support/temporary_folder.hpp"
+#include "svi/core/check.hpp"
+#include "svi/io/result_file.hpp"
+
+namespace svi {
+namespace {
+
+using namespace result_fixture;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+template <class Action>
+std::string io_error_of(const Action& action) {
+  try {
+    action();
+  } catch (const IoError& error) {
+    return error.what();
+  }
+  return "no IoError";
+}
+
+TEST(PartWriter, LeavesNothingBehindWithoutCommit) {
+  const TemporaryFolder folder;
+  {
+    PartWriter part(folder.path(), "job");
+    part.add({"/x", {0}, {2}, {"arm"}}, at::ones({2}));
+  }
+  EXPECT_FALSE(part_exists(folder.path(), "job"));
+  EXPECT_TRUE(read_part_names(folder.path()).empty());
+}
+
+TEST(PartWriter, RefusesBlocksThatDoNotFit) {
+  const TemporaryFolder folder;
+  PartWriter part(folder.path(), "job");
+
+  EXPECT_THROW(part.add({"/x", {1}, {2}, {"arm"}}, at::ones({2})), Error);
+  EXPECT_THROW(part.add({"/x", {0, 0}, {2}, {"arm"}}, at::ones({2})), Error);
+  EXPECT_THROW(PartWriter(folder.path(), "../job"), Error);
+}
+
+TEST(Parts, TellWhichJobsAreDone) {
+  const TemporaryFolder folder;
+
+  write_part(folder.path(), 1, 0);
+  write_part(folder.path(), 0, 2);
+
+  EXPECT_THAT(read_part_names(folder.path()), ElementsAre("base-2", "erft-0"));
+  EXPECT_TRUE(part_exists(folder.path(), "erft-0"));
+  EXPECT_EQ(std::get<std::string>(part_attributes(folder.path(), "erft-0").at("settings")),
+            "hash-erft-0");
+}
+
+TEST(MergeParts, PutsEachBlockInItsPlace) {
+  const TemporaryFolder folder;
+  write_all_parts(folder.path());
+
+  merge_parts(folder.path(), folder.path() / "study.h5", Communicator::self());
+
+  const auto file = Hdf5File::open(folder / "study.h5");
+  const auto psnr = file.read("/metrics/clip/psnr");
+  for (std::int64_t arm = 0; arm < 2; ++arm) {
+    for (std::int64_t seed = 0; seed < kSeeds; ++seed) {
+      for (std::int64_t scene = 0; scene < kScenes; ++scene) {
+        for (std::int64_t clip = 0; clip < kClips; ++clip) {
+          const auto value = psnr[arm][seed][scene][clip].item<double>();
+          if (arm == 1 && seed == kSeeds - 1) {
+            EXPECT_TRUE(std::isnan(value));
+          } else {
+            EXPECT_EQ(value, value_of(arm, seed, scene, clip));
+          }
+        }
+      }
+    }
+  }
+  EXPECT_EQ(file.read("/showcase/video")[1][0].flatten()[1].item<int>(), 2);
+  const auto attributes = file.attributes("/metrics/clip/psnr");
+  EXPECT_EQ(std::get<std::string>(attributes.at("unit")), "dB");
+  EXPECT_EQ(attributes.count("part_start"), 0U);
+}
+
+TEST(MergeParts, CarriesTheHeader) {
+  const TemporaryFolder folder;
+  write_all_parts(folder.path());
+
+  merge_parts(folder.path(), folder.path() / "study.h5", Communicator::self());
+
+  const auto file = Hdf5File::open(folder / "study.h5");
+  EXPECT_EQ(std::get<std::string>(file.attribute("/", "name")), "study");
+  EXPECT_EQ(std::get<std::string>(file.attribute("/provenance", "commit")), "abc");
+  EXPECT_EQ(file.text("/original_ini"), "[experiment]\nname = study\n");
+  EXPECT_THAT(file.strings("/arm"), ElementsAre("base", "erft"));
+  EXPECT_TRUE(file.read("/seed").equal(at::arange(3)));
+  EXPECT_EQ(file.read("/time")[1].item<double>(), 0.5);
+  EXPECT_EQ(std::get<std::string>(file.attribute("/time", "unit")), "s");
+}
+
+TEST(MergeParts, RefusesPartsOfDifferentRuns) {
+  const TemporaryFolder folder;
+  write_all_parts(folder.path());
+  PartWriter part(folder.path(), "odd");
+  part.add({"/metrics/clip/psnr", {0, 0, 0, 0}, {9, 9, 9, 9}, {"arm", "seed", "scene", "clip"}},
+           at::ones({1}, at::kDouble));
+  part.commit();
+
+  const auto error = io_error_of(
+      [&] { merge_parts(folder.path(), folder.path() / "study.h5", Communicator::self()); });
+
+  EXPECT_THAT(error, HasSubstr("odd.h5"));
+  EXPECT_THAT(error, HasSubstr("different runs"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "study.h5"));
+}
+
+TEST(MergeParts, NamesADamagedPart) {
+  const TemporaryFolder folder;
+  write_all_parts(folder.path());
+  const auto path = part_path(folder.path(), "base-1").string();
+  write_bytes(path, bytes_of_file(path).substr(0, 700));
+
+  EXPECT_THAT(io_error_of([&] {
+                merge_parts(folder.path(), folder.path() / "study.h5", Communicator::self());
+              }),
+              HasSubstr("base-1.h5"));
+}
+
+TEST(MergeParts, ReportsADiskThatRefuses) {
+  const TemporaryFolder folder;
+  write_all_parts(folder.path());
+
+  const FileSizeLimit limit(3000);
+  EXPECT_THAT(io_error_of([&] {
+                merge_parts(folder.path(), folder.path() / "study.h5", Communicator::self());
+              }),
+              HasSubstr("study.h5"));
+  EXPECT_THAT(io_error_of([&] {
+                PartWriter part(folder.path(), "large");
+                part.add({"/x", {0}, {4000}, {"arm"}}, at::ones({4000}));
+                part.commit();
+              }),
+              HasSubstr("large"));
+  EXPECT_FALSE(part_exists(folder.path(), "large"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "study.h5"));
+}
+
+}  // namespace
+}  // namespace svi
