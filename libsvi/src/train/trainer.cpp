@@ -210,14 +210,15 @@ at::Tensor Trainer::take_gradient() {
   std::vector<at::Tensor> flat;
   for (const auto& [name, tensor] : parts_.trainable) {
     auto& gradient = tensor.mutable_grad();
-    if (gradient.defined()) {
-      flat.push_back(gradient.flatten().to(at::kFloat));
-      gradient = at::Tensor();
-    } else {
-      flat.push_back(at::zeros({tensor.numel()}, parameters_.options()));
-    }
+    flat.push_back(gradient.defined() ? gradient.flatten().to(at::kFloat)
+                                      : at::zeros({tensor.numel()}, parameters_.options()));
   }
-  return at::cat(flat);
+  const auto taken = at::cat(flat);  // [P], a copy even of a single tensor
+  // Zeroed, not dropped: adapters keep all gradients in one buffer.
+  for (const auto& [name, tensor] : parts_.trainable) {
+    if (tensor.grad().defined()) tensor.mutable_grad().zero_();
+  }
+  return taken;
 }
 
 void Trainer::write_parameters() {
