@@ -48,14 +48,16 @@ def main():
 
     for _ in range(args.warmup):
         step()
-    seconds = []
+    seconds, cpu_seconds = [], []
     for _ in range(args.steps):
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         step()
         seconds.append(time.perf_counter() - start)
+        cpu_seconds.append(time.process_time() - cpu_start)
     print(json.dumps({"program": "diffusers+peft", "mode": args.mode, "torch": torch.__version__,
                       "trained_numbers": sum(p.numel() for p in trained), "steps": args.steps,
-                      "median_seconds": statistics.median(seconds), "min_seconds": min(seconds)}))
+                      "median_seconds": statistics.median(seconds), "min_seconds": min(seconds),
+                      "median_cpu_seconds": statistics.median(cpu_seconds)}))
 
 
 if __name__ == "__main__":

@@ -3,9 +3,15 @@ set(SVI_MODEL_SOURCES
   src/model/flow_schedule.cpp
   src/model/lora.cpp
   src/model/weights.cpp
+  src/model/wan/block_fused.cpp
+  src/model/wan/block_plain.cpp
   src/model/wan/dit_config.cpp
   src/model/wan/dit.cpp
   src/model/wan/dit_forward.cpp
+  src/model/wan/fused_attention.cpp
+  src/model/wan/fused_linear.cpp
+  src/model/wan/fused_norm.cpp
+  src/model/wan/kernels.cpp
   src/model/wan/ops.cpp
   src/model/wan/positions.cpp
   src/model/wan/vae.cpp
@@ -14,3 +20,6 @@ set(SVI_MODEL_SOURCES
   src/model/wan/vae_norm.cpp
   src/model/wan/vae_stream.cpp
 )
+# Row kernels: sums may be reordered, which lets them vectorise; the precompiled header has other flags.
+set_source_files_properties(src/model/wan/kernels.cpp PROPERTIES
+  COMPILE_OPTIONS "-fopenmp-simd;-fno-math-errno;-fno-trapping-math" SKIP_PRECOMPILE_HEADERS ON)

@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 
+#include "model/wan/block.hpp"
 #include "model/wan/dit_parts.hpp"
 #include "model/wan/ops.hpp"
 #include "svi/core/check.hpp"
@@ -11,14 +12,6 @@ namespace svi {
 namespace {
 
 constexpr double kEmbeddingEps = 1e-5;  // norms of the image embedding
-
-// What every block sees besides the tokens.
-struct Stream {
-  at::Tensor modulation;  // [B, 6, D]  fp32
-  at::Tensor text;        // [B, L, D]
-  at::Tensor image;       // [B, tokens, D] or undefined
-  WanRope rope;
-};
 
 // [B, C, F, h, w] -> [B, L, C pf ph pw]; tokens in the order frame, row, column.
 at::Tensor patchify(const at::Tensor& x, const std::vector<std::int64_t>& p) {
@@ -63,47 +56,6 @@ at::Tensor embed_image(const WanDitParts& parts, const at::Tensor& clip) {
                           kEmbeddingEps);
 }
 
-at::Tensor self_attention(const WanAttention& layer, const at::Tensor& x, const WanRope& rope,
-                          const WanDitConfig& config) {
-  const auto q =
-      wan::rms_rope(wan::linear(x, layer.q), layer.norm_q, config.heads, &rope, config.eps);
-  const auto k =
-      wan::rms_rope(wan::linear(x, layer.k), layer.norm_k, config.heads, &rope, config.eps);
-  const auto v = wan::split_heads(wan::linear(x, layer.v), config.heads);
-  return wan::linear(wan::attention(q, k, v), layer.o);
-}
-
-at::Tensor cross_attention(const WanAttention& layer, const at::Tensor& x, const Stream& stream,
-                           const WanDitConfig& config) {
-  const auto heads = config.heads;
-  const auto q = wan::rms_rope(wan::linear(x, layer.q), layer.norm_q, heads, nullptr, config.eps);
-  const auto read = [&](const at::Tensor& context, const WanLinear& key, const at::Tensor& norm,
-                        const WanLinear& value) {
-    const auto k = wan::rms_rope(wan::linear(context, key), norm, heads, nullptr, config.eps);
-    return wan::attention(q, k, wan::split_heads(wan::linear(context, value), heads));
-  };
-  auto y = read(stream.text, layer.k, layer.norm_k, layer.v);
-  if (stream.image.defined()) {
-    y = y + read(stream.image, layer.k_img, layer.norm_k_img, layer.v_img);
-  }
-  return wan::linear(y, layer.o);
-}
-
-at::Tensor run_block(const WanBlock& block, at::Tensor x, const Stream& stream,
-                     const WanDitConfig& config) {
-  const auto e =
-      (block.modulation.to(at::kFloat) + stream.modulation).chunk(6, 1);  // [B, 1, D] each
-  const auto attended = self_attention(
-      block.self_attn, wan::modulated_norm(x, e[0], e[1], config.eps), stream.rope, config);
-  x = wan::gated_add(x, attended, e[2]);
-  x = x + cross_attention(block.cross_attn,
-                          wan::affine_norm(x, block.norm3_weight, block.norm3_bias, config.eps),
-                          stream, config);
-  const auto hidden =
-      at::gelu(wan::linear(wan::modulated_norm(x, e[3], e[4], config.eps), block.ffn_0), "tanh");
-  return wan::gated_add(x, wan::linear(hidden, block.ffn_2), e[5]);
-}
-
 // noisy and the condition latent on channels, in the weights' dtype.
 at::Tensor join_input(const WanDitConfig& config, const at::Tensor& noisy,
                       const Condition& condition, at::ScalarType dtype) {
@@ -142,20 +94,20 @@ at::Tensor WanDit::velocity(const at::Tensor& noisy, const at::Tensor& timestep,
 
   const auto wave = wan_sinusoid(timestep, config.freq_dim).to(dtype);
   const auto time = wan::linear(at::silu(wan::linear(wave, parts_->time_0)), parts_->time_2);
-  Stream stream;
+  wan::Stream stream;
   stream.modulation = wan::linear(at::silu(time), parts_->time_projection)
                           .unflatten(1, {6, config.dim})
                           .to(at::kFloat);
+  stream.head_modulation =
+      parts_->head_modulation.to(at::kFloat) + time.to(at::kFloat).unsqueeze(1);
   stream.text = embed_text(*parts_, condition.text);
   if (config.image_dim > 0) stream.image = embed_image(*parts_, condition.clip);
   stream.rope = parts_->rope(f, h, w, input.device());
 
   auto x = at::linear(patchify(input, config.patch), parts_->patch_embedding.weight.flatten(1),
                       parts_->patch_embedding.bias);  // [B, L, D]
-  for (const auto& block : parts_->blocks) x = run_block(block, x, stream, config);
-
-  const auto e = parts_->head_modulation.to(at::kFloat) + time.to(at::kFloat).unsqueeze(1);
-  x = wan::modulated_norm(x, e.narrow(1, 0, 1), e.narrow(1, 1, 1), config.eps);
+  x = wan::can_fuse(x) ? wan::run_blocks_fused(*parts_, x, stream)
+                       : wan::run_blocks_plain(*parts_, x, stream);
   x = wan::linear(x, parts_->head);
   return unpatchify(x, config.patch, f, h, w, config.out_dim).to(noisy.scalar_type());
 }

@@ -1,0 +1,57 @@
+#include <ATen/ATen.h>
+
+#include "model/wan/block.hpp"
+#include "model/wan/ops.hpp"
+
+namespace svi::wan {
+namespace {
+
+at::Tensor self_attention(const WanAttention& layer, const at::Tensor& x, const WanRope& rope,
+                          const WanDitConfig& config) {
+  const auto q = rms_rope(linear(x, layer.q), layer.norm_q, config.heads, &rope, config.eps);
+  const auto k = rms_rope(linear(x, layer.k), layer.norm_k, config.heads, &rope, config.eps);
+  const auto v = split_heads(linear(x, layer.v), config.heads);
+  return linear(attention(q, k, v), layer.o);
+}
+
+at::Tensor cross_attention(const WanAttention& layer, const at::Tensor& x, const Stream& stream,
+                           const WanDitConfig& config) {
+  const auto heads = config.heads;
+  const auto q = rms_rope(linear(x, layer.q), layer.norm_q, heads, nullptr, config.eps);
+  const auto read = [&](const at::Tensor& context, const WanLinear& key, const at::Tensor& norm,
+                        const WanLinear& value) {
+    const auto k = rms_rope(linear(context, key), norm, heads, nullptr, config.eps);
+    return attention(q, k, split_heads(linear(context, value), heads));
+  };
+  auto y = read(stream.text, layer.k, layer.norm_k, layer.v);
+  if (stream.image.defined()) {
+    y = y + read(stream.image, layer.k_img, layer.norm_k_img, layer.v_img);
+  }
+  return linear(y, layer.o);
+}
+
+at::Tensor run_block(const WanBlock& block, at::Tensor x, const Stream& stream,
+                     const WanDitConfig& config) {
+  const auto e =
+      (block.modulation.to(at::kFloat) + stream.modulation).chunk(6, 1);  // [B, 1, D] each
+  const auto attended = self_attention(block.self_attn, modulated_norm(x, e[0], e[1], config.eps),
+                                       stream.rope, config);
+  x = gated_add(x, attended, e[2]);
+  x = x + cross_attention(block.cross_attn,
+                          affine_norm(x, block.norm3_weight, block.norm3_bias, config.eps), stream,
+                          config);
+  const auto hidden =
+      at::gelu(linear(modulated_norm(x, e[3], e[4], config.eps), block.ffn_0), "tanh");
+  return gated_add(x, linear(hidden, block.ffn_2), e[5]);
+}
+
+}  // namespace
+
+at::Tensor run_blocks_plain(const WanDitParts& parts, at::Tensor x, const Stream& stream) {
+  const auto& config = parts.config;
+  for (const auto& block : parts.blocks) x = run_block(block, x, stream, config);
+  const auto e = stream.head_modulation.chunk(2, 1);
+  return modulated_norm(x, e[0], e[1], config.eps);
+}
+
+}  // namespace svi::wan

@@ -1,0 +1,176 @@
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+
+#include "model/wan/fused.hpp"
+#include "model/wan/kernels.hpp"
+
+namespace svi::wan::fused {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+using Maybe = std::optional<at::Tensor>;
+
+constexpr std::int64_t kRowGrain = 64;
+constexpr std::int64_t kGeluGrain = 1 << 15;
+
+// A [B, D] or [D] table as a pointer per sample.
+struct Rows {
+  explicit Rows(const at::Tensor& table)
+      : data(table.defined() ? table.const_data_ptr<float>() : nullptr),
+        stride(table.defined() && table.dim() == 2 ? table.stride(0) : 0) {}
+  const float* of(std::int64_t sample) const {
+    return data == nullptr ? nullptr : data + sample * stride;
+  }
+  const float* data;
+  std::int64_t stride;
+};
+
+// A gradient summed over the rows of each sample: [B, D], zero, or undefined where unwanted.
+at::Tensor sums(bool wanted, std::int64_t B, std::int64_t D, const at::TensorOptions& options) {
+  return wanted ? at::zeros({B, D}, options) : at::Tensor();
+}
+
+float* row_of(const at::Tensor& table, std::int64_t sample) {
+  return table.defined() ? table.mutable_data_ptr<float>() + sample * table.size(1) : nullptr;
+}
+
+at::Tensor like(const at::Tensor& sum_per_sample, const at::Tensor& table) {
+  return !sum_per_sample.defined() || table.dim() == 2 ? sum_per_sample : sum_per_sample.sum(0);
+}
+
+// Inputs: x, y, gate, mul, add. Outputs: sum, h (h alone where there is no y).
+struct AddNorm : torch::autograd::Function<AddNorm> {
+  static variable_list forward(AutogradContext* ctx, const at::Tensor& x, const Maybe& y,
+                               const Maybe& gate, const at::Tensor& mul, const at::Tensor& add,
+                               double one, double eps) {
+    const auto B = x.size(0), L = x.size(1), D = x.size(2);
+    const auto sum = y ? at::empty_like(x) : x;
+    const auto h = at::empty_like(x);
+    const auto moments = at::empty({2, B * L}, x.options());
+    const Rows gates(gate.value_or(at::Tensor())), muls(mul), adds(add);
+    auto* mean = moments.mutable_data_ptr<float>();
+    auto* rstd = mean + B * L;
+    const auto* x_data = x.const_data_ptr<float>();
+    const auto* y_data = y ? y->const_data_ptr<float>() : nullptr;
+    auto* sum_data = y ? sum.mutable_data_ptr<float>() : nullptr;
+    auto* h_data = h.mutable_data_ptr<float>();
+    at::parallel_for(0, B * L, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+      for (auto i = begin; i < end; ++i) {
+        const auto b = i / L;
+        const AddNormRow row{.x = x_data + i * D,
+                             .y = y_data == nullptr ? nullptr : y_data + i * D,
+                             .gate = gates.of(b),
+                             .mul = muls.of(b),
+                             .add = adds.of(b),
+                             .offset = static_cast<float>(one),
+                             .sum = sum_data == nullptr ? nullptr : sum_data + i * D,
+                             .h = h_data + i * D};
+        add_norm_row(row, D, static_cast<float>(eps), mean + i, rstd + i);
+      }
+    });
+    ctx->saved_data["one"] = one;
+    ctx->set_materialize_grads(false);
+    // y is only read for the gradient of its gate.
+    const bool keep_y = y && gate && gate->requires_grad();
+    ctx->save_for_backward(
+        {sum, keep_y ? *y : at::Tensor(), gate.value_or(at::Tensor()), mul, moments});
+    return y ? variable_list{sum, h} : variable_list{h};
+  }
+
+  static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
+    const auto saved = ctx->get_saved_variables();
+    const auto &sum = saved[0], &y = saved[1], &gate = saved[2], &mul = saved[3];
+    const bool has_y = grads.size() == 2;
+    const auto g_sum = has_y && grads[0].defined() ? grads[0].contiguous() : at::Tensor();
+    const auto B = sum.size(0), L = sum.size(1), D = sum.size(2);
+    const auto g_h = grads.back().defined() ? grads.back().contiguous() : at::zeros_like(sum);
+    const auto g_x = at::empty_like(sum);
+    const bool wants_y = has_y && ctx->needs_input_grad(1);
+    const auto g_y = wants_y && gate.defined() ? at::empty_like(sum) : at::Tensor();
+    // Inputs without a tensor have no number in needs_input_grad: count those that have.
+    const std::size_t gate_at = 2, mul_at = 1 + has_y + gate.defined();
+    const bool wants_gate = gate.defined() && ctx->needs_input_grad(gate_at);
+    const bool wants_gain = ctx->needs_input_grad(mul_at) || ctx->needs_input_grad(mul_at + 1);
+    const auto g_gate = sums(wants_gate, B, D, sum.options());
+    const auto g_mul = sums(wants_gain, B, D, sum.options());
+    const auto g_add = sums(wants_gain, B, D, sum.options());
+    const Rows gates(gate), muls(mul);
+    const auto* mean = saved[4].const_data_ptr<float>();
+    const auto* rstd = mean + B * L;
+    const auto one = static_cast<float>(ctx->saved_data["one"].toDouble());
+    const auto at_row = [D](const at::Tensor& t, std::int64_t i) {
+      return t.defined() ? t.const_data_ptr<float>() + i * D : nullptr;
+    };
+    const auto into_row = [D](const at::Tensor& t, std::int64_t i) {
+      return t.defined() ? t.mutable_data_ptr<float>() + i * D : nullptr;
+    };
+    at::parallel_for(0, B, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (auto b = begin; b < end; ++b) {
+        for (auto i = b * L; i < (b + 1) * L; ++i) {
+          const AddNormRowGrad row{.sum = at_row(sum, i),
+                                   .y = at_row(y, i),
+                                   .gate = gates.of(b),
+                                   .mul = muls.of(b),
+                                   .offset = one,
+                                   .g_sum = at_row(g_sum, i),
+                                   .g_h = at_row(g_h, i),
+                                   .g_x = into_row(g_x, i),
+                                   .g_y = into_row(g_y, i),
+                                   .g_gate = row_of(g_gate, b),
+                                   .g_mul = row_of(g_mul, b),
+                                   .g_add = row_of(g_add, b)};
+          add_norm_row_backward(row, D, mean[i], rstd[i]);
+        }
+      }
+    });
+    const auto g_first = wants_y && !gate.defined() ? g_x : g_y;
+    return {g_x, g_first, g_gate, like(g_mul, mul), like(g_add, mul), {}, {}};
+  }
+};
+
+struct Gelu : torch::autograd::Function<Gelu> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x) {
+    const auto out = at::empty_like(x);
+    const auto* from = x.const_data_ptr<float>();
+    auto* to = out.mutable_data_ptr<float>();
+    at::parallel_for(0, x.numel(), kGeluGrain, [&](std::int64_t begin, std::int64_t end) {
+      wan::gelu(from + begin, end - begin, to + begin);
+    });
+    ctx->save_for_backward({x});
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
+    const auto x = ctx->get_saved_variables()[0];
+    const auto g = grads[0].contiguous();
+    const auto g_x = at::empty_like(x);
+    const auto* given = g.const_data_ptr<float>();
+    const auto* from = x.const_data_ptr<float>();
+    auto* to = g_x.mutable_data_ptr<float>();
+    at::parallel_for(0, x.numel(), kGeluGrain, [&](std::int64_t begin, std::int64_t end) {
+      wan::gelu_backward(given + begin, from + begin, end - begin, to + begin);
+    });
+    return {g_x};
+  }
+};
+
+}  // namespace
+
+std::pair<at::Tensor, at::Tensor> add_norm(const at::Tensor& x, const at::Tensor& y,
+                                           const at::Tensor& gate, const Gain& gain, double eps) {
+  const auto out = AddNorm::apply(x, Maybe(y), gate.defined() ? Maybe(gate) : Maybe(), gain.mul,
+                                  gain.add, gain.one, eps);
+  return {out[0], out[1]};
+}
+
+at::Tensor norm(const at::Tensor& x, const Gain& gain, double eps) {
+  return AddNorm::apply(x, Maybe(), Maybe(), gain.mul, gain.add, gain.one, eps)[0];
+}
+
+at::Tensor gelu(const at::Tensor& x) { return Gelu::apply(x); }
+
+}  // namespace svi::wan::fused
