@@ -1,6 +1,7 @@
 #include "svi/data/builtins.hpp"
 
 #include "svi/data/pocket_world.hpp"
+#include "svi/data/video_folder.hpp"
 #include "svi/plugin/registry.hpp"
 
 namespace svi {
@@ -8,6 +9,8 @@ namespace svi {
 void register_data(Registrar& registrar) {
   registrar.add<ClipSource, PocketWorld>(
       "pocket_world", "procedural scenes of three bands and a moving disc, truth known for ever");
+  registrar.add<ClipSource, VideoFolder>(
+      "video_folder", "random windows and crops of video files, with captions from CSV tables");
 }
 
 }  // namespace svi

@@ -1,0 +1,255 @@
+#include "svi/data/video_folder.hpp"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <iomanip>
+#include <list>
+
+#include "svi/core/check.hpp"
+#include "svi/core/log.hpp"
+#include "svi/core/random.hpp"
+#include "svi/io/video_reader.hpp"
+
+namespace svi {
+namespace {
+
+/// Files are kept this much larger than asked for, so that cropping and resizing them costs no
+/// detail.
+constexpr double kOversampling = 2.0;
+
+struct Size {
+  std::int64_t height, width;
+  auto operator<=>(const Size&) const = default;
+};
+
+struct Box {
+  std::int64_t top, left, height, width;
+};
+
+/// [T, 3, h, w] -> [T, 3, H, W], antialiased; uint8 rounds.
+at::Tensor resized(const at::Tensor& frames, const Size& size) {
+  if (frames.size(2) == size.height && frames.size(3) == size.width) return frames;
+  return at::_upsample_bilinear2d_aa(frames, {size.height, size.width}, false);
+}
+
+/// Of one colour, as the black frame that some cutters put in front.
+bool blank(const at::Tensor& frame) {  // [3, h, w] uint8
+  return frame.to(at::kFloat).std({1, 2}, false).max().item<float>() < 2.0f;
+}
+
+/// The smallest size of the same shape as `file` that still shows `target` at kOversampling.
+Size reduced(const Size& file, const ClipShape& target) {
+  const double scale =
+      kOversampling *
+      std::max(static_cast<double>(target.height) / static_cast<double>(file.height),
+               static_cast<double>(target.width) / static_cast<double>(file.width));
+  if (scale >= 1) return file;
+  return {std::llround(std::ceil(scale * static_cast<double>(file.height))),
+          std::llround(std::ceil(scale * static_cast<double>(file.width)))};
+}
+
+/// The largest box of the target's shape within a picture, made smaller by up to 1/14 and placed by
+/// three numbers in [0, 1); all in the middle where `numbers` is null.
+Box crop_box(const Size& picture, const ClipShape& target, const double* numbers) {
+  const double ratio = static_cast<double>(target.height) / static_cast<double>(target.width);
+  const bool by_width =
+      static_cast<double>(picture.width) * ratio <= static_cast<double>(picture.height);
+  auto side = by_width ? picture.width : picture.height;
+  const auto pick = [&](double number, std::int64_t count) {
+    return static_cast<std::int64_t>(number * static_cast<double>(count));
+  };
+  if (numbers != nullptr) side -= pick(numbers[0], side / 14 + 1);
+  const auto across = static_cast<double>(side);
+  const auto other = std::max<std::int64_t>(
+      1, static_cast<std::int64_t>(by_width ? across * ratio : across / ratio));
+  Box box{0, 0, by_width ? other : side, by_width ? side : other};
+  const auto spare_rows = picture.height - box.height, spare_columns = picture.width - box.width;
+  box.top = numbers == nullptr ? spare_rows / 2 : pick(numbers[1], spare_rows + 1);
+  box.left = numbers == nullptr ? spare_columns / 2 : pick(numbers[2], spare_columns + 1);
+  return box;
+}
+
+/// uint8 [T, 3, h, w] -> fp32 [3, T, H, W] in [-1, 1].
+at::Tensor cropped(const at::Tensor& frames, const Box& box, const ClipShape& shape) {
+  const auto part = frames.narrow(2, box.top, box.height).narrow(3, box.left, box.width);
+  const auto sized = resized(part.to(at::kFloat), {shape.height, shape.width});
+  return (sized * (2.0 / 255.0) - 1.0).clamp_(-1.0, 1.0).transpose(0, 1).contiguous();
+}
+
+Size size_of(const at::Tensor& frames) { return {frames.size(2), frames.size(3)}; }
+
+RandomKey key_of(std::uint64_t seed, Purpose purpose, std::int64_t draw) {
+  const auto wide = static_cast<std::uint64_t>(draw);
+  return {seed, purpose, static_cast<std::uint32_t>(wide), static_cast<std::uint32_t>(wide >> 32)};
+}
+
+}  // namespace
+
+std::vector<std::string> enum_names(AnchorFrom) { return {"window", "file"}; }
+
+/// Decoded files at reduced size, the least recently used dropped first. What it returns does not
+/// depend on what it holds.
+class VideoFolder::Cache {
+ public:
+  Cache(std::int64_t budget, bool skip_blank) : budget_(budget), skip_blank_(skip_blank) {}
+
+  /// All frames of a file, uint8 [T, 3, h, w], reduced for `shape`. Throws IoError.
+  at::Tensor frames(const std::string& path, const ClipShape& shape) {
+    const Key key{path, shape.height, shape.width};
+    for (auto item = items_.begin(); item != items_.end(); ++item) {
+      if (item->key != key) continue;
+      items_.splice(items_.begin(), items_, item);
+      return item->frames;
+    }
+    const auto frames = decode(path, shape);
+    const auto bytes = frames.numel();
+    if (bytes > budget_) return frames;
+    while (held_ + bytes > budget_) {
+      held_ -= items_.back().frames.numel();
+      items_.pop_back();
+    }
+    items_.push_front({key, frames});
+    held_ += bytes;
+    return frames;
+  }
+
+  bool broken(const std::string& path) const { return broken_.count(path) != 0; }
+  void mark_broken(const std::string& path, const std::string& why) { broken_.emplace(path, why); }
+  const std::string& first_reason() const { return broken_.begin()->second; }
+
+ private:
+  using Key = std::tuple<std::string, std::int64_t, std::int64_t>;
+  struct Item {
+    Key key;
+    at::Tensor frames;  // [T, 3, h, w] uint8
+  };
+
+  at::Tensor decode(const std::string& path, const ClipShape& shape) const {
+    VideoReader reader(path);
+    std::vector<at::Tensor> frames;
+    std::size_t blanks = 0;  // in front
+    while (const auto frame = reader.next()) {
+      const auto size = reduced({frame->size(1), frame->size(2)}, shape);
+      frames.push_back(resized(frame->unsqueeze(0), size));
+      if (skip_blank_ && blanks + 1 == frames.size() && blank(frames.back()[0])) ++blanks;
+    }
+    if (frames.empty()) raise<IoError>(path, ": has no frames");
+    const auto all = at::cat(frames);
+    return blanks < frames.size() ? all.slice(0, static_cast<std::int64_t>(blanks)) : all;
+  }
+
+  std::int64_t budget_, held_ = 0;
+  bool skip_blank_;
+  std::list<Item> items_;
+  std::map<std::string, std::string> broken_;  // path to reason
+};
+
+void VideoFolder::Config::describe(OptionVisitor& visit) {
+  visit(path, {.key = "path",
+               .help = "folder of videos, by category in sub-folders with captions in "
+                       "<category>/<category>.csv; or one video"});
+  visit(caption, {.key = "caption", .help = "caption of videos that have none and no category"});
+  visit(anchor, {.key = "anchor", .help = "frames among which a sample's anchor is drawn"});
+  visit(held_out,
+        {.key = "held_out",
+         .help = "videos, the last by name, kept from training for held-out scenes; with 0 "
+                 "each video is both",
+         .min = 0});
+  visit(cache_mebibytes, {.key = "cache_mebibytes",
+                          .help = "memory for decoded videos, on each rank",
+                          .unit = "MiB",
+                          .min = 0});
+}
+
+std::string VideoFolder::Config::problem() const {
+  return path.empty() ? "path is empty; name a folder of videos" : "";
+}
+
+VideoFolder::VideoFolder(Config config)
+    : config_(std::move(config)),
+      entries_(list_videos(config_.path, config_.caption)),
+      cache_(std::make_unique<Cache>(config_.cache_mebibytes << 20, config_.skip_blank)) {
+  if (config_.held_out >= static_cast<std::int64_t>(entries_.size())) {
+    raise<IoError>(config_.path, ": holds ", entries_.size(),
+                   " videos, all of them held out; held_out ", "must be less");
+  }
+}
+
+VideoFolder::~VideoFolder() = default;
+
+Clip VideoFolder::do_training_clip(std::uint64_t seed, std::int64_t draw,
+                                   const ClipShape& shape) const {
+  const auto count = entries_.size() - static_cast<std::size_t>(config_.held_out);
+  const auto drawn = uniform_index(key_of(seed, Purpose::data_order, draw), count);
+  at::Tensor frames;  // [T, 3, h, w] uint8
+  std::size_t chosen = 0;
+  for (std::size_t tried = 0; tried < count && !frames.defined(); ++tried) {
+    chosen = (drawn + tried) % count;
+    const auto& path = entries_[chosen].path;
+    if (cache_->broken(path)) continue;
+    try {
+      frames = cache_->frames(path, shape);
+    } catch (const IoError& error) {
+      SVI_WARN("data", "passed over: ", error.what());
+      cache_->mark_broken(path, error.what());
+    }
+  }
+  if (!frames.defined()) {
+    raise<IoError>(config_.path, ": none of its ", count,
+                   " videos can be read; the first says: ", cache_->first_reason());
+  }
+
+  const auto key = key_of(seed, Purpose::data_content, draw);
+  const auto total = frames.size(0);
+  const auto length = std::min(total, shape.frames);
+  const auto first = static_cast<std::int64_t>(
+      uniform_index(key, static_cast<std::uint64_t>(total - length + 1), 0));
+  const std::array<double, 3> numbers = {uniform(key, 1), uniform(key, 2), uniform(key, 3)};
+  const auto box = crop_box(size_of(frames), shape, numbers.data());
+  const bool windowed = config_.anchor == AnchorFrom::window;
+  const auto among = static_cast<std::uint64_t>(windowed ? length : total);
+  const auto anchor =
+      static_cast<std::int64_t>(uniform_index(key, among, 4)) + (windowed ? first : 0);
+
+  auto video = cropped(frames.narrow(0, first, length), box, shape);  // [3, T, H, W]
+  if (length < shape.frames) {
+    const auto last = video.narrow(1, length - 1, 1);
+    video = at::cat({video, last.expand({3, shape.frames - length, shape.height, shape.width})}, 1);
+  }
+  return {video, cropped(frames.narrow(0, anchor, 1), box, shape).select(1, 0),
+          entries_[chosen].caption};
+}
+
+std::int64_t VideoFolder::do_scene_count() const {
+  return config_.held_out > 0 ? config_.held_out : static_cast<std::int64_t>(entries_.size());
+}
+
+std::size_t VideoFolder::scene_entry(std::int64_t index) const {
+  const auto first = config_.held_out > 0
+                         ? entries_.size() - static_cast<std::size_t>(config_.held_out)
+                         : std::size_t{0};
+  return first + static_cast<std::size_t>(index);
+}
+
+Scene VideoFolder::do_scene(std::int64_t index, const ClipShape& shape) const {
+  const auto& entry = entries_[scene_entry(index)];
+  auto image = do_truth(index, 0, 1, shape)->select(1, 0);  // [3, H, W]
+  std::ostringstream name;
+  name << std::setw(3) << std::setfill('0') << index << '-';
+  for (const char c : std::filesystem::path(entry.path).stem().string()) {
+    const auto byte = static_cast<unsigned char>(c);
+    name << (std::isalnum(byte) || c == '-' || c == '_' ? c : '_');
+  }
+  return {index, name.str(), std::move(image), {entry.caption}};
+}
+
+std::optional<at::Tensor> VideoFolder::do_truth(std::int64_t index, std::int64_t first,
+                                                std::int64_t count, const ClipShape& shape) const {
+  const auto frames = cache_->frames(entries_[scene_entry(index)].path, shape);
+  if (first + count > frames.size(0)) return std::nullopt;
+  const auto box = crop_box(size_of(frames), shape, nullptr);
+  return cropped(frames.narrow(0, first, count), box, shape);
+}
+
+}  // namespace svi

@@ -1,0 +1,222 @@
+#include "svi/data/video_folder.hpp"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "support/temporary_folder.hpp"
+#include "svi/core/check.hpp"
+#include "svi/io/video_writer.hpp"
+
+namespace svi {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+const std::string kMixkit = SVI_SOURCE_DIR "/data/mixkit";
+
+/// A grey video whose frame t has brightness 10 t.
+void write_ramp(const fs::path& path, std::int64_t frames, std::int64_t height = 32,
+                std::int64_t width = 48) {
+  fs::create_directories(path.parent_path());
+  auto video = at::zeros({frames, 3, height, width}, at::kByte);
+  for (std::int64_t t = 0; t < frames; ++t) video[t].fill_(10 * t);
+  write_video(path.string(), video, {.crf = 0});
+}
+
+void write_text(const fs::path& path, const std::string& text) {
+  fs::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+/// Index of each frame of a ramp, from its brightness: [3, T, H, W] -> T numbers.
+std::vector<int> indices(const at::Tensor& video) {
+  std::vector<int> found;
+  for (std::int64_t t = 0; t < video.size(1); ++t) {
+    const double level = (video.select(1, t).mean().item<double>() + 1) * 127.5;
+    found.push_back(static_cast<int>(std::lround(level / 10)));
+  }
+  return found;
+}
+
+std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const IoError& error) {
+    return error.what();
+  }
+  return "no IoError";
+}
+
+TEST(VideoFolder, ReadsRealClipsWithTheirCaptions) {
+  const VideoFolder folder({.path = kMixkit});
+  const ClipShape shape{17, 32, 56};
+
+  ASSERT_EQ(folder.scene_count(), 4);
+  const auto scene = folder.scene(0, shape);
+  EXPECT_THAT(scene.prompts[0], HasSubstr("A white, blue-eyed cat sits"));
+  EXPECT_THAT(scene.name, HasSubstr("white-cat"));
+  EXPECT_TRUE(scene.image.sizes().equals({3, 32, 56}));
+  EXPECT_TRUE(at::equal(folder.truth(0, 0, 17, shape)->select(1, 0), scene.image));
+  // 81 frames, of which the first is black.
+  EXPECT_TRUE(folder.truth(0, 63, 17, shape).has_value());
+  EXPECT_FALSE(folder.truth(0, 64, 17, shape).has_value());
+  EXPECT_GT(scene.image.std().item<double>(), 0.1);
+}
+
+TEST(VideoFolder, IsAFunctionOfSeedAndDrawWhateverIsCached) {
+  const ClipShape shape{9, 24, 40};
+  const VideoFolder warm({.path = kMixkit + "/sea"});
+  const VideoFolder cold({.path = kMixkit + "/sea", .cache_mebibytes = 0});
+  for (std::int64_t draw = 0; draw < 4; ++draw) warm.training_clip(1, draw, shape);
+
+  const auto a = warm.training_clip(2, 5, shape), b = cold.training_clip(2, 5, shape);
+
+  EXPECT_TRUE(at::equal(a.video, b.video));
+  EXPECT_TRUE(at::equal(a.anchor, b.anchor));
+  EXPECT_EQ(a.prompt, b.prompt);
+}
+
+TEST(VideoFolder, DrawsWindowsUpToTheLastFrame) {
+  const TemporaryFolder files;
+  write_ramp(files.path() / "ramp.mp4", 12);
+  const VideoFolder folder({.path = files.path().string()});
+  std::set<int> starts;
+
+  for (std::int64_t draw = 0; draw < 60; ++draw) {
+    const auto clip = folder.training_clip(0, draw, {8, 16, 24});
+    const auto shown = indices(clip.video);
+    starts.insert(shown[0]);
+    for (int t = 0; t < 8; ++t) EXPECT_EQ(shown[static_cast<std::size_t>(t)], shown[0] + t);
+    const int anchor = indices(clip.anchor.unsqueeze(1))[0];
+    EXPECT_GE(anchor, shown[0]);
+    EXPECT_LE(anchor, shown[7]);
+  }
+
+  EXPECT_EQ(starts, (std::set<int>{0, 1, 2, 3, 4}));
+}
+
+TEST(VideoFolder, AFileAsLongAsAClipIsShownWhole) {
+  const TemporaryFolder files;
+  write_ramp(files.path() / "ramp.mp4", 9);
+  const VideoFolder folder({.path = (files.path() / "ramp.mp4").string(), .caption = "a ramp"});
+
+  const auto exact = folder.training_clip(0, 0, {9, 16, 24});
+  const auto longer = folder.training_clip(0, 0, {11, 16, 24});
+
+  EXPECT_EQ(indices(exact.video), (std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7, 8}));
+  EXPECT_EQ(indices(longer.video), (std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7, 8, 8, 8}));
+  EXPECT_EQ(exact.prompt, "a ramp");
+}
+
+TEST(VideoFolder, AnchorsMayComeFromTheWholeFile) {
+  const TemporaryFolder files;
+  write_ramp(files.path() / "ramp.mp4", 12);
+  const VideoFolder folder({.path = files.path().string(), .anchor = AnchorFrom::file});
+  bool outside = false;
+
+  for (std::int64_t draw = 0; draw < 20; ++draw) {
+    const auto clip = folder.training_clip(0, draw, {3, 16, 24});
+    const int anchor = indices(clip.anchor.unsqueeze(1))[0], first = indices(clip.video)[0];
+    outside = outside || anchor < first || anchor > first + 2;
+  }
+
+  EXPECT_TRUE(outside);
+}
+
+TEST(VideoFolder, CropsKeepTheTargetsShape) {
+  const TemporaryFolder files;
+  auto video = at::zeros({2, 3, 64, 64}, at::kByte);
+  video.slice(2, 0, 32).fill_(200);  // upper half bright
+  write_video((files.path() / "halves.mp4").string(), video, {.crf = 0});
+  const VideoFolder folder({.path = files.path().string()});
+
+  // A wide target shows all columns and, for the scene, the middle rows.
+  const auto image = folder.scene(0, {2, 16, 32}).image;
+
+  EXPECT_GT(image.slice(1, 0, 7).min().item<float>(), 0.3f);
+  EXPECT_LT(image.slice(1, 9, 16).max().item<float>(), -0.7f);
+}
+
+TEST(VideoFolder, CaptionsFallBackToTheCategory) {
+  const TemporaryFolder files;
+  write_ramp(files.path() / "Dogs" / "a.mp4", 2);
+  write_ramp(files.path() / "Dogs" / "b.mp4", 2);
+  write_ramp(files.path() / "trees" / "c.mp4", 2);
+  write_text(files.path() / "Dogs" / "Dogs.csv",
+             "Filename,Video Description\na.mp4,\"A dog, asleep\"\ngone.mp4,nothing\nshort\n");
+
+  const auto entries = list_videos(files.path().string(), "A video");
+
+  ASSERT_EQ(entries.size(), 3u);
+  EXPECT_EQ(entries[0].caption, "A dog, asleep");
+  EXPECT_EQ(entries[1].caption, "A video from Dogs category");
+  EXPECT_EQ(entries[2].caption, "A video from trees category");
+}
+
+TEST(VideoFolder, FindsVideosInDeepFolders) {
+  const TemporaryFolder files;
+  write_ramp(files.path() / "a" / "b" / "deep.mp4", 2);
+
+  const auto entries = list_videos(files.path().string(), "all alike");
+
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_EQ(entries[0].caption, "all alike");
+}
+
+TEST(VideoFolder, KeepsHeldOutVideosFromTraining) {
+  const TemporaryFolder files;
+  write_ramp(files.path() / "x" / "a.mp4", 2);
+  write_ramp(files.path() / "y" / "b.mp4", 2);
+  const VideoFolder folder({.path = files.path().string(), .held_out = 1});
+
+  EXPECT_EQ(folder.scene_count(), 1);
+  EXPECT_EQ(folder.scene(0, {2, 16, 24}).prompts[0], "A video from y category");
+  for (std::int64_t draw = 0; draw < 10; ++draw) {
+    EXPECT_EQ(folder.training_clip(0, draw, {2, 16, 24}).prompt, "A video from x category");
+  }
+}
+
+TEST(VideoFolder, PassesOverBrokenFilesWhileOthersRemain) {
+  const TemporaryFolder files;
+  write_text(files.path() / "broken.mp4", "no video at all");
+  write_ramp(files.path() / "good.mp4", 3);
+  const VideoFolder folder({.path = files.path().string()});
+
+  for (std::int64_t draw = 0; draw < 6; ++draw) {
+    EXPECT_EQ(indices(folder.training_clip(0, draw, {3, 16, 24}).video),
+              (std::vector<int>{0, 1, 2}));
+  }
+  EXPECT_THAT(message_of([&] { folder.scene(0, {3, 16, 24}); }), HasSubstr("broken.mp4"));
+
+  fs::remove(files.path() / "good.mp4");
+  const VideoFolder none({.path = files.path().string()});
+  EXPECT_THAT(message_of([&] {
+                none.training_clip(0, 0, {3, 16, 24});
+              }),
+              HasSubstr("none of its 1 videos can be read"));
+}
+
+TEST(VideoFolder, SaysWhatIsMissing) {
+  const TemporaryFolder files;
+  const auto root = files.path().string();
+
+  EXPECT_THAT(message_of([&] { VideoFolder({.path = root + "/absent"}); }),
+              HasSubstr("no such file or folder"));
+  EXPECT_THAT(message_of([&] { VideoFolder({.path = root}); }), HasSubstr("holds no video"));
+  write_text(files.path() / "notes.txt", "x");
+  EXPECT_THAT(message_of([&] { VideoFolder({.path = root + "/notes.txt"}); }),
+              HasSubstr("neither a folder nor a video"));
+  write_ramp(files.path() / "cats" / "a.mp4", 2);
+  write_text(files.path() / "cats" / "cats.csv", "File,Video Description\na.mp4,x\n");
+  EXPECT_THAT(message_of([&] { VideoFolder({.path = root}); }),
+              HasSubstr("no column \"Filename\""));
+}
+
+}  // namespace
+}  // namespace svi
