@@ -3,5 +3,8 @@ set(SVI_PARALLEL_SOURCES
   src/parallel/collective.cpp
   src/parallel/communicator.cpp
   src/parallel/environment.cpp
+  src/parallel/job_queue.cpp
+  src/parallel/job_schedule.cpp
   src/parallel/mpi_collective.cpp
+  src/parallel/progress_printer.cpp
   src/parallel/shard.cpp)

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+#include "svi/core/export.hpp"
+#include "svi/parallel/communicator.hpp"
+
+namespace svi {
+
+/// A piece of work for one team of ranks.
+struct JobSpec {
+  std::string name;
+  std::vector<std::size_t> after = {};  // jobs that must be finished before
+  double cost = 1;  // in any one unit; long chains start first, and the ETA weighs by it
+};
+
+/// How the running jobs are shown on rank 0.
+struct ProgressOptions {
+  enum class Style {
+    automatic,  // block on a terminal, lines in a file
+    block,      // one block of lines, drawn again in place
+    lines,      // a line when a job starts and ends, and one per interval
+    silent,
+  };
+  Style style = Style::automatic;
+  double interval_seconds = 30;  // between lines
+  std::ostream* out = nullptr;   // null: standard error
+};
+
+/// Tells how far a job is. On ranks other than the team's first it does nothing.
+class SVI_EXPORT JobProgress {
+ public:
+  using Sink = std::function<void(std::int64_t done, std::int64_t total, const std::string& note)>;
+
+  explicit JobProgress(Sink sink) : sink_(std::move(sink)) {}
+
+  /// `done` of `total` steps; `note` is a short text such as "loss 0.12". Cheap: most calls send
+  /// nothing.
+  void update(std::int64_t done, std::int64_t total, const std::string& note = {});
+
+ private:
+  Sink sink_;
+  double last_ = -1e9;
+};
+
+/// Called with the index of the job on every rank of one team.
+using JobWork =
+    std::function<void(std::size_t job, const Communicator& team, JobProgress& progress)>;
+
+/// Runs all jobs over teams of `ranks_per_job` ranks (the last team may be smaller) and returns
+/// when all are done. Collective over `world`.
+///
+/// A thread of rank 0 hands out the jobs whose predecessors are finished, those at the head of the
+/// costliest chain first; waiting ranks sleep. An exception of a job on any rank is printed with
+/// rank and job, and all ranks are ended with exit code 2 (ConfigError, IoError, PluginError) or 1;
+/// in a world of one rank it is rethrown. Throws ConfigError if there are fewer ranks than
+/// `ranks_per_job`.
+SVI_EXPORT void run_jobs(const Communicator& world, int ranks_per_job,
+                         const std::vector<JobSpec>& jobs, const JobWork& work,
+                         const ProgressOptions& options = {});
+
+}  // namespace svi
