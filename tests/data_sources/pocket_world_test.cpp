@@ -2,13 +2,19 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <time.h>
 
-#include <chrono>
 #include <cmath>
 #include <set>
 
 namespace svi {
 namespace {
+
+double processor_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
 
 const ClipShape kShape{17, 32, 32};
 
@@ -147,14 +153,16 @@ TEST(PocketScene, IsLinearInItsShades) {
 }
 
 TEST(PocketScene, RendersAClipInAMillisecond) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "sanitizers take their time";
+#endif
   const PocketWorld world({});
-  double fastest = 1;  // the others waited for the processor
+  double fastest = 1;  // the others shared the processor
 
   for (std::int64_t i = 0; i < 50; ++i) {
-    const auto start = std::chrono::steady_clock::now();
+    const double start = processor_seconds();
     world.training_clip(0, i, kShape);
-    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
-    fastest = std::min(fastest, spent.count());
+    fastest = std::min(fastest, processor_seconds() - start);
   }
 
   RecordProperty("microseconds", static_cast<int>(1e6 * fastest));

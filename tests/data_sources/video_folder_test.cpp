@@ -10,7 +10,9 @@
 
 #include "support/temporary_folder.hpp"
 #include "svi/core/check.hpp"
+#include "svi/data/builtins.hpp"
 #include "svi/io/video_writer.hpp"
+#include "svi/plugin/registry.hpp"
 
 namespace svi {
 namespace {
@@ -216,6 +218,19 @@ TEST(VideoFolder, SaysWhatIsMissing) {
   write_text(files.path() / "cats" / "cats.csv", "File,Video Description\na.mp4,x\n");
   EXPECT_THAT(message_of([&] { VideoFolder({.path = root}); }),
               HasSubstr("no column \"Filename\""));
+}
+
+TEST(BuiltInData, IsMadeFromItsSection) {
+  Registry registry;
+  Registrar registrar(registry, "built-in");
+  register_data(registrar);
+  const auto folder = Document::parse(
+      "[data]\ntype = video_folder\nanchor = file\npath = " + kMixkit + "\n", "test.ini");
+  const auto bad = Document::parse("[data]\nanchor = nowhere\n", "test.ini");
+
+  EXPECT_EQ(registry.make<ClipSource>(folder, "pocket_world")->scene_count(), 4);
+  EXPECT_EQ(registry.make<ClipSource>(Document(), "pocket_world")->scene_count(), 1'000'000);
+  EXPECT_THROW(registry.make<ClipSource>(bad, "video_folder"), ConfigError);
 }
 
 }  // namespace

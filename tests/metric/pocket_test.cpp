@@ -2,8 +2,8 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <time.h>
 
-#include <chrono>
 #include <cmath>
 
 #include "recording_sink.hpp"
@@ -12,6 +12,12 @@
 
 namespace svi {
 namespace {
+
+double processor_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
 
 PocketScene some_scene(std::int64_t index = 0) {
   return PocketWorld({}).pocket_scene(Split::held_out, 0, index);
@@ -137,15 +143,17 @@ TEST(PocketMetric, IsUndefinedForOtherPrompts) {
 }
 
 TEST(PocketMetric, TakesMillisecondsPerClip) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "sanitizers take their time";
+#endif
   const auto scene = some_scene(1);
   const auto film = film_of(scene, 0, 17);
-  double fastest = 1;  // the others waited for the processor
+  double fastest = 1;  // the others shared the processor
 
   for (int i = 0; i < 20; ++i) {
-    const auto start = std::chrono::steady_clock::now();
+    const double start = processor_seconds();
     measure(PocketMetric({}), film, 17, {}, scene.prompt.text());
-    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
-    fastest = std::min(fastest, spent.count());
+    fastest = std::min(fastest, processor_seconds() - start);
   }
 
   RecordProperty("microseconds", static_cast<int>(1e6 * fastest));

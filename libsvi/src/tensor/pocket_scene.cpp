@@ -176,7 +176,8 @@ at::Tensor PocketScene::render(std::int64_t first, std::int64_t count, std::int6
                 d = band_shades[2][channel];
     float* still = out + c * count * plane;
     for (std::int64_t i = 0; i < plane; ++i) {
-      still[i] = 2.0f * (a * band[i] + b * band[plane + i] + d * band[2 * plane + i]) - 1.0f;
+      const float value = a * band[i] + b * band[plane + i] + d * band[2 * plane + i];
+      still[i] = std::clamp(2.0f * value - 1.0f, -1.0f, 1.0f);
     }
     for (std::int64_t t = 1; t < count; ++t) std::copy_n(still, plane, still + t * plane);
   }
@@ -191,7 +192,7 @@ at::Tensor PocketScene::render(std::int64_t first, std::int64_t count, std::int6
     };
     visit_disc(disc_x_at(first + t), disc_y, height, width, paint);
   }
-  return video.clamp_(-1.0, 1.0);
+  return video;
 }
 
 at::Tensor pocket_band_weights(int layout, double texture, std::int64_t height,
