@@ -43,6 +43,7 @@ void decode(benchmark::State& state) {
 void train_step(benchmark::State& state) {
   auto vae = make(state.range(0));
   vae.require_grad(true);
+  if (state.range(1) != 0) vae.set_activations(at::kBFloat16);
   const auto video = random({kBatch, 3, 17, 32, 32});
   for (auto _ : state) {
     (vae.decode(vae.encode(video)) - video).abs().mean().backward();
@@ -53,7 +54,10 @@ void train_step(benchmark::State& state) {
 
 BENCHMARK(encode)->Name("Vae/encode/dim")->Arg(8)->Arg(12)->Arg(16)->Unit(benchmark::kMillisecond);
 BENCHMARK(decode)->Name("Vae/decode/dim")->Arg(8)->Arg(12)->Arg(16)->Unit(benchmark::kMillisecond);
-BENCHMARK(train_step)->Name("Vae/train_step/dim")->Arg(8)->Arg(12)->Arg(16)->Unit(benchmark::kMillisecond);
+BENCHMARK(train_step)
+    ->Name("Vae/train_step/dim/bf16")
+    ->ArgsProduct({{8, 12, 16}, {0, 1}})
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 

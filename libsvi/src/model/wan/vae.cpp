@@ -55,11 +55,13 @@ void WanVae::Network::visit(const wan::TensorVisitor& visitor) {
 }
 
 at::Tensor WanVae::Network::moments(const at::Tensor& video, wan::FeatureCache* cache) const {
-  return to_moments.run(encoder.forward(video, cache), {1, 1, 1}, {0, 0, 0});
+  return to_moments.run(encoder.forward(video.to(activations), cache), {1, 1, 1}, {0, 0, 0})
+      .to(dtype());
 }
 
 at::Tensor WanVae::Network::pixels(const at::Tensor& latent, wan::FeatureCache* cache) const {
-  return decoder.forward(from_latent.run(denormalise(latent), {1, 1, 1}, {0, 0, 0}), cache);
+  const auto raw = denormalise(latent).to(activations);
+  return decoder.forward(from_latent.run(raw, {1, 1, 1}, {0, 0, 0}), cache).to(dtype());
 }
 
 at::Tensor WanVae::Network::normalise(const at::Tensor& raw) const {
@@ -116,7 +118,7 @@ void WanVae::initialise(std::uint64_t seed) {
       auto values = at::empty(tensor.sizes(), at::kFloat);
       fill_uniform(key, values.mutable_data_ptr<float>(), values.numel());
       const auto fan_in = static_cast<double>(tensor.numel() / tensor.size(0));
-      tensor.copy_(values.mul_(2).sub_(1).mul_(1 / std::sqrt(fan_in)));
+      tensor.copy_(values.mul_(2).sub_(1).mul_(std::sqrt(3 / fan_in)));
     }
   });
 }
@@ -168,10 +170,13 @@ void WanVae::require_grad(bool enabled) {
 }
 
 void WanVae::to(at::Device device, at::ScalarType dtype) {
+  network_->activations = dtype;
   network_->visit([&](const std::string&, at::Tensor& tensor) {
     tensor = tensor.detach().to(device, dtype).requires_grad_(tensor.requires_grad());
   });
 }
+
+void WanVae::set_activations(at::ScalarType dtype) { network_->activations = dtype; }
 
 at::Device WanVae::device() const { return network_->to_moments.bias.device(); }
 at::ScalarType WanVae::dtype() const { return network_->to_moments.bias.scalar_type(); }

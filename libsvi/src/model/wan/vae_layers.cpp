@@ -187,7 +187,11 @@ void Convolution::visit(const std::string& prefix, const TensorVisitor& visitor)
 at::Tensor Convolution::run(const at::Tensor& x, at::IntArrayRef stride,
                             at::IntArrayRef padding) const {
   const std::vector<std::int64_t> ones(stride.size(), 1), zeros(stride.size(), 0);
-  return at::convolution(x, weight, bias, stride, padding, ones, false, zeros, 1);
+  // Where activations are bfloat16 the weights are rounded for each use and their gradients stay
+  // fp32.
+  const auto dtype = x.scalar_type();
+  return at::convolution(x, weight.to(dtype), bias.to(dtype), stride, padding, ones, false, zeros,
+                         1);
 }
 
 at::Tensor Convolution::causal(const at::Tensor& padded, std::int64_t space) const {

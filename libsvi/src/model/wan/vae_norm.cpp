@@ -10,7 +10,14 @@ namespace {
 
 namespace baseline {
 constexpr int kWidth = 4;
+namespace fp32 {
+using Element = float;
 #include "model/wan/vae_norm_kernel.inc"
+}  // namespace fp32
+namespace bf16 {
+using Element = unsigned short;
+#include "model/wan/vae_norm_kernel.inc"
+}  // namespace bf16
 }  // namespace baseline
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
@@ -19,34 +26,51 @@ constexpr int kWidth = 4;
 #pragma GCC target("avx2,fma")
 namespace avx2 {
 constexpr int kWidth = 8;
+namespace fp32 {
+using Element = float;
 #include "model/wan/vae_norm_kernel.inc"
+}  // namespace fp32
+namespace bf16 {
+using Element = unsigned short;
+#include "model/wan/vae_norm_kernel.inc"
+}  // namespace bf16
 }  // namespace avx2
 #pragma GCC pop_options
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx512dq,avx512vl,fma")
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,fma")
 namespace avx512 {
 constexpr int kWidth = 16;
+namespace fp32 {
+using Element = float;
 #include "model/wan/vae_norm_kernel.inc"
+}  // namespace fp32
+namespace bf16 {
+using Element = unsigned short;
+#include "model/wan/vae_norm_kernel.inc"
+}  // namespace bf16
 }  // namespace avx512
 #pragma GCC pop_options
 #endif
 
 struct Kernel {
-  void (*forward)(const float*, const float*, float*, long, long);
-  void (*backward)(const float*, const float*, const float*, float*, float*, long, long);
+  void (*forward)(const void*, const float*, void*, long, long);
+  void (*backward)(const void*, const float*, const void*, void*, float*, float*, long, long);
 };
 
-Kernel kernel_for([[maybe_unused]] std::int64_t channels) {
+Kernel kernel_for([[maybe_unused]] std::int64_t channels, bool half) {
 #ifdef SVI_WIDE_KERNELS
   if (channels % 16 == 0 && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq")) {
-    return {avx512::forward, avx512::backward};
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
+    return half ? Kernel{avx512::bf16::forward, avx512::bf16::backward}
+                : Kernel{avx512::fp32::forward, avx512::fp32::backward};
   }
   if (channels % 8 == 0 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    return {avx2::forward, avx2::backward};
+    return half ? Kernel{avx2::bf16::forward, avx2::bf16::backward}
+                : Kernel{avx2::fp32::forward, avx2::fp32::backward};
   }
 #endif
-  return {baseline::forward, baseline::backward};
+  return half ? Kernel{baseline::bf16::forward, baseline::bf16::backward}
+              : Kernel{baseline::fp32::forward, baseline::fp32::backward};
 }
 
 using torch::autograd::AutogradContext;
@@ -76,16 +100,17 @@ class NormSiluPad : public torch::autograd::Function<NormSiluPad> {
     auto y = at::empty({B, C, front + T, x.size(3), x.size(4)},
                        x.options().memory_format(at::MemoryFormat::ChannelsLast3d));
     if (front > 0) y.narrow(2, 0, front).zero_();
-    const auto* in = x.const_data_ptr<float>();
+    const auto* in = static_cast<const char*>(x.const_data_ptr());
     const auto flat = gamma.contiguous();
     const auto* scale = flat.const_data_ptr<float>();
-    auto* out = y.mutable_data_ptr<float>();
-    const auto kernel = kernel_for(C);
-    over_pieces(B, T * area,
-                [&](std::int64_t b, std::int64_t first, std::int64_t count, std::int64_t) {
-                  kernel.forward(in + (b * T * area + first) * C, scale,
-                                 out + ((b * (front + T) + front) * area + first) * C, count, C);
-                });
+    auto* out = static_cast<char*>(y.mutable_data_ptr());
+    const auto voxel = C * x.element_size();  // bytes
+    const auto kernel = kernel_for(C, x.scalar_type() == at::kBFloat16);
+    over_pieces(
+        B, T * area, [&](std::int64_t b, std::int64_t first, std::int64_t count, std::int64_t) {
+          kernel.forward(in + (b * T * area + first) * voxel, scale,
+                         out + ((b * (front + T) + front) * area + first) * voxel, count, C);
+        });
     context->save_for_backward({x, gamma});
     context->saved_data["front"] = front;
     return y;
@@ -100,19 +125,21 @@ class NormSiluPad : public torch::autograd::Function<NormSiluPad> {
     const auto B = x.size(0), C = x.size(1), T = x.size(2), area = x.size(3) * x.size(4);
     auto grad_x = at::empty_like(x, x.options().memory_format(at::MemoryFormat::ChannelsLast3d));
     const auto pieces = B * ((T * area + kPiece - 1) / kPiece);
-    auto partial = at::zeros({pieces, C}, x.options());  // [piece, C]
-    const auto* in = x.const_data_ptr<float>();
+    auto partial = at::zeros({pieces, C}, gamma.options());  // [piece, C]
+    const auto* in = static_cast<const char*>(x.const_data_ptr());
     const auto* scale = gamma.const_data_ptr<float>();
-    const auto* up = grad.const_data_ptr<float>();
-    auto* out = grad_x.mutable_data_ptr<float>();
+    const auto* up = static_cast<const char*>(grad.const_data_ptr());
+    auto* out = static_cast<char*>(grad_x.mutable_data_ptr());
     auto* sums = partial.mutable_data_ptr<float>();
-    const auto kernel = kernel_for(C);
+    const auto voxel = C * x.element_size();  // bytes
+    const auto kernel = kernel_for(C, x.scalar_type() == at::kBFloat16);
     over_pieces(B, T * area,
                 [&](std::int64_t b, std::int64_t first, std::int64_t count, std::int64_t piece) {
-                  const auto at = (b * T * area + first) * C;
+                  const auto at = (b * T * area + first) * voxel;
+                  std::vector<float> scratch(static_cast<std::size_t>(C));
                   kernel.backward(in + at, scale,
-                                  up + ((b * (front + T) + front) * area + first) * C, out + at,
-                                  sums + piece * C, count, C);
+                                  up + ((b * (front + T) + front) * area + first) * voxel, out + at,
+                                  sums + piece * C, scratch.data(), count, C);
                 });
     return {grad_x, partial.sum(0).view_as(gamma), at::Tensor()};
   }
@@ -122,13 +149,13 @@ class NormSiluPad : public torch::autograd::Function<NormSiluPad> {
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& gamma) {
   const auto norm = at::norm(x, 2, {1}, true).clamp_min(1e-12);
-  return x / norm * std::sqrt(static_cast<double>(x.size(1))) * gamma;
+  return x / norm * std::sqrt(static_cast<double>(x.size(1))) * gamma.to(x.scalar_type());
 }
 
 at::Tensor norm_silu_pad(const at::Tensor& x, const at::Tensor& gamma, std::int64_t front) {
-  const bool fused = x.is_cpu() && x.scalar_type() == at::kFloat &&
-                     gamma.scalar_type() == at::kFloat && x.size(1) % 4 == 0;
-  if (fused) return NormSiluPad::apply(x, gamma, front);
+  const bool known = x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16;
+  if (x.is_cpu() && known && x.size(1) % 4 == 0)
+    return NormSiluPad::apply(x, gamma.to(at::kFloat), front);
   const auto y = at::silu(rms_norm(x, gamma));
   return front > 0 ? at::constant_pad_nd(y, {0, 0, 0, 0, front, 0}) : y;
 }

@@ -58,7 +58,7 @@ class SVI_EXPORT WanVae {
 
   const WanVaeConfig& config() const;
 
-  /// Draws all weights: uniform with the variance 1 / (3 fan-in), biases 0, the attention's output
+  /// Draws all weights: uniform with the variance 1 / fan-in, biases 0, the attention's output
   /// 0.
   void initialise(std::uint64_t seed);
   /// The weights by their official names; they share storage with the model.
@@ -70,6 +70,10 @@ class SVI_EXPORT WanVae {
   NamedTensors state() const;
   void require_grad(bool enabled);
   void to(at::Device device, at::ScalarType dtype);
+  /// What activations are computed and kept in, while weights, inputs and results keep their dtype:
+  /// bfloat16 trains about 2.5 times as fast on a CPU with AMX. Resets to the weights' dtype with
+  /// `to`.
+  void set_activations(at::ScalarType dtype);
   at::Device device() const;
   at::ScalarType dtype() const;
 
