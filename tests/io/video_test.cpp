@@ -181,6 +181,22 @@ TEST(ReadImage, GivesTheExactPixelsOfAPng) {
   EXPECT_TRUE(image.to(at::kLong).equal(at::stack({x * 30, y * 50, x * y * 7})));
 }
 
+TEST(ReadImage, ReadsAJpeg) {
+  const auto image = read_image(SVI_SOURCE_DIR "/tests/data/io/gradient.jpg");
+
+  ASSERT_EQ(image.sizes(), (at::IntArrayRef{3, 32, 48}));
+  const auto x = at::arange(48).view({1, 48}).expand({32, 48}) * 5;
+  const auto y = at::arange(32).view({32, 1}).expand({32, 48}) * 7;
+  EXPECT_LT(mean_difference(image, at::stack({x, y, at::full_like(x, 128)})), 3.0);
+}
+
+TEST(ReadImage, TakesAPercentSignInANameAsItIs) {
+  const TemporaryFolder folder;
+  std::filesystem::copy_file(SVI_SOURCE_DIR "/tests/data/io/gradient.jpg", folder / "50%d.jpg");
+
+  EXPECT_EQ(read_image(folder / "50%d.jpg").size(0), 3);
+}
+
 class BrokenVideo : public testing::Test {
  protected:
   BrokenVideo() {

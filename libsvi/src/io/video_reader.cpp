@@ -16,7 +16,8 @@ namespace {
 // Containers that hold their media themselves; playlists, which name other files, are not among
 // them.
 constexpr const char* kFormats =
-    "mov,mp4,matroska,webm,avi,gif,mpegts,mpeg,mpegvideo,flv,ogg,yuv4mpegpipe,h264,hevc,apng,"
+    "mov,mp4,matroska,webm,avi,gif,mpegts,mpeg,mpegvideo,flv,ogg,yuv4mpegpipe,image2,h264,hevc,"
+    "apng,"
     "png_pipe,jpeg_pipe,bmp_pipe,webp_pipe,tiff_pipe,ppm_pipe,pgm_pipe";
 
 av::Input open_input(const std::string& path) {
@@ -25,6 +26,7 @@ av::Input open_input(const std::string& path) {
   AVDictionary* options = nullptr;
   av_dict_set(&options, "protocol_whitelist", "file", 0);
   av_dict_set(&options, "format_whitelist", kFormats, 0);
+  av_dict_set(&options, "pattern_type", "none", 0);  // image2: a '%' in a name is a '%'
   AVFormatContext* raw = nullptr;
   // "file:" keeps a name such as "concat:a|b" from being read as a protocol.
   const int code = avformat_open_input(&raw, ("file:" + path).c_str(), nullptr, &options);
@@ -90,8 +92,8 @@ struct VideoReader::Impl {
     info.fps_denominator = std::max(rate.den, 1);
     info.frames = stream->nb_frames;
     const std::string format = input.get()->iformat->name;
-    image = format.size() > 5 && format.substr(format.size() - 5) == "_pipe" &&
-            format != "yuv4mpegpipe";
+    const bool piped = format.size() > 5 && format.substr(format.size() - 5) == "_pipe";
+    image = piped || format == "image2";
     if (image) {
       info.frames = 1;
     } else if (info.frames == 0 && input.get()->duration > 0 && rate.num > 0) {
