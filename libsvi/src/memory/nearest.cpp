@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "memory/nearest_detail.hpp"
@@ -12,9 +13,10 @@
 // segment, every candidate's first segment before anyone's second, in fp32 lanes that are flushed
 // to fp64. By Cauchy-Schwarz the part not yet read is at most |a_tail| |b_tail|, so each
 // candidate's distance lies in a known interval at any time, rounding included; whoever's lower end
-// lies above the smallest upper end is out. If several survive the last segment, they are compared
-// by exact differences in fp64, so that the choice is that of the naive fp64 search: rounding can
-// only decide between distances that agree to about 13 digits, and exact ties go to the first.
+// lies above the smallest upper end is out, and two candidates that look near are measured in full
+// early on to bring that end down. If several survive the last segment, they are compared by exact
+// differences in fp64, so that the choice is that of the naive fp64 search: rounding can only
+// decide between distances that agree to about 13 digits, and exact ties go to the first.
 
 namespace svi::detail {
 
@@ -33,19 +35,68 @@ inline float value(std::uint16_t x) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(x) << 16);
 }
 
+// Sixteen lanes as the compiler's own vectors: one register, or several on older processors.
+using Floats = float __attribute__((vector_size(64)));
+using Words = std::uint32_t __attribute__((vector_size(64)));
+
+// How 32 elements meet the query. bf16 comes in pairs: the low halves of 16 words are the even
+// elements, the high halves the odd ones, so `arranged` has put the query's even elements before
+// its odd ones.
+__attribute__((always_inline)) inline void multiply(const float* a, const float* b, Floats& even,
+                                                    Floats& odd) {
+  Floats x[2], y[2];
+  std::memcpy(x, a, sizeof x);
+  std::memcpy(y, b, sizeof y);
+  even += x[0] * y[0];
+  odd += x[1] * y[1];
+}
+__attribute__((always_inline)) inline void multiply(const std::uint16_t* a, const float* b,
+                                                    Floats& even, Floats& odd) {
+  Words pairs, low, high;
+  Floats x[2], y[2];
+  std::memcpy(&pairs, a, sizeof pairs);
+  low = pairs << 16;
+  high = pairs & 0xFFFF0000U;
+  std::memcpy(&x[0], &low, sizeof low);
+  std::memcpy(&x[1], &high, sizeof high);
+  std::memcpy(y, b, sizeof y);
+  even += x[0] * y[0];
+  odd += x[1] * y[1];
+}
+
+/// The query in fp32, ready for `multiply` in all whole blocks of kLanes elements.
+std::vector<float> arranged(const at::Tensor& query) {
+  const auto wide = query.to(at::kFloat).contiguous();
+  const auto n = static_cast<std::size_t>(wide.numel());
+  const float* from = wide.const_data_ptr<float>();
+  std::vector<float> to(from, from + n);
+  if (query.scalar_type() != at::kBFloat16) return to;
+  for (std::size_t block = 0; block + 32 <= n / kLanes * kLanes; block += 32) {
+    for (std::size_t i = 0; i < 16; ++i) {
+      to[block + i] = from[block + 2 * i];
+      to[block + 16 + i] = from[block + 2 * i + 1];
+    }
+  }
+  return to;
+}
+
 template <class T>
 __attribute__((always_inline)) inline double dot_body(const T* a, const float* b, std::size_t n) {
+  constexpr std::size_t kWidth = sizeof(Floats) / sizeof(float);
+  static_assert(kLanes == 4 * kWidth);
+  static_assert(std::endian::native == std::endian::little,
+                "pairs of bf16 are split as on x86 and Arm");
   double total = 0;
   std::size_t i = 0;
   while (i + kLanes <= n) {
-    float sums[kLanes] = {};
+    Floats sums[4] = {};
     for (std::size_t k = 0; k < kFlush && i + kLanes <= n; ++k, i += kLanes) {
-      for (std::size_t lane = 0; lane < kLanes; ++lane)
-        sums[lane] += value(a[i + lane]) * b[i + lane];
+      multiply(a + i, b + i, sums[0], sums[1]);
+      multiply(a + i + 32, b + i + 32, sums[2], sums[3]);
     }
-    double flushed = 0;
-    for (std::size_t lane = 0; lane < kLanes; ++lane) flushed += static_cast<double>(sums[lane]);
-    total += flushed;
+    for (const auto& sum : sums) {
+      for (std::size_t lane = 0; lane < kWidth; ++lane) total += static_cast<double>(sum[lane]);
+    }
   }
   for (; i < n; ++i) total += static_cast<double>(value(a[i])) * static_cast<double>(b[i]);
   return total;
@@ -126,45 +177,95 @@ Bounds bounds(const TailNorms& a, const TailNorms& b, double dot, std::size_t ne
   return {squares - 2 * (dot + unread) - slack, squares - 2 * (dot - unread) + slack};
 }
 
+/// A search in progress.
 template <class T>
-std::size_t search(const std::vector<Candidate>& candidates, std::vector<std::size_t> alive,
-                   const Candidate& query) {
-  const auto n = static_cast<std::size_t>(query.residual->numel());
-  const auto wide = query.residual->to(at::kFloat).contiguous();
-  const float* b = wide.const_data_ptr<float>();
-  const auto dot = best_dot<T>();
-  std::vector<double> dots(candidates.size(), 0.0);
-  for (std::size_t segment = 0; segment <= kSegments && alive.size() > 1; ++segment) {
-    double best = std::numeric_limits<double>::infinity();
-    for (const auto i : alive) {
-      const auto range =
-          bounds(*candidates[i].norms, *query.norms, dots[i], segment, static_cast<double>(n));
-      best = std::min(best, range.high);
+class Search {
+ public:
+  Search(const std::vector<Candidate>& candidates, std::vector<std::size_t> alive,
+         const Candidate& query)
+      : candidates_(candidates),
+        alive_(std::move(alive)),
+        query_(query),
+        arranged_(arranged(*query.residual)),
+        size_(static_cast<std::size_t>(query.residual->numel())),
+        dots_(candidates.size(), 0.0) {}
+
+  std::size_t run() {
+    const double norm = query_.norms->tail[0];
+    measure(*std::min_element(alive_.begin(), alive_.end(), [&](std::size_t i, std::size_t j) {
+      return std::abs(candidates_[i].norms->tail[0] - norm) <
+             std::abs(candidates_[j].norms->tail[0] - norm);
+    }));
+    for (std::size_t segment = 0; segment < kSegments; ++segment) {
+      prune(segment);
+      if (alive_.size() == 1) return alive_.front();
+      read(segment);
+      if (segment == 0) measure(most_promising());
     }
-    std::erase_if(alive, [&](std::size_t i) {
-      return bounds(*candidates[i].norms, *query.norms, dots[i], segment, static_cast<double>(n))
-                 .low > best;
-    });
-    if (segment == kSegments || alive.size() == 1) break;
-    const auto begin = segment_begin(segment, n);
-    const auto end = segment_begin(segment + 1, n);
-    for (const auto i : alive) {
-      dots[i] += dot(elements<T>(*candidates[i].residual) + begin, b + begin, end - begin);
+    prune(kSegments);
+    return alive_.size() == 1 ? alive_.front() : closest();
+  }
+
+ private:
+  Bounds range(std::size_t i, std::size_t next) const {
+    return bounds(*candidates_[i].norms, *query_.norms, dots_[i], next, static_cast<double>(size_));
+  }
+
+  /// Drops who cannot be the nearest any more, `next` being the first segment not yet read.
+  void prune(std::size_t next) {
+    for (const auto i : alive_) limit_ = std::min(limit_, range(i, next).high);
+    std::erase_if(alive_, [&](std::size_t i) { return range(i, next).low > limit_; });
+  }
+
+  void read(std::size_t segment) {
+    const auto begin = segment_begin(segment, size_);
+    const auto length = segment_begin(segment + 1, size_) - begin;
+    for (const auto i : alive_) {
+      dots_[i] +=
+          dot_(elements<T>(*candidates_[i].residual) + begin, arranged_.data() + begin, length);
     }
   }
-  auto best = alive.front();
-  if (alive.size() == 1) return best;
-  double smallest = std::numeric_limits<double>::infinity();
-  for (const auto i : alive) {
-    const double distance =
-        squared_distance(elements<T>(*candidates[i].residual), elements<T>(*query.residual), n);
-    if (distance < smallest) {
-      smallest = distance;
-      best = i;
-    }
+
+  double distance(std::size_t i) const {
+    return squared_distance(elements<T>(*candidates_[i].residual), elements<T>(*query_.residual),
+                            size_);
   }
-  return best;
-}
+
+  /// The nearest is not farther than this candidate.
+  void measure(std::size_t i) { limit_ = std::min(limit_, distance(i) * (1 + kNormError)); }
+
+  /// Who would be the nearest if all segments were like the first.
+  std::size_t most_promising() const {
+    const auto guess = [&](std::size_t i) {
+      const double norm = candidates_[i].norms->tail[0];
+      return norm * norm - 2 * static_cast<double>(kSegments) * dots_[i];
+    };
+    return *std::min_element(alive_.begin(), alive_.end(),
+                             [&](std::size_t i, std::size_t j) { return guess(i) < guess(j); });
+  }
+
+  std::size_t closest() const {
+    auto best = alive_.front();
+    double smallest = std::numeric_limits<double>::infinity();
+    for (const auto i : alive_) {
+      const double found = distance(i);
+      if (found < smallest) {
+        smallest = found;
+        best = i;
+      }
+    }
+    return best;
+  }
+
+  const std::vector<Candidate>& candidates_;
+  std::vector<std::size_t> alive_;
+  const Candidate& query_;
+  std::vector<float> arranged_;  // the query in fp32
+  std::size_t size_;
+  std::vector<double> dots_;                                // with the segments read so far
+  double limit_ = std::numeric_limits<double>::infinity();  // on the smallest squared distance
+  Dot<T> dot_ = best_dot<T>();
+};
 
 template <class T>
 TailNorms tail_norms_of(const T* a, std::size_t n) {
@@ -208,8 +309,8 @@ std::size_t nearest(const std::vector<Candidate>& candidates, const Candidate& q
   }
   if (alive.empty()) return 0;
   return query.residual->scalar_type() == at::kBFloat16
-             ? search<std::uint16_t>(candidates, std::move(alive), query)
-             : search<float>(candidates, std::move(alive), query);
+             ? Search<std::uint16_t>(candidates, std::move(alive), query).run()
+             : Search<float>(candidates, std::move(alive), query).run();
 }
 
 }  // namespace svi::detail
