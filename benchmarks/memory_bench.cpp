@@ -9,9 +9,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <cmath>
 #include <cstdio>
+#include <ctime>
 #include <fstream>
 #include <functional>
 #include <string>
@@ -160,7 +160,8 @@ int compare(const std::string& file, std::int64_t entries, int repeat) {
     const auto exact = timed(naive_fp32, data, 1);
     SVI_CHECK(fast.choice == exact.choice, name, ": ours chose ", fast.choice,
               ", fp64 distances say ", exact.choice);
-    std::printf("cpu: ours %.4f stack %.3f loop %.3f\n", fast.cpu_median(), stack.cpu_median(), exact.cpu_median());
+    std::printf("cpu: ours %.4f stack %.3f loop %.3f\n", fast.cpu_median(), stack.cpu_median(),
+                exact.cpu_median());
     std::printf(
         "%-12s ours %.4f s, stack-and-norm %.2f s (%.0f x), loop %.2f s (%.0f x), same choice: "
         "%s\n",
