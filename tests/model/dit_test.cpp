@@ -17,6 +17,7 @@
 namespace svi {
 namespace {
 
+using testing::find;
 using testing::Fixture;
 using ::testing::HasSubstr;
 using testing::relative_error;
@@ -50,6 +51,20 @@ TEST_P(WanDitOracle, EqualsDiffusersWithRandomWeights) {
   EXPECT_LE(relative_error(v, fixture("output.v")), kTolerance);
 }
 
+// fp64 weights take the path of plain tensor operations, which also serves other devices and
+// dtypes.
+TEST_P(WanDitOracle, PlainOperationsEqualDiffusersToo) {
+  const Fixture fixture(GetParam());
+  const auto dit = model_of(fixture);
+  dit->to(at::kCPU, at::kDouble);
+
+  const at::NoGradGuard no_grad;
+  const auto v =
+      dit->velocity(fixture("input.x"), fixture("input.timestep"), condition_of(fixture));
+
+  EXPECT_LE(relative_error(v, fixture("output.v")), kTolerance);
+}
+
 TEST_P(WanDitOracle, GivesEachSampleOfABatchItsOwnTimeAndCondition) {
   const Fixture fixture(GetParam());
   const auto dit = model_of(fixture);
@@ -68,9 +83,12 @@ INSTANTIATE_TEST_SUITE_P(Configurations, WanDitOracle,
                                            "dit_odd"),
                          [](const auto& test) { return std::string(test.param); });
 
-TEST(WanDit, GradientsOfEveryWeightEqualAutogradOfDiffusers) {
+class WanDitGradients : public ::testing::TestWithParam<at::ScalarType> {};
+
+TEST_P(WanDitGradients, OfEveryWeightEqualAutogradOfDiffusers) {
   const Fixture fixture("dit_grad");
   const auto dit = model_of(fixture);
+  dit->to(at::kCPU, GetParam());
   dit->require_grad(true);
 
   const auto v =
@@ -82,6 +100,9 @@ TEST(WanDit, GradientsOfEveryWeightEqualAutogradOfDiffusers) {
     EXPECT_LE(relative_error(weight.grad(), fixture("grad." + name)), kTolerance) << name;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(FusedAndPlain, WanDitGradients,
+                         ::testing::Values(at::kFloat, at::kDouble));
 
 TEST(WanDit, InBfloat16StaysCloseToFp32) {
   const Fixture fixture("dit_i2v_channels");
@@ -96,6 +117,25 @@ TEST(WanDit, InBfloat16StaysCloseToFp32) {
   const auto expected = fixture("output.v");
   const auto rms = (v - expected).square().mean().sqrt() / expected.square().mean().sqrt();
   EXPECT_LE(rms.item<double>(), .05);
+}
+
+TEST(WanDit, FusedGradientsWithImageTokensEqualThePlainOnes) {
+  const Fixture fixture("dit_i2v_clip");
+  const auto fused = model_of(fixture), plain = model_of(fixture);
+  plain->to(at::kCPU, at::kDouble);
+  const auto weights = at::randn_like(fixture("output.v"));
+
+  for (const auto* dit : {fused.get(), plain.get()}) {
+    const_cast<WanDit*>(dit)->require_grad(true);
+    const auto v =
+        dit->velocity(fixture("input.x"), fixture("input.timestep"), condition_of(fixture));
+    (v * weights).sum().backward();
+  }
+
+  const auto expected = plain->parameters();
+  for (const auto& [name, weight] : fused->parameters()) {
+    EXPECT_LE(relative_error(weight.grad(), find(expected, name).grad()), kTolerance) << name;
+  }
 }
 
 // "blocks.0-29.x" of the manifest stands for thirty names.
