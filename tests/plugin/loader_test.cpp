@@ -1,0 +1,74 @@
+#include "svi/plugin/loader.hpp"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "svi/core/check.hpp"
+#include "svi/variant/variant.hpp"
+
+namespace svi {
+namespace {
+
+using testing::HasSubstr;
+
+std::string refusal(const std::string& path) {
+  Registry registry;
+  try {
+    load_plugin(path, registry);
+  } catch (const PluginError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+const std::string kRefused = SVI_BINARY_DIR "/tests/plugins/";
+
+TEST(Loader, LoadsAnInstalledPluginByName) {
+  Registry registry;
+  const auto plugin = load_plugin(find_plugin("svi_shot"), registry);
+
+  EXPECT_EQ(plugin.name, "svi-shot");
+  EXPECT_EQ(plugin.sha256.size(), 64u);
+  const auto variant = registry.make<Variant>(Document{}, "svi_shot");
+  EXPECT_EQ(variant->plan(3, 1).padding.anchor_copies, -1);
+  EXPECT_EQ(variant->plan(3, 5).prompt_index, 0);
+}
+
+TEST(Loader, RefusesAnotherAbiBeforeItsCodeRuns) {
+  EXPECT_THAT(refusal(kRefused + "refused_abi.so"), HasSubstr("was built for 'svi/0.0 another/1'"));
+}
+
+TEST(Loader, RefusesALibraryWithoutDescriptor) {
+  EXPECT_THAT(refusal(kRefused + "refused_symbol.so"), HasSubstr("has no descriptor"));
+}
+
+TEST(Loader, RefusesAMissingFileAndOneThatIsNoLibrary) {
+  const auto text = std::filesystem::temp_directory_path() / "svi_not_a_library.so";
+  std::ofstream(text) << "not a library";
+
+  EXPECT_THAT(refusal("/nonexistent.so"), HasSubstr("no such file"));
+  EXPECT_THAT(refusal(text.string()), HasSubstr("cannot be opened"));
+  std::filesystem::remove(text);
+}
+
+TEST(Loader, RefusesTheSamePluginTwice) {
+  Registry registry;
+  load_plugin(find_plugin("svi_shot"), registry);
+
+  EXPECT_THROW(load_plugin(find_plugin("svi_shot"), registry), PluginError);
+}
+
+TEST(Loader, SuggestsTheNearestPlugin) {
+  try {
+    find_plugin("svi_shto");
+    FAIL();
+  } catch (const PluginError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("did you mean 'svi_shot'?"));
+  }
+}
+
+}  // namespace
+}  // namespace svi
