@@ -5,6 +5,7 @@ set(SVI_MODEL_SOURCES
   src/model/weights.cpp
   src/model/wan/block_fused.cpp
   src/model/wan/block_plain.cpp
+  src/model/wan/condition.cpp
   src/model/wan/dit_config.cpp
   src/model/wan/dit.cpp
   src/model/wan/dit_forward.cpp

@@ -1,6 +1,7 @@
 #include "svi/sampler/sampler.hpp"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include "svi/sampler/builtins.hpp"
 #include "svi/sampler/euler.hpp"
@@ -13,7 +14,7 @@ Sampler::~Sampler() = default;
 at::Tensor Sampler::sample(const VelocityModel& model, const at::Tensor& noise, const Condition& positive,
                            const Condition* negative) const {
   dims<5>(noise, "noise [B, C, F, h, w]");
-  at::NoGradGuard no_gradients;
+  c10::NoGradGuard no_gradients;
   auto latent = do_sample(model, noise, positive, negative);
   SVI_CHECK(latent.sizes() == noise.sizes(), "sampler returned ", latent.sizes(), " for noise ", noise.sizes());
   if (!at::isfinite(latent).all().item<bool>()) raise("the sampler produced NaN or Inf; are the weights right?");

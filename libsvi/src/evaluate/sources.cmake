@@ -1,0 +1,3 @@
+set(SVI_EVALUATE_SOURCES
+  src/evaluate/evaluation.cpp
+  src/evaluate/rollout.cpp)

@@ -1,0 +1,61 @@
+#include "svi/model/wan/condition.hpp"
+
+#include <ATen/ATen.h>
+
+#include "svi/model/wan/vae.hpp"
+#include "svi/tensor/dims.hpp"
+
+namespace svi {
+namespace {
+
+/// Motion frames, then the anchor or grey: the condition video [B, 3, T, H, W].
+at::Tensor condition_video(const at::Tensor& motion, const at::Tensor& anchor, std::int64_t frames,
+                           std::int64_t anchor_copies) {
+  const auto [B, C, k, H, W] = dims<5>(motion, "motion frames [B, 3, k, H, W]");
+  SVI_CHECK(k <= frames, k, " motion frames do not fit in a clip of ", frames);
+  auto video = at::zeros({B, C, frames, H, W}, motion.options());
+  video.narrow(2, 0, k).copy_(motion);
+  const auto room = frames - k;
+  const auto copies = anchor_copies < 0 ? room : std::min(anchor_copies, room);
+  if (copies > 0) {
+    SVI_CHECK(anchor.defined() && anchor.dim() == 4 && anchor.size(0) == B,
+              "anchor padding needs an anchor [B, 3, H, W]");
+    video.narrow(2, k, copies).copy_(anchor.unsqueeze(2));
+  }
+  return video;
+}
+
+}  // namespace
+
+at::Tensor ConditionBuilder::mask(std::int64_t known, std::int64_t frames, std::int64_t h, std::int64_t w) const {
+  const auto s = vae_.config().temporal_stride();
+  auto flat = at::zeros({frames, h, w});
+  flat.narrow(0, 0, std::max<std::int64_t>(known, 1)).fill_(1);
+  const auto repeated = at::cat({flat.narrow(0, 0, 1).repeat({s, 1, 1}), flat.narrow(0, 1, frames - 1)});
+  return repeated.view({-1, s, h, w}).transpose(0, 1).contiguous();  // [s, F, h, w]
+}
+
+at::Tensor ConditionBuilder::build(const at::Tensor& motion, const at::Tensor& anchor, std::int64_t frames,
+                                   const ConditionRule& rule) const {
+  vae_.latent_frames(frames);  // refuses an illegal T
+  const auto latent = vae_.encode(condition_video(motion, anchor, frames, rule.anchor_copies));
+  const auto [B, z, F, h, w] = dims<5>(latent, "condition latent [B, z, F, h, w]");
+  const auto known = rule.mask_all_motion ? motion.size(2) : 1;
+  const auto marks = mask(known, frames, h, w).to(latent.options()).expand({B, -1, F, h, w});
+  return at::cat({marks, latent}, 1);  // [B, s + z, F, h, w]
+}
+
+at::Tensor ConditionBuilder::build_from_latent(const at::Tensor& motion, const at::Tensor& anchor,
+                                               std::int64_t frames, std::int64_t motion_frames,
+                                               const ConditionRule& rule) const {
+  const auto [B, z, f, h, w] = dims<5>(motion, "motion latents [B, z, f, h, w]");
+  const auto stride = vae_.config().spatial_stride();
+  const auto first = anchor.defined() ? anchor.unsqueeze(2) : at::zeros({B, 3, 1, h * stride, w * stride}, motion.options());
+  auto y = build(first.expand({-1, -1, motion_frames, -1, -1}), anchor, frames, rule);
+  const auto channels = vae_.config().temporal_stride();  // the mask's
+  SVI_CHECK(f <= y.size(2), f, " motion latents do not fit in a clip of ", y.size(2));
+  y.narrow(1, channels, z).narrow(2, 0, f).copy_(motion);
+  return y;
+}
+
+}  // namespace svi
