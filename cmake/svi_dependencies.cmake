@@ -14,10 +14,9 @@ find_package(nlohmann_json REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(FFMPEG REQUIRED IMPORTED_TARGET libavformat libavcodec libavutil libswscale)
 
-# The old C++ bindings in mpi.h are neither wanted nor linkable.
+# The old C++ bindings in mpi.h are neither wanted nor linkable (OMPI_SKIP_MPICXX, set for all targets).
 add_library(svi_mpi INTERFACE)
 target_link_libraries(svi_mpi INTERFACE MPI::MPI_C)
-target_compile_definitions(svi_mpi INTERFACE OMPI_SKIP_MPICXX=1)
 
 # Part of the ABI string: MPI_Comm is another type in each implementation.
 find_file(SVI_MPI_HEADER mpi.h HINTS ${MPI_C_INCLUDE_DIRS} REQUIRED)

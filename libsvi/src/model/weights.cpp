@@ -1,6 +1,7 @@
 #include "svi/model/weights.hpp"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <ATen/core/grad_mode.h>
 
 #include <string_view>
@@ -66,7 +67,7 @@ LoadReport load_strict(const NamedTensors& parameters, const NamedTensors& weigh
   }
   std::unordered_map<std::string_view, const at::Tensor*> given;
   for (const auto& [name, tensor] : weights) given.emplace(name, &tensor);
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   for (const auto& [name, parameter] : parameters) {
     if (const auto found = given.find(name); found != given.end()) {
       parameter.copy_(*found->second);

@@ -1,6 +1,7 @@
 #include "svi/model/wan/dit.hpp"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
@@ -96,7 +97,7 @@ WanDit::~WanDit() = default;
 const WanDitConfig& WanDit::config() const { return parts_->config; }
 
 void WanDit::initialise(std::uint64_t seed) {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   const auto dim = static_cast<double>(parts_->config.dim);
   std::uint32_t stream = 0;
   visit_weights(*parts_, [&](const std::string& name, at::Tensor& weight) {
@@ -144,7 +145,7 @@ void WanDit::require_grad(bool required) {
 }
 
 void WanDit::to(const at::Device& device, at::ScalarType dtype) {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   visit_weights(*parts_, [&](const std::string&, at::Tensor& weight) {
     weight = weight.detach().to(device, dtype).set_requires_grad(weight.requires_grad());
   });

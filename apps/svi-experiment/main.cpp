@@ -1,0 +1,153 @@
+// svi-experiment: runs one INI file, from training to tables.
+//
+// Sample runs:
+//   svi-experiment experiments/smoke.ini
+//   mpirun -n 2 svi-experiment experiments/ablation_eimg.ini --resume
+//   svi-experiment --describe error_source.one_step
+//   svi-experiment experiments/ablation_eimg.ini --set training.steps=100 --validate
+
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include <boost/program_options.hpp>
+
+#include "svi/core/abi.hpp"
+#include "svi/core/check.hpp"
+#include "svi/core/log.hpp"
+#include "svi/experiment/builtins.hpp"
+#include "svi/experiment/experiment.hpp"
+#include "svi/experiment/reference.hpp"
+#include "svi/parallel/environment.hpp"
+
+namespace po = boost::program_options;
+
+namespace {
+
+struct Arguments {
+  std::string file;
+  std::vector<std::string> settings, plugins;
+  std::string describe, format = "text";
+  svi::RunOptions run;
+  bool help = false, version = false, list = false, described = false, validate = false, verbose = false;
+};
+
+po::options_description options(Arguments& a) {
+  po::options_description visible("svi-experiment [options] FILE.ini");
+  auto add = visible.add_options();
+  add("set", po::value(&a.settings)->composing(), "section.key=value, over the file; may be repeated");
+  add("resume", po::bool_switch(&a.run.resume), "go on with a run that was stopped; a finished one is left as it is");
+  add("overwrite", po::bool_switch(&a.run.overwrite), "throw away earlier results of the same name");
+  add("validate", po::bool_switch(&a.validate), "check the file and stop");
+  add("list", po::bool_switch(&a.list), "list every component, built in or from a plugin");
+  add("describe", po::value(&a.describe)->implicit_value("all"),
+      "options of a section or component, such as injection.bernoulli; 'all' for everything");
+  add("format", po::value(&a.format), "text or md, for --describe");
+  add("plugin", po::value(&a.plugins)->composing(), "a plugin to load first, by name or path; may be repeated");
+  add("verbose", po::bool_switch(&a.verbose), "show debug lines too");
+  add("version", po::bool_switch(&a.version), "print version and ABI");
+  add("help", po::bool_switch(&a.help), "this text");
+  return visible;
+}
+
+Arguments parse(int argc, char** argv) {
+  Arguments a;
+  auto visible = options(a);
+  po::options_description all;
+  all.add(visible).add_options()("file", po::value(&a.file));
+  po::positional_options_description positional;
+  positional.add("file", 1);
+  try {
+    po::variables_map values;
+    po::store(po::command_line_parser(argc, argv).options(all).positional(positional).run(), values);
+    po::notify(values);
+    a.described = values.count("describe") > 0;
+  } catch (const po::error& error) {
+    svi::raise<svi::ConfigError>("command line: ", error.what(), "; see svi-experiment --help");
+  }
+  if (a.format != "text" && a.format != "md") {
+    svi::raise<svi::ConfigError>("command line: --format ", a.format, " is not text or md");
+  }
+  return a;
+}
+
+/// Rank 0 reads; everyone parses the same bytes, so that a mistake is found alike on all ranks.
+svi::Document read_document(const Arguments& a, const svi::Communicator& world) {
+  if (a.file.empty()) svi::raise<svi::ConfigError>("command line: no INI file given; see svi-experiment --help");
+  std::string text;
+  if (world.rank() == 0) {
+    std::ifstream in(a.file, std::ios::binary);
+    std::ostringstream bytes;
+    bytes << in.rdbuf();
+    text = (in ? "+" : "-") + bytes.str();  // the sign tells the other ranks whether there was a file
+  }
+  text = world.broadcast(text);
+  if (text.front() == '-') svi::raise<svi::ConfigError>(a.file, ": cannot be opened; is the path right?");
+  auto document = svi::Document::parse(text.substr(1), a.file);
+  for (const auto& setting : a.settings) {
+    const auto equals = setting.find('=');
+    if (equals == std::string::npos) {
+      svi::raise<svi::ConfigError>("command line: --set ", setting, " is not section.key=value");
+    }
+    document.set(setting.substr(0, equals), setting.substr(equals + 1), "--set " + setting);
+  }
+  return document;
+}
+
+int run(const Arguments& a, const svi::Communicator& world, char** argv) {
+  const bool speaks = world.rank() == 0;
+  if (a.help) {
+    Arguments unused;
+    if (speaks) std::cout << options(unused) << "\nDocumentation: docs/running.md, docs/options.md\n";
+    return 0;
+  }
+  if (a.version) {
+    if (speaks) std::cout << "svi " << svi::kVersion << "\nABI: " << svi::kAbi << "\n";
+    return 0;
+  }
+  svi::Registry registry;
+  svi::register_builtins(registry);
+  for (const auto& name : a.plugins) svi::load_plugin(svi::find_plugin(name), registry);
+  if (a.list || a.described) {
+    if (a.file.empty() && a.plugins.empty()) svi::load_installed_plugins(registry);
+    if (speaks) {
+      std::cout << (a.list ? svi::list_components(registry) : svi::describe(registry, a.describe, a.format == "md"));
+    }
+    return 0;
+  }
+  const auto plan = svi::Plan::make(read_document(a, world), registry);
+  if (a.validate) {
+    if (speaks) std::cout << a.file << ": valid; " << plan.arms.size() << " arms\n";
+    return 0;
+  }
+  auto run_options = a.run;
+  run_options.program = argv[0];
+  svi::run_experiment(plan, registry, world, run_options);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  svi::Environment environment(argc, argv);
+  const auto world = svi::Communicator::world();
+  try {
+    const auto arguments = parse(argc, argv);
+    svi::start_logging(world.rank(), arguments.verbose ? svi::Severity::debug : svi::Severity::info);
+    return run(arguments, world, argv);
+  } catch (const svi::ConfigError& error) {
+    if (world.rank() == 0) std::cerr << "svi-experiment: " << error.what() << "\n";
+    return 2;  // thrown alike on all ranks
+  } catch (const svi::PluginError& error) {
+    if (world.rank() == 0) std::cerr << "svi-experiment: " << error.what() << "\n";
+    return 2;
+  } catch (const svi::IoError& error) {
+    std::cerr << "svi-experiment: rank " << world.rank() << ": " << error.what() << std::endl;
+    if (world.size() == 1) return 2;
+    svi::Environment::abort(2);
+  } catch (const std::exception& error) {
+    std::cerr << "svi-experiment: rank " << world.rank() << ": " << error.what() << std::endl;
+    if (world.size() == 1) return 1;
+    svi::Environment::abort(1);
+  }
+}

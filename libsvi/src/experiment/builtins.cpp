@@ -1,0 +1,37 @@
+#include "svi/experiment/builtins.hpp"
+
+#include "svi/core/check.hpp"
+#include "svi/core/log.hpp"
+#include "svi/data/builtins.hpp"
+#include "svi/error/builtins.hpp"
+#include "svi/injection/builtins.hpp"
+#include "svi/memory/builtins.hpp"
+#include "svi/metric/builtins.hpp"
+#include "svi/parallel/builtins.hpp"
+#include "svi/plugin/loader.hpp"
+#include "svi/sampler/builtins.hpp"
+
+namespace svi {
+
+void register_builtins(Registry& registry) {
+  Registrar registrar(registry, "built-in");
+  register_data(registrar);
+  register_error(registrar);
+  register_injection(registrar);
+  register_memory(registrar);
+  register_metric(registrar);
+  register_parallel(registrar);
+  register_sampler(registrar);
+}
+
+void load_installed_plugins(Registry& registry) {
+  for (const auto& file : installed_plugins()) {
+    try {
+      load_plugin(file, registry);
+    } catch (const PluginError& error) {
+      SVI_WARN("plugins", error.what());
+    }
+  }
+}
+
+}  // namespace svi

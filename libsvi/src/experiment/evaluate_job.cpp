@@ -1,0 +1,150 @@
+#include <cmath>
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include "jobs.hpp"
+#include "models.hpp"
+#include "svi/evaluate/evaluation.hpp"
+#include "svi/io/result_file.hpp"
+#include "svi/io/safetensors.hpp"
+#include "svi/io/video_writer.hpp"
+#include "svi/model/lora.hpp"
+
+namespace svi {
+namespace {
+
+std::vector<std::unique_ptr<Metric>> make_metrics(const Document& document, const Registry& registry) {
+  constexpr std::string_view kPrefix = "metric.";
+  std::vector<std::unique_ptr<Metric>> metrics;
+  for (const auto& section : document.sections()) {
+    if (!section.name.starts_with(kPrefix)) continue;
+    metrics.push_back(registry.make<Metric>(document, section.name.substr(kPrefix.size()), nullptr, section.name));
+  }
+  return metrics;
+}
+
+at::Tensor to_bytes(const at::Tensor& frames) {  // [3, T, H, W] in [-1, 1] -> uint8 [T, 3, H, W]
+  return ((frames + 1) * 127.5).round().clamp(0, 255).to(at::kByte).transpose(0, 1).contiguous().cpu();
+}
+
+/// Writes the films of the first scenes as they grow; the truth beside them where it is known.
+class FilmWriters {
+ public:
+  FilmWriters(const JobContext& context, const EvaluationConfig& evaluation, const ClipConfig& clip,
+              const ClipSource& source, const std::vector<Scene>& scenes)
+      : source_(source), scenes_(scenes), clip_(clip) {
+    const Folders folders(context.plan.folder());
+    VideoWriterOptions options;
+    options.fps_numerator = std::llround(clip.fps * 1000);
+    options.fps_denominator = 1000;
+    options.upscale = evaluation.upscale;
+    if (context.job.seed != 0) return;
+    const auto wanted = std::min(evaluation.videos - context.job.scene_offset, context.job.scene_count);
+    for (std::int64_t i = 0; i < wanted; ++i) {
+      const auto number = context.job.scene_offset + i;
+      films_.push_back(open(folders.video(context.plan.arms[context.job.arm].name, number), options));
+      if (context.job.arm != 0) continue;
+      if (source.truth(scenes[static_cast<std::size_t>(i)].index, 0, 1, clip)) {
+        truths_.push_back(open(folders.video("truth", number), options));
+      }
+    }
+  }
+
+  void add(const RolledClip& rolled) {
+    for (std::size_t i = 0; i < films_.size(); ++i) {
+      const auto frames = rolled.frames[static_cast<std::int64_t>(i)];
+      films_[i].write(to_bytes(frames));
+      if (i >= truths_.size()) continue;
+      if (auto truth = source_.truth(scenes_[i].index, rolled.first_frame, frames.size(1), clip_)) {
+        truths_[i].write(to_bytes(*truth));
+      }
+    }
+  }
+
+  void close() {
+    for (auto& film : films_) film.close();
+    for (auto& truth : truths_) truth.close();
+  }
+
+ private:
+  static VideoWriter open(const std::filesystem::path& path, const VideoWriterOptions& options) {
+    std::filesystem::create_directories(path.parent_path());
+    return VideoWriter(path.string(), options);
+  }
+
+  const ClipSource& source_;
+  const std::vector<Scene>& scenes_;
+  ClipShape clip_;
+  std::vector<VideoWriter> films_, truths_;
+};
+
+void write_scores(const JobContext& context, const FilmScores& scores) {
+  PartWriter part(Folders(context.plan.folder()).root(), context.job.name);
+  const auto& s = context.shape;
+  const auto arm = static_cast<std::int64_t>(context.job.arm), seed = static_cast<std::int64_t>(context.job.seed);
+  for (std::size_t q = 0; q < scores.quantities.size(); ++q) {
+    const auto& quantity = scores.quantities[q];
+    const Attributes attributes = {{"unit", quantity.unit}, {"meaning", quantity.meaning},
+                                   {"higher_is_better", std::int64_t{quantity.higher_is_better}}};
+    part.add({"/metrics/clip/" + quantity.name, {arm, seed, context.job.scene_offset, 0},
+              {s.arms, s.seeds, s.scenes, s.clips}, {"arm", "seed", "scene", "clip"}, attributes},
+             scores.clip[q].unsqueeze(0).unsqueeze(0));
+    if (!quantity.per_frame) continue;
+    part.add({"/metrics/frame/" + quantity.name, {arm, seed, context.job.scene_offset, 0},
+              {s.arms, s.seeds, s.scenes, s.frames}, {"arm", "seed", "scene", "frame"}, attributes},
+             scores.frame[q].unsqueeze(0).unsqueeze(0));
+  }
+  part.commit();
+}
+
+}  // namespace
+
+void run_evaluate(const JobContext& context) {
+  if (context.team.rank() != 0) return;  // films are independent: other teams roll out other scenes
+  c10::NoGradGuard no_gradients;
+  const auto& arm = context.plan.arms[context.job.arm];
+  const auto& document = arm.document;
+  const auto model = model_of(context.plan, arm);
+  const auto vae = load_vae(model, context.device);
+  const auto dit = load_dit(model, context.device);
+  if (arm.trained) {
+    const auto path = Folders(context.plan.folder()).lora(arm, context.plan.experiment.seeds[context.job.seed]);
+    const auto tensors = SafetensorsFile::open(path).load_all();
+    Lora lora(section<LoraConfig>(document, "lora"), dit->linears(), 0, context.device);
+    lora.load(tensors, path.string());
+    lora.merge_into(*dit);  // so that generation costs nothing extra
+  }
+
+  const auto source = context.registry.make<ClipSource>(document, "");
+  const auto variant = context.registry.make<Variant>(document, "");
+  const auto sampler = context.registry.make<Sampler>(document, "");
+  const auto metrics = make_metrics(document, context.registry);
+  const auto clip = section<ClipConfig>(document, "clip");
+  const auto rollout_config = section<RolloutConfig>(document, "rollout");
+  const auto evaluation_config = section<EvaluationConfig>(document, "evaluation");
+
+  std::vector<Scene> scenes;
+  for (std::int64_t i = 0; i < context.job.scene_count; ++i) {
+    const auto index = evaluation_config.first_scene + context.job.scene_offset + i;
+    if (index >= source->scene_count()) {
+      raise<ConfigError>("[evaluation] asks for scene ", index, ", but [data] holds ", source->scene_count(),
+                         "; lower scenes or first_scene");
+    }
+    auto scene = source->scene(index, clip);
+    scene.image = scene.image.to(context.device);
+    scenes.push_back(std::move(scene));
+  }
+  FilmWriters films(context, evaluation_config, clip, *source, scenes);
+  const Rollout rollout(*dit, vae, text_encoder(model, context.device), *variant, *sampler, rollout_config, clip);
+  const auto frames = film_frames(rollout_config.clips, clip.frames, variant->plan(1, 1).motion_frames);
+  const Evaluation evaluation(rollout, *source, metrics, clip, rollout_config.clips, frames);
+  const auto scores = evaluation.run(scenes, [&](const RolledClip& rolled) {
+    films.add(rolled);
+    context.progress.update(rolled.clip + 1, rollout_config.clips);
+  });
+  films.close();
+  write_scores(context, scores);
+}
+
+}  // namespace svi

@@ -1,0 +1,158 @@
+#include "svi/experiment/experiment.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include <ATen/Parallel.h>
+
+#include "jobs.hpp"
+#include "models.hpp"
+#include "summary.hpp"
+#include "svi/core/clock.hpp"
+#include "svi/core/log.hpp"
+#include "svi/experiment/provenance.hpp"
+#include "svi/io/atomic_file.hpp"
+#include "svi/io/result_file.hpp"
+
+namespace svi {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string read_text(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+/// What must be equal for two runs to belong together: everything but where they run.
+std::string identity(const Document& resolved) {
+  Document document = resolved;
+  document.erase("run");
+  return document.text();
+}
+
+std::string first_difference(const std::string& before, const std::string& now) {
+  std::istringstream a(before), b(now);
+  std::string x, y, section;
+  while (true) {
+    const bool more_a = static_cast<bool>(std::getline(a, x)), more_b = static_cast<bool>(std::getline(b, y));
+    if (!more_a && !more_b) return "";
+    if (more_a && x.starts_with('[')) section = x;
+    if (!more_a || !more_b || x != y) {
+      return cat("in ", section, " it was '", more_a ? x : "", "', now it is '", more_b ? y : "", "'");
+    }
+  }
+}
+
+/// Decides on rank 0 whether to start, go on or refuse; returns the refusal.
+std::string prepare_folder(const Plan& plan, const RunOptions& options) {
+  const fs::path folder = plan.folder();
+  const auto resolved_path = folder / "resolved.ini";
+  if (options.overwrite) fs::remove_all(folder);
+  if (fs::exists(resolved_path)) {
+    if (!options.resume) {
+      return cat(folder.string(), " holds results already; use --resume to go on with them, --overwrite to throw them "
+                 "away, or --set experiment.name=OTHER");
+    }
+    const auto difference = first_difference(identity(Document::parse(read_text(resolved_path), resolved_path.string())),
+                                             identity(plan.resolved));
+    if (!difference.empty()) {
+      return cat(folder.string(), " belongs to another configuration: ", difference,
+                 "; use --overwrite, or --set experiment.name=OTHER");
+    }
+  }
+  fs::create_directories(folder);
+  write_file(folder / "original.ini", plan.original.text());
+  write_file(resolved_path, plan.resolved.text());
+  return "";
+}
+
+template <class T>
+std::vector<T> range(std::int64_t count) {
+  std::vector<T> values;
+  for (std::int64_t i = 0; i < count; ++i) values.push_back(static_cast<T>(i));
+  return values;
+}
+
+ResultHeader header_of(const Plan& plan, const Registry& registry, const ResultShape& shape,
+                       const std::vector<std::pair<std::string, std::string>>& facts) {
+  ResultHeader header;
+  header.name = plan.experiment.name;
+  header.attributes = {{"question", plan.experiment.question}};
+  header.texts = {{"original_ini", plan.original.text()}, {"resolved_ini", plan.resolved.text()}};
+  for (const auto& [name, value] : facts) header.provenance[name] = value;
+  std::vector<std::string> arms, labels, scenes;
+  for (const auto& arm : plan.arms) {
+    arms.push_back(arm.name);
+    labels.push_back(arm.label);
+  }
+  const auto& document = plan.arms.front().document;
+  const auto source = registry.make<ClipSource>(document, "");
+  const auto evaluation = section<EvaluationConfig>(document, "evaluation");
+  const ClipShape clip = section<ClipConfig>(document, "clip");
+  for (std::int64_t i = 0; i < shape.scenes; ++i) scenes.push_back(source->scene(evaluation.first_scene + i, clip).name);
+  header.scales = {{"arm", arms, {{"labels", labels}}},
+                   {"seed", plan.experiment.seeds},
+                   {"scene", scenes},
+                   {"clip", range<std::int64_t>(shape.clips)},
+                   {"frame", range<std::int64_t>(shape.frames), {{"fps", section<ClipConfig>(document, "clip").fps}}},
+                   {"step", range<std::int64_t>(shape.steps)}};
+  if (shape.vae_steps > 0) header.scales.push_back({"vae_step", range<std::int64_t>(shape.vae_steps)});
+  return header;
+}
+
+void run_one(const JobContext& context) {
+  if (is_done(context.plan, context.job)) return;
+  switch (context.job.stage) {
+    case Stage::encode: return run_encode(context);
+    case Stage::train_vae: return run_train_vae(context);
+    case Stage::train_base: return run_train_base(context);
+    case Stage::train_lora: return run_train_lora(context);
+    case Stage::evaluate: return run_evaluate(context);
+  }
+}
+
+}  // namespace
+
+void run_experiment(const Plan& plan, const Registry& registry, const Communicator& world, const RunOptions& options) {
+  at::set_num_threads(static_cast<int>(plan.run.threads));
+  const Stopwatch watch;
+  const auto refusal = world.broadcast(world.rank() == 0 ? prepare_folder(plan, options) : "");
+  if (!refusal.empty()) throw ConfigError(refusal);
+  const auto device = choose_device(plan.run.device);
+  const Folders folders(plan.folder());
+  const auto target = folders.root() / (plan.experiment.name + ".h5");
+  const auto list = list_jobs(plan);
+  const auto shape = result_shape(plan, registry);
+
+  bool complete = fs::exists(target);
+  for (const auto& job : list.jobs) complete = complete && is_done(plan, job);
+  complete = world.broadcast(complete ? "1" : "0") == "1";
+  if (!complete) {
+    if (world.rank() == 0) {
+      SVI_INFO("experiment", plan.experiment.name, ": ", list.jobs.size(), " jobs on ", world.size(), " rank(s), ",
+               device.str(), "; results in ", folders.root().string());
+    }
+    run_jobs(world, static_cast<int>(plan.run.ranks_per_job), list.specs,
+             [&](std::size_t index, const Communicator& team, JobProgress& progress) {
+               run_one({plan, registry, list.jobs[index], team, progress, device, shape});
+             });
+    if (world.rank() == 0) {
+      write_result_header(folders.root(), header_of(plan, registry, shape, provenance(plan, world, device.str())));
+    }
+    world.barrier();
+    merge_parts(folders.root(), target, world);
+  }
+  if (world.rank() == 0) {
+    const auto summary = summarise(target.string(), plan);
+    write_file(folders.root() / "summary.json", summary_json(summary));
+    std::cout << summary_text(summary) << "\n" << target.string() << "  (" << human_duration(watch.seconds()) << ")\n";
+  }
+  world.barrier();
+}
+
+}  // namespace svi

@@ -1,0 +1,77 @@
+#include "models.hpp"
+
+#include <ATen/Context.h>
+#include <dlfcn.h>
+
+#include "svi/core/check.hpp"
+#include "svi/core/log.hpp"
+#include "svi/io/safetensors.hpp"
+
+namespace svi {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// LibTorch's CPU library finds the CUDA one only once it is in the process.
+bool load_cuda() {
+  if (!fs::exists("/dev/nvidiactl")) return false;
+  if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
+    SVI_WARN("device", "a GPU driver is there, but LibTorch's CUDA library does not load: ", dlerror());
+    return false;
+  }
+  return at::globalContext().hasCUDA();
+}
+
+fs::path data_folder() {
+  Dl_info info{};
+  if (dladdr(reinterpret_cast<const void*>(&model_folder), &info) != 0 && info.dli_fname != nullptr) {
+    const auto installed = fs::path(info.dli_fname).parent_path() / ".." / "share" / "svi" / "data";
+    if (fs::exists(installed)) return fs::canonical(installed);
+  }
+  return fs::path(SVI_SOURCE_DATA_DIR);
+}
+
+}  // namespace
+
+at::Device choose_device(DeviceChoice choice) {
+  if (choice == DeviceChoice::cpu) return at::kCPU;
+  if (load_cuda()) return at::Device(at::kCUDA, 0);
+  if (choice == DeviceChoice::cuda) {
+    raise<ConfigError>("[run] device = cuda, but no GPU is seen; use device = auto or cpu, or check the driver");
+  }
+  return at::kCPU;
+}
+
+fs::path model_folder(const ModelConfig& config) {
+  const auto folder = config.folder == "pocket" ? data_folder() / "pocket" : fs::path(config.folder);
+  if (!fs::is_directory(folder)) {
+    raise<IoError>("[model] folder = ", config.folder, ": ", folder.string(), " is no folder; ",
+                   "give the folder that holds ", config.dit, " and ", config.vae);
+  }
+  return folder;
+}
+
+WanVae load_vae(const ModelConfig& config, at::Device device) {
+  auto vae = WanVae::open((model_folder(config) / config.vae).string());
+  vae.require_grad(false);
+  vae.to(device, at::kFloat);
+  return vae;
+}
+
+std::unique_ptr<WanDit> load_dit(const ModelConfig& config, at::Device device) {
+  const auto path = (model_folder(config) / config.dit).string();
+  const auto weights = SafetensorsFile::open(path).load_all();
+  auto sizes = WanDit::infer(weights, config.heads);
+  auto dit = std::make_unique<WanDit>(sizes, at::TensorOptions(at::kFloat));
+  dit->load(weights, path);
+  dit->to(device, at::kFloat);
+  return dit;
+}
+
+EncodeText text_encoder(const ModelConfig& config, at::Device device) {
+  auto encoder = std::make_shared<PocketTextEncoder>(
+      PocketTextEncoder::Config{.length = config.text_length, .dim = config.text_dim});
+  return [encoder, device](const std::vector<std::string>& prompts) { return encoder->encode(prompts).to(device); };
+}
+
+}  // namespace svi

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include <ATen/core/Tensor.h>
+
+#include "svi/config/document.hpp"
+#include "svi/config/parse.hpp"
+#include "svi/data/text_encoder.hpp"
+#include "svi/evaluate/rollout.hpp"
+#include "svi/experiment/settings.hpp"
+#include "svi/model/wan/dit.hpp"
+#include "svi/model/wan/vae.hpp"
+
+namespace svi {
+
+/// The device a run asks for; loads LibTorch's CUDA library first where a GPU may be there. Throws ConfigError
+/// if a GPU is demanded and none is seen.
+at::Device choose_device(DeviceChoice choice);
+
+/// The folder of weights a [model] section names; 'pocket' is looked for in the data folder of this
+/// installation or source tree. Throws IoError if it is not there.
+std::filesystem::path model_folder(const ModelConfig& config);
+
+WanVae load_vae(const ModelConfig& config, at::Device device);
+std::unique_ptr<WanDit> load_dit(const ModelConfig& config, at::Device device);
+EncodeText text_encoder(const ModelConfig& config, at::Device device);
+
+/// The Document's section as a Config; every default is already written in it.
+template <class Config>
+Config section(const Document& document, const char* name) {
+  return parse_config<Config>(document, name);
+}
+
+}  // namespace svi

@@ -1,0 +1,102 @@
+#include "svi/experiment/plan.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+
+#include "sections.hpp"
+#include "svi/core/check.hpp"
+
+namespace svi {
+namespace {
+
+constexpr std::string_view kArmPrefix = "arm.";
+
+bool is_arm(const Document::Section& section) { return section.name.starts_with(kArmPrefix); }
+
+/// Everything but arms.
+Document base_of(const Document& document) {
+  Document base = document;
+  for (const auto& section : document.sections()) {
+    if (is_arm(section)) base.erase(section.name);
+  }
+  return base;
+}
+
+void check_seeds(const ExperimentConfig& experiment, const Document& document) {
+  auto seeds = experiment.seeds;
+  std::sort(seeds.begin(), seeds.end());
+  if (seeds.empty() || std::adjacent_find(seeds.begin(), seeds.end()) != seeds.end()) {
+    raise<ConfigError>(document.file(), ": [experiment] seeds must hold at least one seed, and none twice");
+  }
+}
+
+}  // namespace
+
+std::string ExperimentConfig::problem() const {
+  if (name.empty()) return "needs a name: it names the result folder and file";
+  const bool fits = std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '_' || c == '-';
+  });
+  return fits ? "" : "name = " + name + " names a folder: use letters, digits, '_' and '-'";
+}
+
+Document apply_arm(const Document& base, const Document::Section& arm) {
+  Document document = base;
+  const auto overrides = [&](bool types) {
+    for (const auto& entry : arm.entries) {
+      if (entry.key == "label") continue;
+      const auto dot = entry.key.rfind('.');
+      if (dot == std::string::npos) {
+        raise<ConfigError>(entry.origin, ": [", arm.name, "] ", entry.key,
+                           ": an arm holds 'label' and 'section.key = value' lines");
+      }
+      const bool is_type = entry.key.substr(dot + 1) == "type";
+      if (is_type != types) continue;
+      const auto section = entry.key.substr(0, dot);
+      // Another type has other options: those of the base would be unknown to it.
+      if (is_type && base.get(section, "type") != entry.value) document.erase(section);
+      document.set(entry.key, entry.value, entry.origin + " ([" + arm.name + "])");
+    }
+  };
+  overrides(true);
+  overrides(false);
+  return document;
+}
+
+Plan Plan::make(const Document& document, Registry& registry) {
+  Plan plan;
+  plan.original = document;
+  plan.experiment = parse_config<ExperimentConfig>(document, "experiment");
+  plan.run = parse_config<RunConfig>(document, "run");
+  check_seeds(plan.experiment, document);
+  for (const auto& name : plan.experiment.plugins) {
+    plan.plugins.push_back(load_plugin(find_plugin(name), registry));
+  }
+
+  const auto base = base_of(document);
+  plan.resolved = complete_document(base, registry);
+  for (const auto& section : document.sections()) {
+    if (!is_arm(section)) continue;
+    Arm arm;
+    arm.name = section.name.substr(kArmPrefix.size());
+    if (arm.name.empty() || arm.name.find('.') != std::string::npos) {
+      raise<ConfigError>(section.origin, ": [", section.name, "] needs one name after 'arm.'");
+    }
+    arm.label = document.get(section.name, "label").value_or(arm.name);
+    arm.document = complete_document(apply_arm(base, section), registry);
+    arm.trained = arm.document.get("training", "steps").value_or("0") != "0";
+    plan.arms.push_back(std::move(arm));
+    for (const auto& entry : section.entries) plan.resolved.set(section.name, entry.key, entry.value, entry.origin);
+  }
+  if (plan.arms.empty()) {
+    raise<ConfigError>(document.file(), ": no arm; add a section such as [arm.base], even an empty one");
+  }
+  return plan;
+}
+
+std::string Plan::folder() const {
+  return (std::filesystem::path(experiment.results) / experiment.name).string();
+}
+
+}  // namespace svi

@@ -1,0 +1,75 @@
+#include "svi/experiment/provenance.hpp"
+
+#include <chrono>
+#include <ctime>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include <ATen/ATen.h>
+#include <torch/version.h>
+#include <unistd.h>
+
+#include "models.hpp"
+#include "svi/core/abi.hpp"
+#include "svi/core/sha256.hpp"
+#include "svi/experiment/commit.hpp"
+
+namespace svi {
+namespace {
+
+std::string now_utc() {
+  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+std::string host_name() {
+  char name[256] = {};
+  gethostname(name, sizeof name - 1);
+  return name;
+}
+
+std::string file_hash(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return "missing";
+  std::ostringstream bytes;
+  bytes << in.rdbuf();
+  return sha256_hex(bytes.str());
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> provenance(const Plan& plan, const Communicator& world,
+                                                            const std::string& device) {
+  std::vector<std::pair<std::string, std::string>> facts = {
+      {"svi_version", kVersion},
+      {"commit", kCommit},
+      {"abi", kAbi},
+      {"torch", TORCH_VERSION},
+      {"device", device},
+      {"ranks", std::to_string(world.size())},
+      {"threads_per_rank", std::to_string(plan.run.threads)},
+      {"host", host_name()},
+      {"started", now_utc()},
+  };
+  for (const auto& plugin : plan.plugins) {
+    facts.emplace_back("plugin " + plugin.name, plugin.version + " sha256 " + plugin.sha256);
+  }
+  if (plan.experiment.kind == ExperimentKind::ablation) {
+    std::set<std::string> files;
+    for (const auto& arm : plan.arms) {
+      const auto model = parse_config<ModelConfig>(arm.document, "model");
+      const auto folder = model_folder(model);
+      for (const auto& file : {folder / model.dit, folder / model.vae}) {
+        if (files.insert(file.string()).second) facts.emplace_back("weights " + file.filename().string(), "sha256 " + file_hash(file));
+      }
+    }
+  }
+  return facts;
+}
+
+}  // namespace svi

@@ -1,0 +1,105 @@
+#include "sections.hpp"
+
+#include <algorithm>
+
+#include "svi/core/check.hpp"
+#include "svi/data/clip_source.hpp"
+#include "svi/error/error_source.hpp"
+#include "svi/evaluate/rollout.hpp"
+#include "svi/experiment/plan.hpp"
+#include "svi/injection/injection_policy.hpp"
+#include "svi/memory/memory_bank.hpp"
+#include "svi/metric/metric.hpp"
+#include "svi/model/lora.hpp"
+#include "svi/model/wan/dit.hpp"
+#include "svi/model/wan/vae.hpp"
+#include "svi/parallel/collective.hpp"
+#include "svi/sampler/sampler.hpp"
+#include "svi/train/recycler.hpp"
+#include "svi/train/trainer.hpp"
+#include "svi/train/vae_trainer.hpp"
+#include "svi/variant/variant.hpp"
+
+namespace svi {
+namespace {
+
+constexpr std::string_view kMetricPrefix = "metric.";
+
+/// The sections that are structs of options, in the order in which resolved.ini shows them.
+template <class Visit>
+void for_each_fixed_section(Visit&& visit) {
+  visit.template operator()<ExperimentConfig>("experiment", "what is asked, and what is run");
+  visit.template operator()<RunConfig>("run", "where and how it runs");
+  visit.template operator()<ModelConfig>("model", "the weights to start from");
+  visit.template operator()<ClipConfig>("clip", "the shape of one clip");
+  visit.template operator()<PoolConfig>("pool", "training clips, encoded once");
+  visit.template operator()<LoraConfig>("lora", "the trained adapter");
+  visit.template operator()<Trainer::Config>("training", "flow-matching training of the adapter");
+  visit.template operator()<Recycler::Config>("recycling", "how errors are banked and shared");
+  visit.template operator()<RolloutConfig>("rollout", "long videos, clip by clip");
+  visit.template operator()<EvaluationConfig>("evaluation", "held-out scenes and what is kept of them");
+  visit.template operator()<WanVaeConfig>("vae", "sizes of a codec to pretrain");
+  visit.template operator()<VaePretrainerConfig>("vae_training", "pretraining of the codec");
+  visit.template operator()<WanDitConfig>("dit", "sizes of a transformer to pretrain");
+  visit.template operator()<Trainer::Config>("pretraining", "pretraining of the transformer, all weights");
+}
+
+/// The sections that name a component by `type`, with the type that holds where nothing is said.
+template <class Visit>
+void for_each_component(Visit&& visit) {
+  visit.template operator()<ClipSource>("pocket_world");
+  visit.template operator()<Variant>("naive_chain");
+  visit.template operator()<Sampler>("euler");
+  visit.template operator()<ErrorSource>("one_step");
+  visit.template operator()<InjectionPolicy>("bernoulli");
+  visit.template operator()<MemoryBank>("time_grid");
+  visit.template operator()<Collective>("mpi");
+}
+
+std::vector<std::string> known_sections() {
+  std::vector<std::string> names;
+  for_each_fixed_section([&]<class Config>(const char* name, const char*) { names.emplace_back(name); });
+  for_each_component([&]<class Interface>(const char*) { names.emplace_back(Interface::kKind); });
+  return names;
+}
+
+void check_section_names(const Document& document) {
+  const auto known = known_sections();
+  for (const auto& section : document.sections()) {
+    if (section.name.starts_with(kMetricPrefix)) continue;
+    if (std::find(known.begin(), known.end(), section.name) != known.end()) continue;
+    const auto near = nearest_name(section.name, known);
+    raise<ConfigError>(section.origin, ": unknown section [", section.name, "]; ",
+                       near.empty() ? "known: " + join(known) + ", metric.NAME, arm.NAME"
+                                    : "did you mean [" + near + "]?");
+  }
+}
+
+}  // namespace
+
+Document complete_document(const Document& document, const Registry& registry) {
+  check_section_names(document);
+  Document complete = document;
+  for_each_fixed_section([&]<class Config>(const char* name, const char*) {
+    auto config = parse_config<Config>(document, name);
+    resolve_into(complete, name, [&](OptionVisitor& visit) { config.describe(visit); });
+  });
+  for_each_component(
+      [&]<class Interface>(const char* fallback) { registry.make<Interface>(document, fallback, &complete); });
+  for (const auto& section : document.sections()) {
+    if (!section.name.starts_with(kMetricPrefix)) continue;
+    registry.make<Metric>(document, section.name.substr(kMetricPrefix.size()), &complete, section.name);
+  }
+  return complete;
+}
+
+std::vector<SectionInfo> fixed_sections() {
+  std::vector<SectionInfo> sections;
+  for_each_fixed_section([&]<class Config>(const char* name, const char* summary) {
+    Config config;
+    sections.push_back({name, summary, option_texts([&](OptionVisitor& visit) { config.describe(visit); })});
+  });
+  return sections;
+}
+
+}  // namespace svi

@@ -1,0 +1,137 @@
+#include "summary.hpp"
+
+#include <cmath>
+#include <cstdio>
+#include <limits>
+
+#include <ATen/ATen.h>
+#include <nlohmann/json.hpp>
+
+#include "svi/core/check.hpp"
+#include "svi/io/hdf5_file.hpp"
+
+namespace svi {
+namespace {
+
+constexpr std::uint64_t kBootstrapSeed = 0;
+
+/// What one film gives: mean, first, last and slope of its per-clip curve.
+struct FilmValues {
+  std::vector<double> mean, first, last, slope;
+
+  void add(std::vector<double> curve) {
+    std::vector<double> known;
+    for (const double value : curve) {
+      if (!std::isnan(value)) known.push_back(value);
+    }
+    if (known.empty()) return;
+    double sum = 0;
+    for (const double value : known) sum += value;
+    mean.push_back(sum / static_cast<double>(known.size()));
+    first.push_back(curve.front());
+    last.push_back(curve.back());
+    curve.erase(curve.begin());
+    slope.push_back(robust_slope(curve));
+  }
+};
+
+SummaryCell cell_of(const at::Tensor& values) {  // [seeds, scenes, clips] fp64
+  FilmValues films;
+  for (std::int64_t s = 0; s < values.size(0); ++s) {
+    for (std::int64_t i = 0; i < values.size(1); ++i) {
+      const auto curve = values[s][i].contiguous();
+      films.add({curve.const_data_ptr<double>(), curve.const_data_ptr<double>() + curve.numel()});
+    }
+  }
+  SummaryCell cell;
+  cell.mean = bootstrap_interval(films.mean, kBootstrapSeed);
+  cell.first = bootstrap_interval(films.first, kBootstrapSeed);
+  cell.last = bootstrap_interval(films.last, kBootstrapSeed);
+  cell.slope = bootstrap_interval(films.slope, kBootstrapSeed);
+  return cell;
+}
+
+nlohmann::ordered_json interval_json(const Interval& interval, bool higher_is_better) {
+  const auto number = [](double value) { return std::isnan(value) ? nlohmann::ordered_json() : nlohmann::ordered_json(value); };
+  return {{"mean", number(interval.mean)}, {"low", number(interval.low)}, {"high", number(interval.high)},
+          {"n", interval.count}, {"higher_is_better", higher_is_better}};
+}
+
+std::string interval_text(const Interval& interval, const char* format) {
+  if (interval.count == 0 || std::isnan(interval.mean)) return "-";
+  char number[3][48];
+  std::snprintf(number[0], sizeof number[0], format, interval.mean);
+  std::snprintf(number[1], sizeof number[1], format, interval.low);
+  std::snprintf(number[2], sizeof number[2], format, interval.high);
+  return cat(number[0], " [", number[1], ", ", number[2], "]");
+}
+
+std::string pad(std::string text, std::size_t width) {
+  if (text.size() < width) text.resize(width, ' ');
+  return text;
+}
+
+}  // namespace
+
+Summary summarise(const std::string& file, const Plan& plan) {
+  auto results = Hdf5File::open(file);
+  Summary summary;
+  summary.name = plan.experiment.name;
+  summary.question = plan.experiment.question;
+  for (const auto& arm : plan.arms) summary.arms.push_back({arm.name, arm.label, {}});
+  if (!results.contains("/metrics/clip")) return summary;
+  for (const auto& path : results.datasets("/metrics/clip")) {
+    const auto values = results.read(path);  // [arm, seed, scene, clip]
+    summary.clips = values.size(3);
+    summary.films = values.size(1) * values.size(2);
+    for (std::size_t a = 0; a < summary.arms.size(); ++a) {
+      auto cell = cell_of(values[static_cast<std::int64_t>(a)]);
+      cell.metric = path.substr(path.rfind('/') + 1);
+      cell.unit = std::get<std::string>(results.attribute(path, "unit"));
+      cell.higher_is_better = std::get<std::int64_t>(results.attribute(path, "higher_is_better")) != 0;
+      summary.arms[a].cells.push_back(std::move(cell));
+    }
+  }
+  return summary;
+}
+
+std::string summary_json(const Summary& summary) {
+  nlohmann::ordered_json json;
+  json["name"] = summary.name;
+  json["question"] = summary.question;
+  json["clips"] = summary.clips;
+  for (const auto& arm : summary.arms) {
+    auto& entry = json["arms"][arm.name];
+    entry = nlohmann::ordered_json::object();
+    for (const auto& cell : arm.cells) {
+      entry[cell.metric] = interval_json(cell.mean, cell.higher_is_better);
+      entry[cell.metric + "_first_clip"] = interval_json(cell.first, cell.higher_is_better);
+      entry[cell.metric + "_last_clip"] = interval_json(cell.last, cell.higher_is_better);
+      entry[cell.metric + "_drift"] = interval_json(cell.slope, cell.higher_is_better);
+    }
+  }
+  return json.dump(2) + "\n";
+}
+
+std::string summary_text(const Summary& summary) {
+  std::ostringstream out;
+  out << "\n" << summary.name;
+  if (!summary.question.empty()) out << ": " << summary.question;
+  out << "\n" << summary.clips << " clips a film; mean [95 % bootstrap interval] over films\n";
+  if (summary.arms.empty()) return out.str();
+  for (std::size_t c = 0; c < summary.arms.front().cells.size(); ++c) {
+    const auto& head = summary.arms.front().cells[c];
+    out << "\n" << pad(cat(head.metric, head.unit == "1" ? "" : " (" + head.unit + ")",
+                           head.higher_is_better ? ", higher is better" : ", lower is better"), 34)
+        << pad("whole film", 28) << pad("first clip", 28) << pad("last clip", 28) << "drift per clip\n";
+    for (const auto& arm : summary.arms) {
+      const auto& cell = arm.cells[c];
+      out << "  " << pad(arm.label, 32) << pad(interval_text(cell.mean, "%.4g"), 28)
+          << pad(interval_text(cell.first, "%.4g"), 28) << pad(interval_text(cell.last, "%.4g"), 28)
+          << interval_text(cell.slope, "%+.3g") << "\n";
+    }
+  }
+  return out.str();
+}
+
+}  // namespace svi

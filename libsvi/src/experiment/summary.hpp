@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "svi/experiment/plan.hpp"
+#include "svi/metric/drift.hpp"
+
+namespace svi {
+
+/// One metric of one arm: means over films (seed, scene), with 95 % bootstrap intervals.
+struct SummaryCell {
+  std::string metric, unit;
+  bool higher_is_better = true;
+  Interval mean;   // over all clips of a film
+  Interval first;  // its first clip
+  Interval last;   // its last clip
+  Interval slope;  // robust slope per clip, clips 1 on (clip 0 has no seam)
+};
+
+struct SummaryArm {
+  std::string name, label;
+  std::vector<SummaryCell> cells;
+};
+
+struct Summary {
+  std::string name, question;
+  std::int64_t clips = 0, films = 0;
+  std::vector<SummaryArm> arms;
+};
+
+/// Reads a merged result file.
+Summary summarise(const std::string& file, const Plan& plan);
+
+/// {"arms": {ARM: {METRIC: {"mean", "low", "high", "n", "higher_is_better"}}}}; METRIC_first_clip,
+/// METRIC_last_clip and METRIC_drift (slope per clip) stand beside METRIC.
+std::string summary_json(const Summary& summary);
+
+/// The tables the run ends with.
+std::string summary_text(const Summary& summary);
+
+}  // namespace svi

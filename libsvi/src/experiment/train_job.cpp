@@ -1,0 +1,141 @@
+#include <limits>
+
+#include <ATen/ATen.h>
+
+#include "curves.hpp"
+#include "jobs.hpp"
+#include "models.hpp"
+#include "pool_batches.hpp"
+#include "svi/core/log.hpp"
+#include "svi/io/checkpoint.hpp"
+#include "svi/io/safetensors.hpp"
+#include "svi/model/lora.hpp"
+#include "svi/train/trainable.hpp"
+#include "svi/train/trainer.hpp"
+#include "train_loop.hpp"
+
+namespace svi {
+
+std::vector<Curves::Column> training_columns() {
+  return {{"loss", "1", "mean over the global batch, as minimised"},
+          {"unweighted_loss", "1", "without the weight of the flow time"},
+          {"gradient_norm", "1", "before clipping"},
+          {"learning_rate", "1", "of this step"},
+          {"clean", "samples", "samples of the step kept clean on purpose"},
+          {"noise_hits", "samples", "samples whose noise received a banked error"},
+          {"latent_hits", "samples", "samples whose latent received a banked error"},
+          {"image_hits", "samples", "samples whose condition received a banked error"},
+          {"rollouts", "clips", "clips generated before the step"},
+          {"bank_entries", "errors", "entries of the bank, where it was looked at"},
+          {"bank_mean_error", "latent std", "RMS of the mean banked error: the bias it would teach"}};
+}
+
+std::vector<double> training_row(const StepReport& report) {
+  const auto nan = std::numeric_limits<double>::quiet_NaN();
+  return {report.loss, report.unweighted_loss, report.gradient_norm, report.learning_rate,
+          static_cast<double>(report.clean), static_cast<double>(report.noise_hits),
+          static_cast<double>(report.latent_hits), static_cast<double>(report.image_hits),
+          static_cast<double>(report.rollouts), report.bank ? static_cast<double>(report.bank->entries) : nan,
+          report.bank ? report.bank->mean_error : nan};
+}
+
+void train_with_checkpoints(const JobContext& context, Trainer& trainer, Curves& curves) {
+  const Folders folders(context.plan.folder());
+  const CheckpointFolder checkpoints(folders.checkpoints(context.job));
+  // Every rank reads the same file, so all agree on where to go on.
+  if (auto saved = checkpoints.load_newest()) {
+    NamedTensors state;
+    for (auto& [name, tensor] : saved->tensors) {
+      if (name == "curves") {
+        curves.load(tensor);
+      } else {
+        state.emplace_back(name, tensor);
+      }
+    }
+    trainer.load(state);
+    if (context.team.rank() == 0) SVI_INFO(context.job.name, "goes on at step ", trainer.steps_done());
+  }
+  const auto total = static_cast<std::int64_t>(context.shape.steps);
+  while (!trainer.finished()) {
+    trainer.run(
+        [&](const StepReport& report) {
+          curves.add(training_row(report));
+          context.progress.update(report.step + 1, total, cat("loss ", report.unweighted_loss));
+        },
+        context.plan.run.checkpoint_steps);
+    auto state = trainer.state();
+    if (context.team.rank() != 0 || trainer.finished()) continue;
+    state.emplace_back("curves", curves.state());
+    checkpoints.save({trainer.steps_done(), std::move(state), {}});
+  }
+}
+
+void run_encode(const JobContext& context) {
+  if (context.team.rank() != 0) return;
+  const auto& arm = context.plan.arms[context.job.arm];
+  const auto& document = arm.document;
+  const auto model = model_of(context.plan, arm);
+  const auto vae = load_vae(model, context.device);
+  const auto source = context.registry.make<ClipSource>(document, "");
+  const auto variant = context.registry.make<Variant>(document, "");
+  const auto config = section<PoolConfig>(document, "pool");
+  const ClipShape shape = section<ClipConfig>(document, "clip");
+  const auto pool = LatentPool::encode(*source, static_cast<std::uint64_t>(config.seed), 0, config.clips, shape, vae,
+                                       text_encoder(model, context.device), variant->training(),
+                                       [&](std::int64_t done) { context.progress.update(done, config.clips); });
+  const auto path = Folders(context.plan.folder()).pool(context.plan, arm);
+  std::filesystem::create_directories(path.parent_path());
+  save_safetensors(path, pool.tensors());
+}
+
+void run_train_lora(const JobContext& context) {
+  const auto& arm = context.plan.arms[context.job.arm];
+  const auto& document = arm.document;
+  const Folders folders(context.plan.folder());
+  const auto seed_number = context.plan.experiment.seeds[context.job.seed];
+  const auto seed = static_cast<std::uint64_t>(seed_number);
+  const auto model = model_of(context.plan, arm);
+  auto dit = load_dit(model, context.device);
+  const auto pool_path = folders.pool(context.plan, arm);
+  const auto pool = LatentPool::from(SafetensorsFile::open(pool_path).load_all(), pool_path.string());
+  auto lora = std::make_shared<Lora>(section<LoraConfig>(document, "lora"), dit->linears(), seed, context.device);
+  lora->require_grad(true);
+  dit->attach(lora);
+
+  const auto variant = context.registry.make<Variant>(document, "");
+  const auto source = context.registry.make<ErrorSource>(document, "");
+  const auto policy = context.registry.make<InjectionPolicy>(document, "");
+  const auto collective = context.registry.make<Collective>(document, "");
+  const auto sampler = context.registry.make<Sampler>(document, "");
+  collective->connect(context.team);
+  auto config = section<Trainer::Config>(document, "training");
+  if (config.dtype == Precision::bf16) dit->to(context.device, at::kBFloat16);
+
+  PoolBatches batches(pool, variant->training(), seed);
+  const auto vae = load_vae(model, context.device);
+  PoolRollouts rollouts({pool, *dit, vae, *sampler}, variant->training(), seed, context.device);
+  std::unique_ptr<Recycler> recycler;
+  // Without a source of errors nothing is ever banked: plain fine-tuning.
+  if (document.get("error_source", "type") != "none") {
+    recycler = std::make_unique<Recycler>(
+        section<Recycler::Config>(document, "recycling"),
+        Recycler::Parts{*source, *policy, [&] { return context.registry.make<MemoryBank>(document, ""); }}, seed,
+        config.slots, config.micro_batch, context.team);
+  }
+  Trainer trainer(config, {*dit, trainable(*lora), batches, *collective, recycler.get(), &rollouts}, seed, context.team);
+  Curves curves(training_columns());
+  train_with_checkpoints(context, trainer, curves);
+
+  if (context.team.rank() != 0) return;
+  const auto path = folders.lora(arm, seed_number);
+  std::filesystem::create_directories(path.parent_path());
+  save_safetensors(path, lora->tensors(), {{"alpha", cat(lora->config().alpha)}, {"arm", arm.name}});
+  PartWriter part(folders.root(), context.job.name);
+  curves.write(part, "/training", "step", static_cast<std::int64_t>(context.job.arm),
+               static_cast<std::int64_t>(context.job.seed),
+               {context.shape.arms, context.shape.seeds, context.shape.steps});
+  part.commit();
+  CheckpointFolder(folders.checkpoints(context.job)).clear();
+}
+
+}  // namespace svi
