@@ -8,8 +8,8 @@
 namespace svi::wan {
 namespace {
 
+#define SVI_KERNEL_WIDTH 4
 namespace baseline {
-constexpr int kWidth = 4;
 namespace fp32 {
 using Element = float;
 #include "model/wan/vae_norm_kernel.inc"
@@ -19,13 +19,14 @@ using Element = unsigned short;
 #include "model/wan/vae_norm_kernel.inc"
 }  // namespace bf16
 }  // namespace baseline
+#undef SVI_KERNEL_WIDTH
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define SVI_WIDE_KERNELS 1
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
+#define SVI_KERNEL_WIDTH 8
 namespace avx2 {
-constexpr int kWidth = 8;
 namespace fp32 {
 using Element = float;
 #include "model/wan/vae_norm_kernel.inc"
@@ -35,11 +36,12 @@ using Element = unsigned short;
 #include "model/wan/vae_norm_kernel.inc"
 }  // namespace bf16
 }  // namespace avx2
+#undef SVI_KERNEL_WIDTH
 #pragma GCC pop_options
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,fma")
+#define SVI_KERNEL_WIDTH 16
 namespace avx512 {
-constexpr int kWidth = 16;
 namespace fp32 {
 using Element = float;
 #include "model/wan/vae_norm_kernel.inc"
@@ -49,6 +51,7 @@ using Element = unsigned short;
 #include "model/wan/vae_norm_kernel.inc"
 }  // namespace bf16
 }  // namespace avx512
+#undef SVI_KERNEL_WIDTH
 #pragma GCC pop_options
 #endif
 
