@@ -16,11 +16,13 @@ namespace svi::wan {
 namespace {
 
 // e^x to about 1e-7 relative, in a form that vectorises: 2^n p(r) with r in [-ln 2 / 2, ln 2 / 2].
+// Clamped to |x| <= 60, enough for a logistic function and far from denormal quotients, which cost
+// a hundred cycles each.
 SVI_INLINE float exp_fast(float x) {
   constexpr float kLog2e = 1.44269504F, kLn2High = 0.693359375F, kLn2Low = -2.12194440e-4F;
   constexpr float kRound = 12582912.0F;  // 1.5 * 2^23: adding it rounds to a whole number
-  x = x < -87.0F ? -87.0F : x;
-  x = x > 88.0F ? 88.0F : x;
+  x = x < -60.0F ? -60.0F : x;
+  x = x > 60.0F ? 60.0F : x;
   const float shifted = x * kLog2e + kRound;
   const float n = shifted - kRound;
   const float r = (x - n * kLn2High) - n * kLn2Low;
