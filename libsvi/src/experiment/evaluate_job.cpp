@@ -121,6 +121,7 @@ void run_evaluate(const JobContext& context) {
   const auto sampler = context.registry.make<Sampler>(document, "");
   const auto metrics = make_metrics(document, context.registry);
   const auto clip = section<ClipConfig>(document, "clip");
+  check_clip(clip, vae.config(), dit->config());
   const auto rollout_config = section<RolloutConfig>(document, "rollout");
   const auto evaluation_config = section<EvaluationConfig>(document, "evaluation");
 

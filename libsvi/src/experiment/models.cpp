@@ -68,6 +68,19 @@ std::unique_ptr<WanDit> load_dit(const ModelConfig& config, at::Device device) {
   return dit;
 }
 
+void check_clip(const ClipConfig& clip, const WanVaeConfig& vae, const WanDitConfig& dit) {
+  const auto refuse = [](const char* key, std::int64_t value, std::int64_t stride, std::int64_t offset) {
+    if (value >= offset + (offset == 0 ? stride : 0) && (value - offset) % stride == 0) return;
+    const auto below = (value - offset) / stride * stride + offset;
+    const bool up = below < std::max<std::int64_t>(offset, 1) || value - below > stride / 2;
+    raise<ConfigError>("[clip] ", key, " = ", value, " does not fit these weights: it must be a multiple of ", stride,
+                       offset == 0 ? "" : " plus 1", "; the nearest legal value is ", up ? below + stride : below);
+  };
+  refuse("frames", clip.frames, vae.temporal_stride() * dit.patch[0], 1);
+  refuse("height", clip.height, vae.spatial_stride() * dit.patch[1], 0);
+  refuse("width", clip.width, vae.spatial_stride() * dit.patch[2], 0);
+}
+
 EncodeText text_encoder(const ModelConfig& config, at::Device device) {
   auto encoder = std::make_shared<PocketTextEncoder>(
       PocketTextEncoder::Config{.length = config.text_length, .dim = config.text_dim});

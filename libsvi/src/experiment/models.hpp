@@ -26,6 +26,10 @@ std::filesystem::path model_folder(const ModelConfig& config);
 
 WanVae load_vae(const ModelConfig& config, at::Device device);
 std::unique_ptr<WanDit> load_dit(const ModelConfig& config, at::Device device);
+/// Throws ConfigError naming the nearest legal value if codec and transformer cannot work on clips of this shape:
+/// frames must be temporal stride x k + 1, height and width multiples of the spatial stride times the patch.
+void check_clip(const ClipConfig& clip, const WanVaeConfig& vae, const WanDitConfig& dit);
+
 EncodeText text_encoder(const ModelConfig& config, at::Device device);
 
 /// The Document's section as a Config; every default is already written in it.

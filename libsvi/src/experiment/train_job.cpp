@@ -62,7 +62,7 @@ void train_with_checkpoints(const JobContext& context, Trainer& trainer, Curves&
           curves.add(training_row(report));
           context.progress.update(report.step + 1, total, cat("loss ", report.unweighted_loss));
         },
-        context.plan.run.checkpoint_steps);
+        trainer.steps_done() + context.plan.run.checkpoint_steps);
     auto state = trainer.state();
     if (context.team.rank() != 0 || trainer.finished()) continue;
     state.emplace_back("curves", curves.state());
@@ -79,7 +79,9 @@ void run_encode(const JobContext& context) {
   const auto source = context.registry.make<ClipSource>(document, "");
   const auto variant = context.registry.make<Variant>(document, "");
   const auto config = section<PoolConfig>(document, "pool");
-  const ClipShape shape = section<ClipConfig>(document, "clip");
+  const auto shape = section<ClipConfig>(document, "clip");
+  const bool own_base = context.plan.experiment.kind == ExperimentKind::pretrain;
+  check_clip(shape, vae.config(), own_base ? section<WanDitConfig>(document, "dit") : load_dit(model, at::kCPU)->config());
   const auto pool = LatentPool::encode(*source, static_cast<std::uint64_t>(config.seed), 0, config.clips, shape, vae,
                                        text_encoder(model, context.device), variant->training(),
                                        [&](std::int64_t done) { context.progress.update(done, config.clips); });

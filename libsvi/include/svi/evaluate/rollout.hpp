@@ -33,7 +33,7 @@ struct RolloutConfig {
   std::int64_t seed = 0;
   FrameRounding rounding = FrameRounding::none;
   bool same_noise = false;
-  std::string negative_prompt;
+  std::string negative_prompt = {};
 
   void describe(OptionVisitor& visit) {
     visit(clips, {.key = "clips", .help = "clips of a film", .unit = "clips", .min = 1, .max = 1e6});

@@ -1,0 +1,66 @@
+#include "svi/evaluate/evaluation.hpp"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "evaluate/tiny_models.hpp"
+#include "svi/data/pocket_world.hpp"
+#include "svi/sampler/euler.hpp"
+#include "svi/variant/chain_options.hpp"
+
+namespace svi {
+namespace {
+
+/// Reports where it was called: clip index, and each frame's index in the film.
+class Clock final : public Metric {
+ public:
+  std::vector<Quantity> quantities() const override {
+    return {{"clip_index", "1", "the clip's index", true, false, false},
+            {"frame_index", "1", "the frame's index", true, true, true}};
+  }
+  std::unique_ptr<MetricSession> open() const override {
+    class Session final : public MetricSession {
+      void add(const ClipView& clip, MetricSink& sink) override {
+        EXPECT_TRUE(clip.truth.defined());
+        EXPECT_EQ(clip.truth.sizes(), clip.frames.sizes());
+        EXPECT_GE(clip.frames.min().item<float>(), 0);
+        sink.clip(0, static_cast<double>(clip.clip));
+        std::vector<double> frames;
+        for (std::int64_t t = 0; t < clip.frames.size(1); ++t) frames.push_back(static_cast<double>(clip.first_frame + t));
+        sink.frames(1, frames);
+      }
+    };
+    return std::make_unique<Session>();
+  }
+};
+
+class Plain final : public Variant {
+  ClipPlan do_plan(std::int64_t, std::int64_t) const override { return {}; }
+  TrainingPlan do_training() const override { return {}; }
+};
+
+TEST(Evaluation, PutsEveryNumberWhereItsClipAndFrameAre) {
+  const auto vae = test::tiny_vae();
+  const test::CopyingModel model;
+  const EulerSampler sampler({.steps = 2, .shift = 5, .cfg = 1});
+  const Plain variant;
+  const PocketWorld world({});
+  const ClipShape shape{17, 16, 16};
+  const Rollout rollout(model, vae, [](const auto& p) { return at::zeros({static_cast<std::int64_t>(p.size()), 2, 4}); },
+                        variant, sampler, {.clips = 3}, shape);
+  std::vector<std::unique_ptr<Metric>> metrics;
+  metrics.push_back(std::make_unique<Clock>());
+  const Evaluation evaluation(rollout, world, metrics, shape, 3, film_frames(3, 17, 1));
+
+  const auto scores = evaluation.run({world.scene(0, shape), world.scene(1, shape)}, {});
+
+  ASSERT_EQ(scores.quantities.size(), 2u);
+  EXPECT_TRUE(at::equal(scores.clip[0], at::arange(3, at::kDouble).expand({2, 3})));
+  EXPECT_TRUE(at::equal(scores.frame[1], at::arange(49, at::kDouble).expand({2, 49})));
+  EXPECT_FALSE(scores.frame[0].defined());
+  EXPECT_TRUE(std::isnan(scores.clip[1][0][0].item<double>()));
+}
+
+}  // namespace
+}  // namespace svi
