@@ -35,6 +35,7 @@ VaePretrainer::VaePretrainer(WanVae& vae, VaePretrainerConfig config, Clips clip
     : vae_(vae), config_(config), clips_(std::move(clips)) {
   vae_.initialise(static_cast<std::uint64_t>(config_.seed));
   vae_.require_grad(true);
+  if (config_.bf16_activations) vae_.set_activations(at::kBFloat16);
   for (const auto& [name, weight] : vae_.parameters()) {
     if (name == "conv1.bias") {
       // Start almost deterministic: at unit spread the decoder sees noise alone and learns to ignore it.
@@ -101,6 +102,7 @@ VaeLosses VaePretrainer::advance() {
 
 void VaePretrainer::finish() {
   c10::NoGradGuard no_gradients;
+  vae_.set_activations(vae_.dtype());
   std::vector<at::Tensor> latents;
   for (std::int64_t i = 0; i < config_.statistics_batches; ++i) {
     latents.push_back(vae_.encode_moments(clips_(config_.steps + i)).first);

@@ -1,0 +1,100 @@
+#include "svi/train/vae_trainer.hpp"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "svi/core/random.hpp"
+
+namespace svi {
+namespace {
+
+WanVae tiny_vae() {
+  return WanVae(
+      {.dim = 4, .z_dim = 3, .dim_mult = {1, 2}, .num_res_blocks = 1, .temporal_downsample = {1}});
+}
+
+VaePretrainerConfig config(std::int64_t steps) {
+  return {.steps = steps,
+          .batch = 2,
+          .seed = 3,
+          .warmup = 5,
+          .idempotence_every = 2,
+          .statistics_batches = 4};
+}
+
+/// Flat colours that fade: something a tiny codec learns within a second.
+at::Tensor fading_colours(std::int64_t step) {
+  auto colours = at::empty({2, 3, 1, 1, 1}, at::kFloat);
+  fill_uniform({9, Purpose::test, 0, static_cast<std::uint32_t>(step)},
+               colours.mutable_data_ptr<float>(), 6);
+  const auto fade = at::linspace(1, 0.5, 5).view({1, 1, 5, 1, 1});
+  return ((colours * 2 - 1) * fade).expand({2, 3, 5, 8, 8}).contiguous();
+}
+
+bool equal_weights(const WanVae& a, const WanVae& b) {
+  const auto left = a.parameters(), right = b.parameters();
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    if (!at::equal(left[i].second, right[i].second)) return false;
+  }
+  return true;
+}
+
+TEST(VaePretrainer, LearnsToReconstructInEitherPrecision) {
+  for (const bool bf16 : {false, true}) {
+    auto vae = tiny_vae();
+    auto settings = config(60);
+    settings.learning_rate = 1e-2;
+    settings.bf16_activations = bf16;
+    VaePretrainer trainer(vae, settings, [](std::int64_t) { return fading_colours(0); });
+    const double first = trainer.advance().reconstruction;
+    double last = first;
+    while (!trainer.finished()) last = trainer.advance().reconstruction;
+
+    EXPECT_LT(last, 0.5 * first) << bf16;
+  }
+}
+
+TEST(VaePretrainer, LeavesLatentsOfZeroMeanAndUnitVariance) {
+  auto vae = tiny_vae();
+  VaePretrainer trainer(vae, config(30), fading_colours);
+  while (!trainer.finished()) trainer.advance();
+  trainer.finish();
+  std::vector<at::Tensor> latents;
+  for (std::int64_t i = 0; i < 4; ++i) latents.push_back(vae.encode(fading_colours(30 + i)));
+  const auto values = at::cat(latents).transpose(0, 1).flatten(1);  // [z, values]
+
+  EXPECT_LT(values.mean(1).abs().max().item<float>(), 1e-3);
+  EXPECT_LT((values.std(1) - 1).abs().max().item<float>(), 1e-2);
+  EXPECT_FALSE(values.requires_grad());
+}
+
+TEST(VaePretrainer, ResumesBitForBit) {
+  auto whole = tiny_vae();
+  VaePretrainer straight(whole, config(12), fading_colours);
+  while (!straight.finished()) straight.advance();
+
+  auto first = tiny_vae();
+  VaePretrainer before(first, config(12), fading_colours);
+  for (int i = 0; i < 5; ++i) before.advance();
+  auto second = tiny_vae();
+  VaePretrainer after(second, config(12), fading_colours);
+  after.load(before.state());
+  while (!after.finished()) after.advance();
+
+  EXPECT_EQ(after.step(), 12);
+  EXPECT_TRUE(equal_weights(whole, second));
+  EXPECT_FALSE(equal_weights(whole, first));
+}
+
+TEST(VaePretrainer, AnotherSeedGivesAnotherModel) {
+  auto a = tiny_vae(), b = tiny_vae();
+  auto other = config(2);
+  other.seed = 4;
+  VaePretrainer(a, config(2), fading_colours).advance();
+  VaePretrainer(b, other, fading_colours).advance();
+
+  EXPECT_FALSE(equal_weights(a, b));
+}
+
+}  // namespace
+}  // namespace svi
