@@ -27,16 +27,18 @@ at::Tensor condition_video(const at::Tensor& motion, const at::Tensor& anchor, s
 
 }  // namespace
 
-at::Tensor ConditionBuilder::mask(std::int64_t known, std::int64_t frames, std::int64_t h, std::int64_t w) const {
+at::Tensor ConditionBuilder::mask(std::int64_t known, std::int64_t frames, std::int64_t h,
+                                  std::int64_t w) const {
   const auto s = vae_.config().temporal_stride();
   auto flat = at::zeros({frames, h, w});
   flat.narrow(0, 0, std::max<std::int64_t>(known, 1)).fill_(1);
-  const auto repeated = at::cat({flat.narrow(0, 0, 1).repeat({s, 1, 1}), flat.narrow(0, 1, frames - 1)});
+  const auto repeated =
+      at::cat({flat.narrow(0, 0, 1).repeat({s, 1, 1}), flat.narrow(0, 1, frames - 1)});
   return repeated.view({-1, s, h, w}).transpose(0, 1).contiguous();  // [s, F, h, w]
 }
 
-at::Tensor ConditionBuilder::build(const at::Tensor& motion, const at::Tensor& anchor, std::int64_t frames,
-                                   const ConditionRule& rule) const {
+at::Tensor ConditionBuilder::build(const at::Tensor& motion, const at::Tensor& anchor,
+                                   std::int64_t frames, const ConditionRule& rule) const {
   vae_.latent_frames(frames);  // refuses an illegal T
   const auto latent = vae_.encode(condition_video(motion, anchor, frames, rule.anchor_copies));
   const auto [B, z, F, h, w] = dims<5>(latent, "condition latent [B, z, F, h, w]");
@@ -50,7 +52,9 @@ at::Tensor ConditionBuilder::build_from_latent(const at::Tensor& motion, const a
                                                const ConditionRule& rule) const {
   const auto [B, z, f, h, w] = dims<5>(motion, "motion latents [B, z, f, h, w]");
   const auto stride = vae_.config().spatial_stride();
-  const auto first = anchor.defined() ? anchor.unsqueeze(2) : at::zeros({B, 3, 1, h * stride, w * stride}, motion.options());
+  const auto first = anchor.defined()
+                         ? anchor.unsqueeze(2)
+                         : at::zeros({B, 3, 1, h * stride, w * stride}, motion.options());
   auto y = build(first.expand({-1, -1, motion_frames, -1, -1}), anchor, frames, rule);
   const auto channels = vae_.config().temporal_stride();  // the mask's
   SVI_CHECK(f <= y.size(2), f, " motion latents do not fit in a clip of ", y.size(2));

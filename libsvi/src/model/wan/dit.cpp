@@ -1,8 +1,8 @@
 #include "svi/model/wan/dit.hpp"
 
 #include <ATen/ATen.h>
-#include <c10/core/GradMode.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/core/GradMode.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cstdint>
-
 #include <ATen/core/Tensor.h>
+
+#include <cstdint>
 
 #include "svi/core/export.hpp"
 
@@ -12,34 +12,39 @@ class WanVae;
 
 /// How a condition video is made of motion frames, anchor and grey.
 struct ConditionRule {
-  /// After the motion frames: -1 the anchor to the end; j > 0 j copies of it, then grey; 0 grey only.
+  /// After the motion frames: -1 the anchor to the end; j > 0 j copies of it, then grey; 0 grey
+  /// only.
   std::int64_t anchor_copies = 0;
-  /// Mark every motion frame as known; the reference marks frame 0 alone, even with five motion frames.
+  /// Mark every motion frame as known; the reference marks frame 0 alone, even with five motion
+  /// frames.
   bool mask_all_motion = false;
 };
 
 /// The one place where a clip's image condition y is made, in training and in generation alike.
 ///
-/// y [B, s + z, F, h, w] is a mask of s = temporal stride channels, then the z latent channels of a condition
-/// video of T pixel frames: k motion frames, then padding. Grey is 0 in [-1, 1], encoded by the VAE with the
-/// rest: *not* a zero latent. The mask is 1 where the condition is given: pixel frame 0 (repeated s times, so
-/// that latent frame 0 owns it) and, with mask_all_motion, frames 1 .. k-1.
+/// y [B, s + z, F, h, w] is a mask of s = temporal stride channels, then the z latent channels of a
+/// condition video of T pixel frames: k motion frames, then padding. Grey is 0 in [-1, 1], encoded
+/// by the VAE with the rest: *not* a zero latent. The mask is 1 where the condition is given: pixel
+/// frame 0 (repeated s times, so that latent frame 0 owns it) and, with mask_all_motion, frames 1
+/// .. k-1.
 ///
-/// Source: Li et al. 2025 (arXiv 2510.09212), the reference's encode_images_adaptive; Wan 2.1 image-to-video.
-/// Not thread-safe; borrows the VAE.
+/// Source: Li et al. 2025 (arXiv 2510.09212), the reference's encode_images_adaptive; Wan 2.1
+/// image-to-video. Not thread-safe; borrows the VAE.
 class SVI_EXPORT ConditionBuilder {
  public:
   explicit ConditionBuilder(const WanVae& vae) : vae_(vae) {}
 
-  /// motion [B, 3, k, H, W] and anchor [B, 3, H, W] in [-1, 1]; `frames` = T, legal for the VAE, k <= T.
-  /// Throws svi::Error naming the nearest legal T where it is not.
+  /// motion [B, 3, k, H, W] and anchor [B, 3, H, W] in [-1, 1]; `frames` = T, legal for the VAE, k
+  /// <= T. Throws svi::Error naming the nearest legal T where it is not.
   at::Tensor build(const at::Tensor& motion, const at::Tensor& anchor, std::int64_t frames,
                    const ConditionRule& rule) const;
 
-  /// The same from latents: motion [B, z, f, h, w] takes the first f latent frames, whatever padding says;
-  /// the rest is the padding encoded as above. For latent hand-over, which spares a decode-encode round trip.
-  at::Tensor build_from_latent(const at::Tensor& motion, const at::Tensor& anchor, std::int64_t frames,
-                               std::int64_t motion_frames, const ConditionRule& rule) const;
+  /// The same from latents: motion [B, z, f, h, w] takes the first f latent frames, whatever
+  /// padding says; the rest is the padding encoded as above. For latent hand-over, which spares a
+  /// decode-encode round trip.
+  at::Tensor build_from_latent(const at::Tensor& motion, const at::Tensor& anchor,
+                               std::int64_t frames, std::int64_t motion_frames,
+                               const ConditionRule& rule) const;
 
   /// The mask alone, [s, F, h, w]: ones over the first `known` pixel frames (at least frame 0).
   at::Tensor mask(std::int64_t known, std::int64_t frames, std::int64_t h, std::int64_t w) const;
