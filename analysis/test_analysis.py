@@ -31,7 +31,7 @@ def write_result(path, quantities=("psnr", "motion", "pocket_consistency", "pock
     """A file as svi-experiment writes it, with curves whose slopes are known."""
     noise = np.random.default_rng(0)
     with h5py.File(path, "w") as file:
-        file.attrs.update({"format": 1, "name": path.stem, "question": "Does it fall?", "svi_version": "0.1.0"})
+        file.attrs.update({"format": "1", "name": path.stem, "question": "Does it fall?", "svi_version": "0.1.0"})
         scales = {"arm": np.array(ARMS, "S"), "seed": np.arange(SEEDS), "scene": np.array([f"s{i}" for i in range(SCENES)], "S"),
                   "clip": np.arange(CLIPS), "frame": np.arange(FRAMES)}
         for name, values in scales.items():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import h5py
 import numpy as np
 
-FORMAT = 1
+FORMAT = "1"
 FIRST = ("pocket_quality", "pocket_consistency", "psnr")  # what people look at first
 
 
@@ -87,7 +87,7 @@ def read(path, only=None):
 
 
 def _read(path, file, only):
-    version = int(file.attrs.get("format", 0))
+    version = _text(file.attrs.get("format", "of no kind"))
     if version != FORMAT:
         raise ResultError(f"{path} has result format {version}, this reads {FORMAT}")
     group = file.get("metrics/clip", {})
