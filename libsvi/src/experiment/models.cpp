@@ -31,6 +31,14 @@ fs::path data_folder() {
   return fs::path(SVI_SOURCE_DATA_DIR);
 }
 
+WanDitConfig sizes_of(const NamedTensors& weights, std::int64_t heads, const std::string& path) {
+  try {
+    return WanDit::infer(weights, heads);
+  } catch (const IoError& error) {
+    raise<IoError>(path, ": ", error.what());
+  }
+}
+
 }  // namespace
 
 at::Device choose_device(DeviceChoice choice) {
@@ -61,8 +69,7 @@ WanVae load_vae(const ModelConfig& config, at::Device device) {
 std::unique_ptr<WanDit> load_dit(const ModelConfig& config, at::Device device) {
   const auto path = (model_folder(config) / config.dit).string();
   const auto weights = SafetensorsFile::open(path).load_all();
-  auto sizes = WanDit::infer(weights, config.heads);
-  auto dit = std::make_unique<WanDit>(sizes, at::TensorOptions(at::kFloat));
+  auto dit = std::make_unique<WanDit>(sizes_of(weights, config.heads, path), at::TensorOptions(at::kFloat));
   dit->load(weights, path);
   dit->to(device, at::kFloat);
   return dit;
