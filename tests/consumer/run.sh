@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Installs svi into an empty folder, builds the plugin beside this script against it, and has the installed
+# program load it.   run.sh CMAKE BUILD_FOLDER CXX_COMPILER
+set -euo pipefail
+cmake=$1 build=$2 compiler=$3
+source=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+fail() {
+  echo "consumer: $*" >&2
+  exit 1
+}
+expect() {  # expect FRAGMENT COMMAND...
+  local fragment=$1
+  shift
+  "$@" > "$work/output" 2>&1 || fail "failed: $*"$'\n'"$(tail -n 20 "$work/output")"
+  grep -q -- "$fragment" "$work/output" || fail "no '$fragment' in the output of: $*"$'\n'"$(tail -n 20 "$work/output")"
+}
+
+"$cmake" --install "$build" --prefix "$work/prefix" > "$work/install.log" || fail "cmake --install failed"
+"$cmake" -G Ninja -S "$source" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" \
+  -DCMAKE_CXX_COMPILER="$compiler" > "$work/configure.log" 2>&1 || fail "$(cat "$work/configure.log")"
+"$cmake" --build "$work/build" > "$work/build.log" 2>&1 || fail "$(tail -n 30 "$work/build.log")"
+
+# Nothing installed may lean on the build tree, which its user may delete.
+while read -r file; do
+  ! readelf -d "$file" 2> /dev/null | grep -E 'R(UN)?PATH' | grep -qF "$build" || fail "$file looks for libraries in $build"
+done < <(find "$work/prefix" -type f \( -perm -u+x -o -name '*.so*' \))
+
+svi=$work/prefix/bin/svi-experiment
+plugin=$work/build/half_residual.so
+cd "$work"
+expect "half" "$svi" --plugin "$plugin" --list
+expect "share" "$svi" --plugin "$plugin" --describe error_source.half
+expect "clipped" "$svi" --plugin clipped_residual --list  # an installed one, by its name
+
+printf 'not a library' > "$work/broken.so"
+code=0
+"$svi" --plugin "$work/broken.so" --list > "$work/output" 2>&1 || code=$?
+[ "$code" -eq 2 ] || fail "a broken plugin gave exit code $code instead of 2"
+echo "consumer: an out-of-tree plugin works with the installed package"

@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Writes the seed inputs of the fuzz targets into corpus/, always the same bytes. Needs ffmpeg for the videos."""
+
+import json
+import pathlib
+import struct
+import subprocess
+
+HERE = pathlib.Path(__file__).resolve().parent
+MODELS = HERE.parent / "data" / "model"
+
+
+def safetensors(tensors, metadata=None):
+    """Bytes of a file; `tensors` is name -> (dtype, shape, data)."""
+    header, offset = ({"__metadata__": metadata} if metadata else {}), 0
+    for name, (dtype, shape, data) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + len(data)]}
+        offset += len(data)
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + b"".join(data for _, _, data in tensors.values())
+
+
+def shapes(fixture, prefix, rename=""):
+    """The names and shapes of a fixture's tensors, as lines of text."""
+    raw = (MODELS / f"{fixture}.safetensors").read_bytes()
+    header = json.loads(raw[8:8 + struct.unpack("<Q", raw[:8])[0]])
+    lines = [f"{rename}{name.removeprefix(prefix)} {'x'.join(map(str, info['shape']))}\n"
+             for name, info in header.items() if name.startswith(prefix)]
+    return "".join(lines).encode()
+
+
+def bank(entries, offsets=0):
+    rows = [[e % 4, e, e, e, 0, 0.25 * e, -0.25 * e, 1 - 0.25 * e, offsets] for e in range(entries)]
+    tensors = {
+        "time_grid.counters": ("I64", [4], struct.pack("<4q", 4, entries, entries, 0)),
+        "time_grid.entries": ("F64", [entries, 9], b"".join(struct.pack("<9d", *row) for row in rows)),
+    }
+    for e in range(entries):
+        data = struct.pack("<4f", 1, -1, 0.5, e)
+        tensors[f"time_grid.{e:06d}.residual"] = ("F32", [1, 1, 2, 2], data)
+        if offsets & 1:
+            tensors[f"time_grid.{e:06d}.data_offset"] = ("F32", [1, 1, 2, 2], data)
+    return safetensors(tensors)
+
+
+def film(name, codec, seconds="0.3"):
+    """A tiny film of FFmpeg's test picture."""
+    path = HERE / "corpus" / "fuzz_video" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", f"testsrc=s=32x32:r=10:d={seconds}",
+                    *codec, "-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact",
+                    "-map_metadata", "-1", str(path)], check=True)
+
+
+def main():
+    small = ("F32", [2, 1], struct.pack("<2f", 1, 2))
+    seeds = {
+        "fuzz_safetensors/empty": safetensors({}),
+        "fuzz_safetensors/two": safetensors({"a": small, "b": ("I64", [], struct.pack("<q", 7))}, {"format": "pt"}),
+        "fuzz_safetensors/types": safetensors(
+            {t: (t, [n], bytes(n * s)) for t, n, s in
+             (("F64", 1, 8), ("F16", 2, 2), ("BF16", 2, 2), ("U8", 3, 1), ("BOOL", 1, 1), ("F8_E4M3", 0, 1))}),
+        "fuzz_safetensors/overlap": safetensors({"a": small}).replace(b"[0,8]", b"[4,8]"),
+        "fuzz_ini/options": b"# a comment\n[fuzz]\nflag = yes\ncount = 3\nrate = 2.5e-1\ntext = \"a # b\" ; c\n"
+                            b"counts = 1, 2\nrates = 0.1,0.9\nnames = x, y\ncolour = green\n",
+        "fuzz_ini/arms": b"[experiment]\nname = a\n\n[arm.one]\ntraining.steps = 0\n\n[metric.psnr]\n",
+        "fuzz_csv/plain": b"clip_id,prompt\na.mp4,a cat\r\nb.mp4,\"a \"\"dog\"\", asleep\"\n",
+        "fuzz_csv/lines": b"\xef\xbb\xbf\"one\ntwo\",,\n\n\"\"\n",
+        "fuzz_prompt/scene": b"a red disc moving left over three bands, layout 5: top green, middle blue, bottom yellow",
+        "fuzz_prompt/other": "eine Katze, 2 Hunde \u00e9t\u00e9".encode(),
+        "fuzz_bank/none": bank(0),
+        "fuzz_bank/three": bank(3),
+        "fuzz_bank/offsets": bank(2, offsets=5),
+        "fuzz_weights/dit": shapes("dit_t2v", "weights."),
+        "fuzz_weights/dit_image": shapes("dit_i2v_clip", "weights."),
+        "fuzz_weights/vae": shapes("vae_small", "weights."),
+        "fuzz_weights/lora": b"pipe.dit.blocks.0.self_attn.q.lora_A.default.weight 2x8\n"
+                             b"pipe.dit.blocks.0.self_attn.q.lora_B.default.weight 8x2\n"
+                             b"base_model.model.blocks.0.ffn.0.lora_A.weight 2x8\n"
+                             b"base_model.model.blocks.0.ffn.0.lora_B.weight 16x2\nblocks.0.ffn.0.alpha \n",
+    }
+    for name, data in seeds.items():
+        path = HERE / "corpus" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    film("h264.mp4", ["-c:v", "libx264", "-x264-params", "threads=1:lookahead-threads=1"])
+    film("ffv1.mkv", ["-c:v", "ffv1", "-slices", "4"], "0.1")
+    film("still.png", ["-frames:v", "1"])
+    film("still.jpg", ["-frames:v", "1"])
+
+
+if __name__ == "__main__":
+    main()
