@@ -45,7 +45,8 @@ def _panel(axes, result, quantity):
     axes.set_title(quantity.direction, loc="right", fontsize=8, color=GREY)
     axes.set_xlabel("clip", color=GREY)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.margins(x=0.02)
+    margin = max(0.02 * (clips[-1] - clips[0]), 0.1)
+    axes.set_xlim(clips[0] - margin, clips[-1] + margin)
 
 
 def _films_text(result):
@@ -79,7 +80,8 @@ def drift(result):
                       bbox_to_anchor=(0.003, 1 - 0.3 / height), ncols=min(4, max(1, len(shown))),
                       handlelength=3.2, fontsize=9, borderaxespad=0)
         lines = math.ceil(len(shown) / 4)
-        figure.tight_layout(rect=(0, 0, 1, 1 - (0.2 + 0.2 * lines) / height), h_pad=1.2, w_pad=1.5)
+        top = 1 - (0.35 + 0.22 * lines) / height
+        figure.set_layout_engine("constrained", rect=(0.003, 0, 0.994, top), h_pad=0.06, w_pad=0.08)
     return figure
 
 

@@ -54,7 +54,7 @@ def markdown(result):
     for quantity in result.quantities:
         out += [f"## {_heading(quantity)}", ""]
         if quantity.meaning:
-            out += [quantity.meaning[0].upper() + quantity.meaning[1:] + ".", ""]
+            out += [f"{quantity.name}: {quantity.meaning}.", ""]
         out += ["| arm | " + " | ".join(COLUMNS.values()) + " |", "| --- |" + " --- |" * len(COLUMNS)]
         for label, cell in zip(result.labels, table[quantity.name]):
             out.append(f"| {escape(label)} | " + " | ".join(_row(cell)) + " |")
