@@ -8,6 +8,7 @@ page up to date, keeping those.
 
 import argparse
 import difflib
+import os
 import pathlib
 import re
 import subprocess
@@ -20,16 +21,28 @@ def sections(text):
     """[(heading, text)] in order; a component's heading is told apart by its kind's."""
     parts, kind = [], ""
     for part in re.split(r"^(?=#{1,3} )", text, flags=re.MULTILINE):
+        if not part.strip():
+            continue
         heading = part.split("\n", 1)[0]
         kind = heading if heading.startswith("## ") else kind
         parts.append(((kind, heading), part))
     return parts
 
 
+def said_by(program, *arguments):
+    """What the program prints; plugins of the user's own do not belong on our page."""
+    environment = {name: value for name, value in os.environ.items() if name != "SVI_PLUGIN_PATH"}
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False, env=environment,
+                          stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        sys.exit(f"{program} {' '.join(arguments)} failed:\n{done.stderr}")
+    return done.stdout
+
+
 def expected(program, page):
     """What the page should be: the program's text, with the page's sections of plugins that the program lacks."""
-    text = subprocess.run([program, "--describe", "all", "--format", "md"], capture_output=True, text=True, check=True).stdout
-    listed = subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout
+    text = said_by(program, "--describe", "all", "--format", "md")
+    listed = said_by(program, "--list")
     ours = dict(sections(text))
     present = set(re.findall(r"\(plugin (\S+) ", listed))
     lacking = {key: part for key, part in sections(page)
@@ -37,7 +50,8 @@ def expected(program, page):
     # In the program's order: kinds as they come, components of a kind by name.
     kinds = list(dict.fromkeys(kind for kind, _ in [*ours, *lacking]))
     order = lambda item: (kinds.index(item[0][0]), item[0][1].startswith("###"), item[0][1])  # noqa: E731
-    return "".join(part for _, part in sorted({**ours, **lacking}.items(), key=order))
+    merged = sorted({**ours, **lacking}.items(), key=order)
+    return "".join(part.rstrip("\n") + "\n\n" for _, part in merged).rstrip("\n") + "\n"
 
 
 def main():
@@ -53,7 +67,7 @@ def main():
     elif page != wanted:
         lines = difflib.unified_diff(page.splitlines(), wanted.splitlines(), str(arguments.page), arguments.program, "", "", 1, "")
         sys.exit("\n".join(list(lines)[:60]) + f"\n{arguments.page} is not what the program says; bring it up to date by\n"
-                 f"  python3 {sys.argv[0]} {arguments.program} {arguments.page} --write")
+                 "  tools/check_docs --fix")
     print(f"{arguments.page.name}: {len(sections(wanted))} sections")
 
 
