@@ -1,11 +1,13 @@
-// Does a film cost the same per clip however long it gets? Rolls out one pocket film and records, clip by clip,
-// wall time and resident memory.
+// Does a film cost the same per clip however long it gets? Rolls out one pocket film and records,
+// clip by clip, wall time and resident memory.
 //
 //   rollout_bench MODEL_FOLDER [CLIPS=300] > rollout.json
 //
-// "slope" is the robust line through the values of clips 10 on, times the number of clips, as a share of their
-// median: 0 is flat.
+// "slope" is the robust line through the values of clips 10 on, times the number of clips, as a
+// share of their median: 0 is flat.
 
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,16 +17,13 @@
 #include <string>
 #include <vector>
 
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-
 #include "svi/core/clock.hpp"
 #include "svi/data/pocket_world.hpp"
 #include "svi/data/text_encoder.hpp"
 #include "svi/evaluate/evaluation.hpp"
 #include "svi/io/safetensors.hpp"
-#include "svi/metric/drift.hpp"
 #include "svi/metric/builtins.hpp"
+#include "svi/metric/drift.hpp"
 #include "svi/model/wan/dit.hpp"
 #include "svi/plugin/loader.hpp"
 #include "svi/sampler/euler.hpp"
@@ -39,16 +38,19 @@ double resident_mebibytes() {
 }
 
 double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<long>(values.size() / 2), values.end());
+  std::nth_element(values.begin(), values.begin() + static_cast<long>(values.size() / 2),
+                   values.end());
   return values[values.size() / 2];
 }
 
 void print(const char* name, const std::vector<double>& values, bool last) {
   const std::vector<double> settled(values.begin() + 10, values.end());
-  const double slope = svi::robust_slope(settled) * static_cast<double>(settled.size()) / median(settled);
+  const double slope =
+      svi::robust_slope(settled) * static_cast<double>(settled.size()) / median(settled);
   std::cout << "  \"" << name << "\": {\"median\": " << median(settled) << ", \"first_tenth\": "
             << median({settled.begin(), settled.begin() + static_cast<long>(settled.size() / 10)})
-            << ", \"last_tenth\": " << median({settled.end() - static_cast<long>(settled.size() / 10), settled.end()})
+            << ", \"last_tenth\": "
+            << median({settled.end() - static_cast<long>(settled.size() / 10), settled.end()})
             << ", \"slope\": " << slope << "}" << (last ? "\n" : ",\n");
 }
 
@@ -80,10 +82,12 @@ int main(int argc, char** argv) {
   const ClipShape shape{5, 32, 32};
   RolloutConfig config;
   config.clips = clips;
-  const Rollout rollout(dit, vae, [&](const auto& prompts) { return encoder.encode(prompts); }, *variant, sampler,
-                        config, shape);
+  const Rollout rollout(
+      dit, vae, [&](const auto& prompts) { return encoder.encode(prompts); }, *variant, sampler,
+      config, shape);
   const PocketWorld world({});
-  const Evaluation evaluation(rollout, world, metrics, shape, clips, film_frames(clips, shape.frames, 1));
+  const Evaluation evaluation(rollout, world, metrics, shape, clips,
+                              film_frames(clips, shape.frames, 1));
 
   std::vector<double> seconds, mebibytes;
   Stopwatch watch;
@@ -92,7 +96,8 @@ int main(int argc, char** argv) {
     mebibytes.push_back(resident_mebibytes());
     watch = Stopwatch();
   });
-  std::cout << "{\n  \"question\": \"time and memory per clip over one film\",\n  \"clips\": " << clips << ",\n";
+  std::cout << "{\n  \"question\": \"time and memory per clip over one film\",\n  \"clips\": "
+            << clips << ",\n";
   print("seconds_per_clip", seconds, false);
   print("resident_mebibytes", mebibytes, true);
   std::cout << "}\n";

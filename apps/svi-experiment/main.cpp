@@ -6,11 +6,10 @@
 //   svi-experiment --describe error_source.one_step
 //   svi-experiment experiments/ablation_eimg.ini --set training.steps=100 --validate
 
+#include <boost/program_options.hpp>
 #include <fstream>
 #include <iostream>
 #include <sstream>
-
-#include <boost/program_options.hpp>
 
 #include "svi/core/abi.hpp"
 #include "svi/core/check.hpp"
@@ -29,21 +28,26 @@ struct Arguments {
   std::vector<std::string> settings, plugins;
   std::string describe, format = "text";
   svi::RunOptions run;
-  bool help = false, version = false, list = false, described = false, validate = false, verbose = false;
+  bool help = false, version = false, list = false, described = false, validate = false,
+       verbose = false;
 };
 
 po::options_description options(Arguments& a) {
   po::options_description visible("svi-experiment [options] FILE.ini");
   auto add = visible.add_options();
-  add("set", po::value(&a.settings)->composing(), "section.key=value, over the file; may be repeated");
-  add("resume", po::bool_switch(&a.run.resume), "go on with a run that was stopped; a finished one is left as it is");
-  add("overwrite", po::bool_switch(&a.run.overwrite), "throw away earlier results of the same name");
+  add("set", po::value(&a.settings)->composing(),
+      "section.key=value, over the file; may be repeated");
+  add("resume", po::bool_switch(&a.run.resume),
+      "go on with a run that was stopped; a finished one is left as it is");
+  add("overwrite", po::bool_switch(&a.run.overwrite),
+      "throw away earlier results of the same name");
   add("validate", po::bool_switch(&a.validate), "check the file and stop");
   add("list", po::bool_switch(&a.list), "list every component, built in or from a plugin");
   add("describe", po::value(&a.describe)->implicit_value("all"),
       "options of a section or component, such as injection.bernoulli; 'all' for everything");
   add("format", po::value(&a.format), "text or md, for --describe");
-  add("plugin", po::value(&a.plugins)->composing(), "a plugin to load first, by name or path; may be repeated");
+  add("plugin", po::value(&a.plugins)->composing(),
+      "a plugin to load first, by name or path; may be repeated");
   add("verbose", po::bool_switch(&a.verbose), "show debug lines too");
   add("version", po::bool_switch(&a.version), "print version and ABI");
   add("help", po::bool_switch(&a.help), "this text");
@@ -59,7 +63,8 @@ Arguments parse(int argc, char** argv) {
   positional.add("file", 1);
   try {
     po::variables_map values;
-    po::store(po::command_line_parser(argc, argv).options(all).positional(positional).run(), values);
+    po::store(po::command_line_parser(argc, argv).options(all).positional(positional).run(),
+              values);
     po::notify(values);
     a.described = values.count("describe") > 0;
   } catch (const po::error& error) {
@@ -73,16 +78,19 @@ Arguments parse(int argc, char** argv) {
 
 /// Rank 0 reads; everyone parses the same bytes, so that a mistake is found alike on all ranks.
 svi::Document read_document(const Arguments& a, const svi::Communicator& world) {
-  if (a.file.empty()) svi::raise<svi::ConfigError>("command line: no INI file given; see svi-experiment --help");
+  if (a.file.empty())
+    svi::raise<svi::ConfigError>("command line: no INI file given; see svi-experiment --help");
   std::string text;
   if (world.rank() == 0) {
     std::ifstream in(a.file, std::ios::binary);
     std::ostringstream bytes;
     bytes << in.rdbuf();
-    text = (in ? "+" : "-") + bytes.str();  // the sign tells the other ranks whether there was a file
+    text =
+        (in ? "+" : "-") + bytes.str();  // the sign tells the other ranks whether there was a file
   }
   text = world.broadcast(text);
-  if (text.front() == '-') svi::raise<svi::ConfigError>(a.file, ": cannot be opened; is the path right?");
+  if (text.front() == '-')
+    svi::raise<svi::ConfigError>(a.file, ": cannot be opened; is the path right?");
   auto document = svi::Document::parse(text.substr(1), a.file);
   for (const auto& setting : a.settings) {
     const auto equals = setting.find('=');
@@ -98,7 +106,8 @@ int run(const Arguments& a, const svi::Communicator& world, char** argv) {
   const bool speaks = world.rank() == 0;
   if (a.help) {
     Arguments unused;
-    if (speaks) std::cout << options(unused) << "\nDocumentation: docs/running.md, docs/options.md\n";
+    if (speaks)
+      std::cout << options(unused) << "\nDocumentation: docs/running.md, docs/options.md\n";
     return 0;
   }
   if (a.version) {
@@ -111,7 +120,8 @@ int run(const Arguments& a, const svi::Communicator& world, char** argv) {
   if (a.list || a.described) {
     if (a.file.empty() && a.plugins.empty()) svi::load_installed_plugins(registry);
     if (speaks) {
-      std::cout << (a.list ? svi::list_components(registry) : svi::describe(registry, a.describe, a.format == "md"));
+      std::cout << (a.list ? svi::list_components(registry)
+                           : svi::describe(registry, a.describe, a.format == "md"));
     }
     return 0;
   }
@@ -133,7 +143,8 @@ int main(int argc, char** argv) {
   const auto world = svi::Communicator::world();
   try {
     const auto arguments = parse(argc, argv);
-    svi::start_logging(world.rank(), arguments.verbose ? svi::Severity::debug : svi::Severity::info);
+    svi::start_logging(world.rank(),
+                       arguments.verbose ? svi::Severity::debug : svi::Severity::info);
     return run(arguments, world, argv);
   } catch (const svi::ConfigError& error) {
     if (world.rank() == 0) std::cerr << "svi-experiment: " << error.what() << "\n";

@@ -20,7 +20,8 @@ std::string refusal(const std::string& text) {
 }
 
 TEST(Document, KeepsOrderLinesAndValues) {
-  const auto document = Document::parse("# a comment\n[b]\nkey = one two  # trailing\n\n[a.c]\nx=1;2\n", "x.ini");
+  const auto document =
+      Document::parse("# a comment\n[b]\nkey = one two  # trailing\n\n[a.c]\nx=1;2\n", "x.ini");
 
   ASSERT_EQ(document.sections().size(), 2u);
   EXPECT_EQ(document.sections()[0].name, "b");
@@ -42,11 +43,13 @@ TEST(Document, TextReadsBackToTheSameDocument) {
 }
 
 TEST(Document, RefusesWhatIsNotIniAndSaysWhere) {
-  EXPECT_THAT(refusal("key = 1\n"), HasSubstr("x.ini:1: 'key = 1' stands before the first [section]"));
+  EXPECT_THAT(refusal("key = 1\n"),
+              HasSubstr("x.ini:1: 'key = 1' stands before the first [section]"));
   EXPECT_THAT(refusal("[a]\nnonsense\n"), HasSubstr("x.ini:2"));
   EXPECT_THAT(refusal("[a\n"), HasSubstr("without ']'"));
   EXPECT_THAT(refusal("[a]\nx=1\nx=2\n"), HasSubstr("x.ini:3: key 'x' stands already at x.ini:2"));
-  EXPECT_THAT(refusal("[a]\n[b]\n[a]\n"), HasSubstr("x.ini:3: section [a] stands already at x.ini:1"));
+  EXPECT_THAT(refusal("[a]\n[b]\n[a]\n"),
+              HasSubstr("x.ini:3: section [a] stands already at x.ini:1"));
   EXPECT_THAT(refusal("[a b]\n"), HasSubstr("no section name"));
 }
 

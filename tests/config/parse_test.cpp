@@ -60,7 +60,8 @@ TEST(ParseConfig, FillsWhatIsGivenAndKeepsDefaults) {
 TEST(ParseConfig, NamesFileLineKeyValueAndRemedy) {
   EXPECT_THAT(refusal("flag = on\ncuont = 5\n"), HasSubstr("x.ini:3: [sample] has no key 'cuont'"));
   EXPECT_THAT(refusal("cuont = 5\n"), HasSubstr("did you mean 'count'?"));
-  EXPECT_THAT(refusal("count = many\n"), HasSubstr("x.ini:2: [sample] count = many is not a whole number"));
+  EXPECT_THAT(refusal("count = many\n"),
+              HasSubstr("x.ini:2: [sample] count = many is not a whole number"));
   EXPECT_THAT(refusal("count = 3.5\n"), HasSubstr("whole number"));
   EXPECT_THAT(refusal("count = 11\n"), HasSubstr("in the range 1 to 10"));
   EXPECT_THAT(refusal("rate = -1\n"), HasSubstr("at least 0"));
@@ -75,7 +76,8 @@ TEST(Describe, ResolvedSectionReadsBackToTheSameConfig) {
   Document resolved;
   resolve_into(resolved, "sample", [&](OptionVisitor& visit) { sample.describe(visit); });
 
-  const auto again = parse_config<Sample>(Document::parse(resolved.text(), "resolved.ini"), "sample");
+  const auto again =
+      parse_config<Sample>(Document::parse(resolved.text(), "resolved.ini"), "sample");
 
   EXPECT_EQ(again.rate, 0.1);
   EXPECT_THAT(again.values, ElementsAre(3.25));

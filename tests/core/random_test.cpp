@@ -1,14 +1,15 @@
 #include "svi/core/random.hpp"
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <set>
-
-#include <gtest/gtest.h>
 
 namespace svi {
 namespace {
 
-// Known answers of Random123's philox4x32_10 (Salmon et al. 2011): counter and key all zero, all ones.
+// Known answers of Random123's philox4x32_10 (Salmon et al. 2011): counter and key all zero, all
+// ones.
 TEST(Philox, MatchesThePublishedKnownAnswers) {
   const auto zeros = philox({0, static_cast<Purpose>(0), 0, 0}, 0);
   EXPECT_EQ(zeros, (std::array<std::uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));

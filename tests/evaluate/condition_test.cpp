@@ -47,11 +47,14 @@ TEST_F(ConditionTest, PaddingIsGreyPixelsOrTheAnchorEncodedWithTheRest) {
   const auto first = motion.narrow(2, 0, 1);
   const auto grey = at::cat({first, at::zeros({1, 3, 16, 16, 24})}, 2);
   const auto anchored = at::cat({first, anchor.unsqueeze(2).expand({-1, -1, 16, -1, -1})}, 2);
-  const auto two = at::cat({first, anchor.unsqueeze(2).expand({-1, -1, 2, -1, -1}), at::zeros({1, 3, 14, 16, 24})}, 2);
+  const auto two = at::cat(
+      {first, anchor.unsqueeze(2).expand({-1, -1, 2, -1, -1}), at::zeros({1, 3, 14, 16, 24})}, 2);
 
   EXPECT_TRUE(at::equal(builder.build(first, {}, 17, {}).narrow(1, 4, 2), vae.encode(grey)));
-  EXPECT_TRUE(at::equal(builder.build(first, anchor, 17, {.anchor_copies = -1}).narrow(1, 4, 2), vae.encode(anchored)));
-  EXPECT_TRUE(at::equal(builder.build(first, anchor, 17, {.anchor_copies = 2}).narrow(1, 4, 2), vae.encode(two)));
+  EXPECT_TRUE(at::equal(builder.build(first, anchor, 17, {.anchor_copies = -1}).narrow(1, 4, 2),
+                        vae.encode(anchored)));
+  EXPECT_TRUE(at::equal(builder.build(first, anchor, 17, {.anchor_copies = 2}).narrow(1, 4, 2),
+                        vae.encode(two)));
 }
 
 TEST_F(ConditionTest, LatentHandOverPutsTheGivenLatentsFirst) {

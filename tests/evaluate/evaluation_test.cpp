@@ -1,8 +1,8 @@
 #include "svi/evaluate/evaluation.hpp"
 
-#include <cmath>
-
 #include <gtest/gtest.h>
+
+#include <cmath>
 
 #include "evaluate/tiny_models.hpp"
 #include "svi/data/pocket_world.hpp"
@@ -27,7 +27,8 @@ class Clock final : public Metric {
         EXPECT_GE(clip.frames.min().item<float>(), 0);
         sink.clip(0, static_cast<double>(clip.clip));
         std::vector<double> frames;
-        for (std::int64_t t = 0; t < clip.frames.size(1); ++t) frames.push_back(static_cast<double>(clip.first_frame + t));
+        for (std::int64_t t = 0; t < clip.frames.size(1); ++t)
+          frames.push_back(static_cast<double>(clip.first_frame + t));
         sink.frames(1, frames);
       }
     };
@@ -47,8 +48,12 @@ TEST(Evaluation, PutsEveryNumberWhereItsClipAndFrameAre) {
   const Plain variant;
   const PocketWorld world({});
   const ClipShape shape{17, 16, 16};
-  const Rollout rollout(model, vae, [](const auto& p) { return at::zeros({static_cast<std::int64_t>(p.size()), 2, 4}); },
-                        variant, sampler, {.clips = 3}, shape);
+  const Rollout rollout(
+      model, vae,
+      [](const auto& p) {
+        return at::zeros({static_cast<std::int64_t>(p.size()), 2, 4});
+      },
+      variant, sampler, {.clips = 3}, shape);
   std::vector<std::unique_ptr<Metric>> metrics;
   metrics.push_back(std::make_unique<Clock>());
   const Evaluation evaluation(rollout, world, metrics, shape, 3, film_frames(3, 17, 1));

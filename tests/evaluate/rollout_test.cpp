@@ -16,7 +16,9 @@ class Chain final : public Variant {
   explicit Chain(ChainOptions options) : options_(options) {}
 
  private:
-  ClipPlan do_plan(std::int64_t clip, std::int64_t prompts) const override { return options_.plan(clip, prompts); }
+  ClipPlan do_plan(std::int64_t clip, std::int64_t prompts) const override {
+    return options_.plan(clip, prompts);
+  }
   TrainingPlan do_training() const override { return options_.training(); }
   ChainOptions options_;
 };
@@ -24,8 +26,11 @@ class Chain final : public Variant {
 std::vector<Scene> scenes(std::int64_t count) {
   std::vector<Scene> made;
   for (std::int64_t i = 0; i < count; ++i) {
-    made.push_back({i, cat("scene", i), normal({5, Purpose::test, static_cast<std::uint32_t>(i), 0}, {3, 16, 16}).clamp(-1, 1),
-                    {"one", "two", "three"}});
+    made.push_back(
+        {i,
+         cat("scene", i),
+         normal({5, Purpose::test, static_cast<std::uint32_t>(i), 0}, {3, 16, 16}).clamp(-1, 1),
+         {"one", "two", "three"}});
   }
   return made;
 }
@@ -40,7 +45,10 @@ Film roll(ChainOptions options, RolloutConfig config, const std::vector<Scene>& 
   const test::CopyingModel model;
   const EulerSampler sampler({.steps = 3, .shift = 5, .cfg = 1});
   const Chain variant(options);
-  const Rollout rollout(model, vae, [](const auto& prompts) { return at::zeros({static_cast<std::int64_t>(prompts.size()), 2, 4}); },
+  const Rollout rollout(model, vae,
+                        [](const auto& prompts) {
+                          return at::zeros({static_cast<std::int64_t>(prompts.size()), 2, 4});
+                        },
                         variant, sampler, config, {17, 16, 16});
   Film film;
   rollout.run(films, [&](const RolledClip& clip) {
@@ -90,7 +98,8 @@ TEST(Rollout, AFilmDoesNotDependOnItsNeighboursInTheBatch) {
   const auto both = roll({}, {.clips = 1}, scenes(2));
   const auto alone = roll({}, {.clips = 1}, {scenes(2)[1]});
 
-  // Latents: the untrained decoder amplifies the last bit of a batched kernel several hundred times.
+  // Latents: the untrained decoder amplifies the last bit of a batched kernel several hundred
+  // times.
   EXPECT_LT((both.clips[0].latent[1] - alone.clips[0].latent[0]).abs().max().item<double>(), 1e-5);
 }
 
@@ -100,7 +109,8 @@ TEST(Rollout, IsAFunctionOfSceneAndSeed) {
   const auto c = roll({}, {.clips = 2, .seed = 2}, scenes(1));
 
   EXPECT_TRUE(at::equal(a.clips[1].frames, b.clips[1].frames));
-  EXPECT_TRUE(at::allclose(a.clips[1].frames, c.clips[1].frames, 1e-3, 1e-3));  // the copying model ignores noise
+  EXPECT_TRUE(at::allclose(a.clips[1].frames, c.clips[1].frames, 1e-3,
+                           1e-3));  // the copying model ignores noise
 }
 
 TEST(Rollout, RefusesMotionFramesThatFillTheClip) {

@@ -1,10 +1,10 @@
 #include "svi/plugin/loader.hpp"
 
-#include <filesystem>
-#include <fstream>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "svi/core/check.hpp"
 #include "svi/variant/variant.hpp"

@@ -20,7 +20,9 @@ class Dog final : public Animal {
  public:
   struct Config {
     std::int64_t legs = 4;
-    void describe(OptionVisitor& visit) { visit(legs, {.key = "legs", .help = "number of legs", .min = 0}); }
+    void describe(OptionVisitor& visit) {
+      visit(legs, {.key = "legs", .help = "number of legs", .min = 0});
+    }
   };
   explicit Dog(Config config) : config_(config) {}
   std::int64_t legs() const override { return config_.legs; }
@@ -59,7 +61,8 @@ TEST(Registry, SuggestsTheNearestName) {
     kennel().make<Animal>(Document::parse("[animal]\ntype = dgo\n", "x.ini"), "dog");
     FAIL();
   } catch (const ConfigError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("x.ini:2: [animal] type = dgo is not known; did you mean 'dog'?"));
+    EXPECT_THAT(error.what(),
+                HasSubstr("x.ini:2: [animal] type = dgo is not known; did you mean 'dog'?"));
   }
 }
 

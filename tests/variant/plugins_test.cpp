@@ -1,4 +1,5 @@
-// The shipped variants follow the reference's settings (Li et al. 2025: Shot, Film, and Wan chained as it is).
+// The shipped variants follow the reference's settings (Li et al. 2025: Shot, Film, and Wan chained
+// as it is).
 
 #include <gtest/gtest.h>
 

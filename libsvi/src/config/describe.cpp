@@ -35,16 +35,22 @@ class Collect final : public OptionVisitor {
     if (low && high) range = number_text(option.min) + " to " + number_text(option.max);
     if (low && !high) range = ">= " + number_text(option.min);
     if (!low && high) range = "<= " + number_text(option.max);
-    texts.push_back({option.key, std::move(type), std::move(value), range, option.unit, option.help});
+    texts.push_back(
+        {option.key, std::move(type), std::move(value), range, option.unit, option.help});
   }
   void visit(bool& v, const Option& o) override { add(o, "bool", v ? "true" : "false"); }
   void visit(std::int64_t& v, const Option& o) override { add(o, "int", number_text(v)); }
   void visit(double& v, const Option& o) override { add(o, "number", number_text(v)); }
   void visit(std::string& v, const Option& o) override { add(o, "text", v); }
-  void visit(std::vector<std::int64_t>& v, const Option& o) override { add(o, "ints", list_text(v)); }
+  void visit(std::vector<std::int64_t>& v, const Option& o) override {
+    add(o, "ints", list_text(v));
+  }
   void visit(std::vector<double>& v, const Option& o) override { add(o, "numbers", list_text(v)); }
-  void visit(std::vector<std::string>& v, const Option& o) override { add(o, "texts", list_text(v)); }
-  void visit_choice(std::int64_t& v, const std::vector<std::string>& names, const Option& o) override {
+  void visit(std::vector<std::string>& v, const Option& o) override {
+    add(o, "texts", list_text(v));
+  }
+  void visit_choice(std::int64_t& v, const std::vector<std::string>& names,
+                    const Option& o) override {
     add(o, join(names, " | "), names.at(static_cast<std::size_t>(v)));
   }
 };
@@ -62,7 +68,8 @@ std::string options_as_text(const std::vector<OptionText>& options) {
   for (const auto& option : options) width = std::max(width, option.key.size());
   std::ostringstream out;
   for (const auto& option : options) {
-    out << "  " << option.key << std::string(width - option.key.size(), ' ') << " = " << option.value << "\n"
+    out << "  " << option.key << std::string(width - option.key.size(), ' ') << " = "
+        << option.value << "\n"
         << std::string(width + 5, ' ') << option.help << " [" << option.type;
     if (!option.range.empty()) out << ", " << option.range;
     if (!option.unit.empty()) out << ", unit: " << option.unit;
@@ -74,13 +81,16 @@ std::string options_as_text(const std::vector<OptionText>& options) {
 std::string options_as_markdown(const std::vector<OptionText>& options) {
   if (options.empty()) return "No options.\n";
   const auto cell = [](std::string text) {
-    for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) text.replace(at, 1, "\\|");
+    for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2)
+      text.replace(at, 1, "\\|");
     return text;
   };
   std::ostringstream out;
-  out << "| key | default | type | range | unit | meaning |\n| --- | --- | --- | --- | --- | --- |\n";
+  out << "| key | default | type | range | unit | meaning |\n| --- | --- | --- | --- | --- | --- "
+         "|\n";
   for (const auto& option : options) {
-    out << "| `" << option.key << "` | " << (option.value.empty() ? "" : "`" + cell(option.value) + "`") << " | "
+    out << "| `" << option.key << "` | "
+        << (option.value.empty() ? "" : "`" + cell(option.value) + "`") << " | "
         << cell(option.type) << " | " << cell(option.range) << " | " << cell(option.unit) << " | "
         << cell(option.help) << " |\n";
   }
@@ -88,7 +98,8 @@ std::string options_as_markdown(const std::vector<OptionText>& options) {
 }
 
 void resolve_into(Document& document, const std::string& section, const Describe& describe) {
-  for (const auto& option : option_texts(describe)) document.set(section, option.key, option.value, "resolved");
+  for (const auto& option : option_texts(describe))
+    document.set(section, option.key, option.value, "resolved");
 }
 
 }  // namespace svi

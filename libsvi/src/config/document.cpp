@@ -15,13 +15,15 @@ std::string trim(std::string_view text) {
   return std::string(text.substr(first, text.find_last_not_of(" \t\r") - first + 1));
 }
 
-/// A comment starts at '#' or ';' at the line's start or after white space; a quoted value may hold both.
+/// A comment starts at '#' or ';' at the line's start or after white space; a quoted value may hold
+/// both.
 std::string_view without_comment(std::string_view line) {
   bool quoted = false;
   for (std::size_t i = 0; i < line.size(); ++i) {
     if (line[i] == '"') quoted = !quoted;
     const bool mark = line[i] == '#' || line[i] == ';';
-    if (mark && !quoted && (i == 0 || line[i - 1] == ' ' || line[i - 1] == '\t')) return line.substr(0, i);
+    if (mark && !quoted && (i == 0 || line[i - 1] == ' ' || line[i - 1] == '\t'))
+      return line.substr(0, i);
   }
   return line;
 }
@@ -33,7 +35,8 @@ bool is_name(std::string_view name) {
 }
 
 std::string unquoted(std::string value) {
-  if (value.size() >= 2 && value.front() == '"' && value.back() == '"') return value.substr(1, value.size() - 2);
+  if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
+    return value.substr(1, value.size() - 2);
   return value;
 }
 
@@ -49,10 +52,12 @@ Document Document::parse(const std::string& text, const std::string& file) {
     const auto line = trim(without_comment(raw));
     if (line.empty()) continue;
     if (line.front() == '[') {
-      if (line.back() != ']') raise<ConfigError>(where, ": '", line, "' opens a section without ']'");
+      if (line.back() != ']')
+        raise<ConfigError>(where, ": '", line, "' opens a section without ']'");
       section = trim(std::string_view(line).substr(1, line.size() - 2));
       if (!is_name(section)) {
-        raise<ConfigError>(where, ": '", section, "' is no section name; use letters, digits, '_', '-' and '.'");
+        raise<ConfigError>(where, ": '", section,
+                           "' is no section name; use letters, digits, '_', '-' and '.'");
       }
       if (const auto* earlier = document.find(section)) {
         raise<ConfigError>(where, ": section [", section, "] stands already at ", earlier->origin,
@@ -65,11 +70,15 @@ Document Document::parse(const std::string& text, const std::string& file) {
     if (equals == std::string::npos) {
       raise<ConfigError>(where, ": '", line, "' is neither a [section] nor 'key = value'");
     }
-    if (section.empty()) raise<ConfigError>(where, ": '", line, "' stands before the first [section]");
+    if (section.empty())
+      raise<ConfigError>(where, ": '", line, "' stands before the first [section]");
     const auto key = trim(std::string_view(line).substr(0, equals));
-    if (!is_name(key)) raise<ConfigError>(where, ": '", key, "' is no key; use letters, digits, '_', '-' and '.'");
+    if (!is_name(key))
+      raise<ConfigError>(where, ": '", key, "' is no key; use letters, digits, '_', '-' and '.'");
     for (const auto& entry : document.find(section)->entries) {
-      if (entry.key == key) raise<ConfigError>(where, ": key '", key, "' stands already at ", entry.origin, "; keep one");
+      if (entry.key == key)
+        raise<ConfigError>(where, ": key '", key, "' stands already at ", entry.origin,
+                           "; keep one");
     }
     document.set(section, key, unquoted(trim(std::string_view(line).substr(equals + 1))), where);
   }
@@ -110,13 +119,15 @@ Document::Section& Document::touch(std::string_view section, const std::string& 
 
 void Document::set(std::string_view path, std::string value, std::string origin) {
   const auto dot = path.rfind('.');
-  if (dot == std::string_view::npos || !is_name(path.substr(0, dot)) || !is_name(path.substr(dot + 1))) {
+  if (dot == std::string_view::npos || !is_name(path.substr(0, dot)) ||
+      !is_name(path.substr(dot + 1))) {
     raise<ConfigError>(origin, ": '", path, "' is no section.key");
   }
   set(path.substr(0, dot), path.substr(dot + 1), std::move(value), std::move(origin));
 }
 
-void Document::set(std::string_view section, std::string_view key, std::string value, std::string origin) {
+void Document::set(std::string_view section, std::string_view key, std::string value,
+                   std::string origin) {
   auto& found = touch(section, origin);
   for (auto& entry : found.entries) {
     if (entry.key == key) {
@@ -138,7 +149,8 @@ std::string Document::text() const {
     if (&section != &sections_.front()) out << "\n";
     out << "[" << section.name << "]\n";
     for (const auto& entry : section.entries) {
-      const bool quote = entry.value.find_first_of("#;") != std::string::npos || trim(entry.value) != entry.value;
+      const bool quote =
+          entry.value.find_first_of("#;") != std::string::npos || trim(entry.value) != entry.value;
       out << entry.key << " = " << (quote ? "\"" + entry.value + "\"" : entry.value) << "\n";
     }
   }

@@ -1,10 +1,9 @@
 #include "svi/config/parse.hpp"
 
 #include <algorithm>
+#include <boost/program_options.hpp>
 #include <charconv>
 #include <numeric>
-
-#include <boost/program_options.hpp>
 
 #include "svi/core/check.hpp"
 
@@ -61,13 +60,16 @@ class Declare final : public OptionVisitor {
   void visit(std::vector<std::int64_t>&, const Option& o) override { add(o); }
   void visit(std::vector<double>&, const Option& o) override { add(o); }
   void visit(std::vector<std::string>&, const Option& o) override { add(o); }
-  void visit_choice(std::int64_t&, const std::vector<std::string>&, const Option& o) override { add(o); }
+  void visit_choice(std::int64_t&, const std::vector<std::string>&, const Option& o) override {
+    add(o);
+  }
 };
 
 /// Second pass: converts and checks the values found.
 class Assign final : public OptionVisitor {
  public:
-  Assign(const po::variables_map& values, const Document::Section& section) : values_(values), section_(section) {}
+  Assign(const po::variables_map& values, const Document::Section& section)
+      : values_(values), section_(section) {}
 
  private:
   const std::string* given(const Option& option) const {
@@ -75,13 +77,15 @@ class Assign final : public OptionVisitor {
     return found == values_.end() ? nullptr : &found->second.as<std::string>();
   }
 
-  [[noreturn]] void refuse(const Option& option, const std::string& value, const std::string& wanted) const {
+  [[noreturn]] void refuse(const Option& option, const std::string& value,
+                           const std::string& wanted) const {
     std::string origin = section_.origin;
     for (const auto& entry : section_.entries) {
       if (entry.key == option.key) origin = entry.origin;
     }
-    raise<ConfigError>(origin, ": [", section_.name, "] ", option.key, " = ", value, " is not ", wanted, " (",
-                       option.help, option.unit.empty() ? "" : ", unit: " + option.unit, ")");
+    raise<ConfigError>(origin, ": [", section_.name, "] ", option.key, " = ", value, " is not ",
+                       wanted, " (", option.help,
+                       option.unit.empty() ? "" : ", unit: " + option.unit, ")");
   }
 
   void check_range(const Option& option, const std::string& text, double value) const {
@@ -117,7 +121,9 @@ class Assign final : public OptionVisitor {
     const auto* text = given(option);
     if (text != nullptr && !read_bool(*text, value)) refuse(option, *text, "true or false");
   }
-  void visit(std::int64_t& value, const Option& option) override { number(value, option, "a whole number"); }
+  void visit(std::int64_t& value, const Option& option) override {
+    number(value, option, "a whole number");
+  }
   void visit(double& value, const Option& option) override { number(value, option, "a number"); }
   void visit(std::string& value, const Option& option) override {
     if (const auto* text = given(option)) value = *text;
@@ -131,13 +137,15 @@ class Assign final : public OptionVisitor {
   void visit(std::vector<std::string>& value, const Option& option) override {
     if (const auto* text = given(option)) value = split_list(*text);
   }
-  void visit_choice(std::int64_t& value, const std::vector<std::string>& names, const Option& option) override {
+  void visit_choice(std::int64_t& value, const std::vector<std::string>& names,
+                    const Option& option) override {
     const auto* text = given(option);
     if (text == nullptr) return;
     const auto found = std::find(names.begin(), names.end(), *text);
     if (found == names.end()) {
       const auto near = nearest_name(*text, names);
-      refuse(option, *text, "one of " + join(names) + (near.empty() ? "" : "; did you mean '" + near + "'?"));
+      refuse(option, *text,
+             "one of " + join(names) + (near.empty() ? "" : "; did you mean '" + near + "'?"));
     }
     value = found - names.begin();
   }
@@ -194,8 +202,10 @@ void parse_section(const Document::Section* section, const Describe& describe,
     if (std::find(reserved.begin(), reserved.end(), entry.key) != reserved.end()) continue;
     if (std::find(declared.keys.begin(), declared.keys.end(), entry.key) == declared.keys.end()) {
       const auto near = nearest_name(entry.key, declared.keys);
-      raise<ConfigError>(entry.origin, ": [", section->name, "] has no key '", entry.key, "' (value '", entry.value,
-                         "'); ", near.empty() ? "known keys: " + join(declared.keys) : "did you mean '" + near + "'?");
+      raise<ConfigError>(
+          entry.origin, ": [", section->name, "] has no key '", entry.key, "' (value '",
+          entry.value, "'); ",
+          near.empty() ? "known keys: " + join(declared.keys) : "did you mean '" + near + "'?");
     }
     parsed.options.emplace_back(entry.key, std::vector<std::string>{entry.value});
   }
@@ -209,7 +219,8 @@ void parse_section(const Document::Section* section, const Describe& describe,
   describe(assign);
 }
 
-void raise_section_problem(const Document::Section* section, const std::string& name, const std::string& problem) {
+void raise_section_problem(const Document::Section* section, const std::string& name,
+                           const std::string& problem) {
   if (problem.empty()) return;
   raise<ConfigError>(section != nullptr ? section->origin : std::string("defaults"), ": [",
                      section != nullptr ? section->name : name, "] ", problem);

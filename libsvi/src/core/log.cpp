@@ -1,11 +1,6 @@
 #include "svi/core/log.hpp"
 
 #include <algorithm>
-#include <cstdio>
-#include <filesystem>
-#include <iomanip>
-#include <iostream>
-
 #include <boost/core/null_deleter.hpp>
 #include <boost/log/attributes/attribute_value_impl.hpp>
 #include <boost/log/attributes/constant.hpp>
@@ -18,6 +13,10 @@
 #include <boost/log/sources/record_ostream.hpp>
 #include <boost/log/sources/severity_logger.hpp>
 #include <boost/make_shared.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <iomanip>
+#include <iostream>
 
 namespace svi {
 namespace {
@@ -26,10 +25,14 @@ namespace bl = boost::log;
 
 const char* severity_name(Severity severity) {
   switch (severity) {
-    case Severity::debug: return "debug";
-    case Severity::info: return "info";
-    case Severity::warning: return "warning";
-    case Severity::error: return "error";
+    case Severity::debug:
+      return "debug";
+    case Severity::info:
+      return "info";
+    case Severity::warning:
+      return "warning";
+    case Severity::error:
+      return "error";
   }
   return "?";
 }
@@ -59,7 +62,8 @@ void start_logging(int rank, Severity console, const std::string& directory) {
 
   using Console = bl::sinks::synchronous_sink<bl::sinks::text_ostream_backend>;
   auto console_sink = boost::make_shared<Console>();
-  console_sink->locked_backend()->add_stream(boost::shared_ptr<std::ostream>(&std::clog, boost::null_deleter()));
+  console_sink->locked_backend()->add_stream(
+      boost::shared_ptr<std::ostream>(&std::clog, boost::null_deleter()));
   console_sink->locked_backend()->auto_flush(true);
   const auto threshold = rank == 0 ? console : std::max(console, Severity::warning);
   console_sink->set_filter([threshold](const bl::attribute_value_set& values) {

@@ -44,7 +44,8 @@ inline void normal_pair(std::uint32_t a, std::uint32_t b, float& first, float& s
 
 std::array<std::uint32_t, 4> philox(const RandomKey& key, std::uint32_t block) {
   return philox_rounds({block, key.step, key.stream, static_cast<std::uint32_t>(key.purpose)},
-                       static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32));
+                       static_cast<std::uint32_t>(key.seed),
+                       static_cast<std::uint32_t>(key.seed >> 32));
 }
 
 double uniform(const RandomKey& key, std::uint32_t index) {
@@ -68,7 +69,8 @@ void fill_uniform(const RandomKey& key, float* out, std::int64_t count) {
 }
 
 void fill_normal(const RandomKey& key, float* out, std::int64_t count) {
-  SVI_CHECK(count / 4 < (std::int64_t{1} << 32), "a sequence holds 2^34 numbers, asked for ", count);
+  SVI_CHECK(count / 4 < (std::int64_t{1} << 32), "a sequence holds 2^34 numbers, asked for ",
+            count);
   for (std::int64_t i = 0; i < count; i += 4) {
     const auto words = philox(key, static_cast<std::uint32_t>(i / 4));
     float values[4];
@@ -79,8 +81,9 @@ void fill_normal(const RandomKey& key, float* out, std::int64_t count) {
 }
 
 std::uint64_t derive_seed(std::uint64_t seed, std::uint64_t salt) {
-  const auto words = philox_rounds({static_cast<std::uint32_t>(salt), static_cast<std::uint32_t>(salt >> 32), 0, 0},
-                                   static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32));
+  const auto words = philox_rounds(
+      {static_cast<std::uint32_t>(salt), static_cast<std::uint32_t>(salt >> 32), 0, 0},
+      static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32));
   return (static_cast<std::uint64_t>(words[0]) << 32) | words[1];
 }
 

@@ -1,8 +1,8 @@
 #include "svi/core/sha256.hpp"
 
-#include <array>
-
 #include <openssl/evp.h>
+
+#include <array>
 
 #include "svi/core/check.hpp"
 

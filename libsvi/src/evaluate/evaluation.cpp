@@ -1,8 +1,8 @@
 #include "svi/evaluate/evaluation.hpp"
 
-#include <limits>
-
 #include <ATen/ATen.h>
+
+#include <limits>
 
 #include "svi/core/check.hpp"
 
@@ -17,13 +17,16 @@ class ScoreSink final : public MetricSink {
 
  private:
   void clip(std::size_t quantity, double value) override {
-    scores_.clip.at(offset_ + quantity).index_put_({at::tensor(scene_), at::tensor(clip_.clip)}, value);
+    scores_.clip.at(offset_ + quantity)
+        .index_put_({at::tensor(scene_), at::tensor(clip_.clip)}, value);
   }
   void frames(std::size_t quantity, const std::vector<double>& values) override {
     auto& target = scores_.frame.at(offset_ + quantity);
     const auto count = static_cast<std::int64_t>(values.size());
-    SVI_CHECK(target.defined(), "quantity ", scores_.quantities.at(offset_ + quantity).name, " is not per frame");
-    SVI_CHECK(count == clip_.frames.size(2), count, " values for ", clip_.frames.size(2), " frames");
+    SVI_CHECK(target.defined(), "quantity ", scores_.quantities.at(offset_ + quantity).name,
+              " is not per frame");
+    SVI_CHECK(count == clip_.frames.size(2), count, " values for ", clip_.frames.size(2),
+              " frames");
     target[scene_].narrow(0, clip_.first_frame, count).copy_(at::tensor(values, at::kDouble));
   }
 
@@ -38,22 +41,29 @@ at::Tensor to_unit(const at::Tensor& frames) { return (frames + 1) * 0.5; }  // 
 }  // namespace
 
 Evaluation::Evaluation(const Rollout& rollout, const ClipSource& source,
-                       const std::vector<std::unique_ptr<Metric>>& metrics, ClipShape shape, std::int64_t clips,
-                       std::int64_t frames_of_film)
-    : rollout_(rollout), source_(source), metrics_(metrics), shape_(shape), clips_(clips), frames_(frames_of_film) {}
+                       const std::vector<std::unique_ptr<Metric>>& metrics, ClipShape shape,
+                       std::int64_t clips, std::int64_t frames_of_film)
+    : rollout_(rollout),
+      source_(source),
+      metrics_(metrics),
+      shape_(shape),
+      clips_(clips),
+      frames_(frames_of_film) {}
 
 FilmScores Evaluation::run(const std::vector<Scene>& scenes,
                            const std::function<void(const RolledClip&)>& on_clip) const {
   const auto count = static_cast<std::int64_t>(scenes.size());
   const auto nan = std::numeric_limits<double>::quiet_NaN();
   FilmScores scores;
-  std::vector<std::vector<std::unique_ptr<MetricSession>>> sessions(metrics_.size());  // [metric][scene]
+  std::vector<std::vector<std::unique_ptr<MetricSession>>> sessions(
+      metrics_.size());  // [metric][scene]
   std::vector<std::size_t> offsets;
   for (std::size_t m = 0; m < metrics_.size(); ++m) {
     offsets.push_back(scores.quantities.size());
     for (auto& quantity : metrics_[m]->quantities()) {
       scores.clip.push_back(at::full({count, clips_}, nan, at::kDouble));
-      scores.frame.push_back(quantity.per_frame ? at::full({count, frames_}, nan, at::kDouble) : at::Tensor());
+      scores.frame.push_back(quantity.per_frame ? at::full({count, frames_}, nan, at::kDouble)
+                                                : at::Tensor());
       scores.quantities.push_back(std::move(quantity));
     }
     for (std::int64_t s = 0; s < count; ++s) sessions[m].push_back(metrics_[m]->open());
@@ -63,10 +73,12 @@ FilmScores Evaluation::run(const std::vector<Scene>& scenes,
     for (std::int64_t s = 0; s < count; ++s) {
       const auto frames = to_unit(rolled.frames[s]).cpu();  // [3, T', H, W]
       at::Tensor truth;
-      if (auto known = source_.truth(scenes[static_cast<std::size_t>(s)].index, rolled.first_frame, frames.size(1), shape_)) {
+      if (auto known = source_.truth(scenes[static_cast<std::size_t>(s)].index, rolled.first_frame,
+                                     frames.size(1), shape_)) {
         truth = to_unit(*known);
       }
-      const ClipView view{rolled.clip, rolled.first_frame, frames, truth, rolled.prompts[static_cast<std::size_t>(s)]};
+      const ClipView view{rolled.clip, rolled.first_frame, frames, truth,
+                          rolled.prompts[static_cast<std::size_t>(s)]};
       for (std::size_t m = 0; m < metrics_.size(); ++m) {
         ScoreSink sink(scores, offsets[m], s, rolled);
         sessions[m][static_cast<std::size_t>(s)]->add(view, sink);

@@ -30,14 +30,21 @@ struct Rollout::Chain {
   std::int64_t next_frame = 0;
 };
 
-Rollout::Rollout(const VelocityModel& model, const WanVae& vae, EncodeText encode_text, const Variant& variant,
-                 const Sampler& sampler, RolloutConfig config, ClipShape shape)
-    : model_(model), vae_(vae), encode_text_(std::move(encode_text)), variant_(variant), sampler_(sampler),
-      config_(std::move(config)), shape_(shape) {
+Rollout::Rollout(const VelocityModel& model, const WanVae& vae, EncodeText encode_text,
+                 const Variant& variant, const Sampler& sampler, RolloutConfig config,
+                 ClipShape shape)
+    : model_(model),
+      vae_(vae),
+      encode_text_(std::move(encode_text)),
+      variant_(variant),
+      sampler_(sampler),
+      config_(std::move(config)),
+      shape_(shape) {
   vae_.latent_frames(shape_.frames);  // refuses an illegal clip length before anything is generated
 }
 
-void Rollout::run(const std::vector<Scene>& scenes, const std::function<void(const RolledClip&)>& on_clip) const {
+void Rollout::run(const std::vector<Scene>& scenes,
+                  const std::function<void(const RolledClip&)>& on_clip) const {
   SVI_CHECK(!scenes.empty(), "no scene to roll out");
   c10::NoGradGuard no_gradients;
   std::vector<at::Tensor> images;
@@ -72,7 +79,8 @@ void Rollout::advance(Chain& chain, std::int64_t clip, const std::vector<Scene>&
     rolled.prompts.push_back(scene.prompts[static_cast<std::size_t>(plan.prompt_index)]);
   }
   const auto m = plan.motion_frames;
-  SVI_CHECK(m < T, "[variant] motion_frames = ", m, " leaves nothing to generate in a clip of ", T, " frames");
+  SVI_CHECK(m < T, "[variant] motion_frames = ", m, " leaves nothing to generate in a clip of ", T,
+            " frames");
 
   const ConditionBuilder builder(vae_);
   const ConditionRule rule{plan.padding.anchor_copies, plan.mask_all_motion};
@@ -80,11 +88,12 @@ void Rollout::advance(Chain& chain, std::int64_t clip, const std::vector<Scene>&
   condition.text = encode_text_(rolled.prompts);
   if (clip == 0) {
     const auto copies = plan.repeat_first ? m : 1;
-    condition.image = builder.build(chain.image.unsqueeze(2).expand({-1, -1, copies, -1, -1}), chain.image, T, rule);
+    condition.image = builder.build(chain.image.unsqueeze(2).expand({-1, -1, copies, -1, -1}),
+                                    chain.image, T, rule);
   } else if (plan.handover == Handover::latent) {
     const auto f = (m - 1) / vae_.config().temporal_stride() + 1;
-    condition.image = builder.build_from_latent(chain.last_latent.narrow(2, chain.last_latent.size(2) - f, f),
-                                                chain.image, T, m, rule);
+    condition.image = builder.build_from_latent(
+        chain.last_latent.narrow(2, chain.last_latent.size(2) - f, f), chain.image, T, m, rule);
   } else {
     const auto motion = rounded(chain.last_frames.narrow(2, T - m, m), config_.rounding);
     condition.image = builder.build(motion, chain.image, T, rule);
@@ -99,7 +108,8 @@ void Rollout::advance(Chain& chain, std::int64_t clip, const std::vector<Scene>&
   rolled.latent = sampler_.sample(model_, noise(scenes, clip), condition, &negative);
   const auto video = vae_.decode(rolled.latent).clamp(-1, 1);  // [B, 3, T, H, W]
 
-  // Both clips of a seam show m frames; one of them gives way. The film's clock runs through the seam.
+  // Both clips of a seam show m frames; one of them gives way. The film's clock runs through the
+  // seam.
   const bool first = clip == 0, last = clip + 1 == config_.clips;
   const auto skip = plan.stitch == Stitch::drop_head && !first ? m : 0;
   const auto end = plan.stitch == Stitch::drop_tail && !last ? T - m : T;

@@ -1,17 +1,17 @@
 #pragma once
 
+#include <ATen/ATen.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include <ATen/ATen.h>
 
 #include "svi/io/result_file.hpp"
 
 namespace svi {
 
-/// Training curves as they grow: one row per step, one column per quantity; part of every checkpoint, so that a
-/// resumed run's curves have no gap.
+/// Training curves as they grow: one row per step, one column per quantity; part of every
+/// checkpoint, so that a resumed run's curves have no gap.
 class Curves {
  public:
   struct Column {
@@ -31,11 +31,14 @@ class Curves {
   }
 
   /// Writes every column as `group`/<name> [arm, seed, step].
-  void write(PartWriter& part, const std::string& group, const std::string& step_name, std::int64_t arm,
-             std::int64_t seed, std::vector<std::int64_t> shape) const {
+  void write(PartWriter& part, const std::string& group, const std::string& step_name,
+             std::int64_t arm, std::int64_t seed, std::vector<std::int64_t> shape) const {
     const auto table = state();
     for (std::size_t c = 0; c < columns_.size(); ++c) {
-      part.add({group + "/" + columns_[c].name, {arm, seed, 0}, shape, {"arm", "seed", step_name},
+      part.add({group + "/" + columns_[c].name,
+                {arm, seed, 0},
+                shape,
+                {"arm", "seed", step_name},
                 {{"unit", columns_[c].unit}, {"meaning", columns_[c].meaning}}},
                table.select(1, static_cast<std::int64_t>(c)).contiguous());
     }

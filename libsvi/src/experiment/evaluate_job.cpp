@@ -1,7 +1,7 @@
-#include <cmath>
-
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
+
+#include <cmath>
 
 #include "jobs.hpp"
 #include "models.hpp"
@@ -14,18 +14,26 @@
 namespace svi {
 namespace {
 
-std::vector<std::unique_ptr<Metric>> make_metrics(const Document& document, const Registry& registry) {
+std::vector<std::unique_ptr<Metric>> make_metrics(const Document& document,
+                                                  const Registry& registry) {
   constexpr std::string_view kPrefix = "metric.";
   std::vector<std::unique_ptr<Metric>> metrics;
   for (const auto& section : document.sections()) {
     if (!section.name.starts_with(kPrefix)) continue;
-    metrics.push_back(registry.make<Metric>(document, section.name.substr(kPrefix.size()), nullptr, section.name));
+    metrics.push_back(registry.make<Metric>(document, section.name.substr(kPrefix.size()), nullptr,
+                                            section.name));
   }
   return metrics;
 }
 
 at::Tensor to_bytes(const at::Tensor& frames) {  // [3, T, H, W] in [-1, 1] -> uint8 [T, 3, H, W]
-  return ((frames + 1) * 127.5).round().clamp(0, 255).to(at::kByte).transpose(0, 1).contiguous().cpu();
+  return ((frames + 1) * 127.5)
+      .round()
+      .clamp(0, 255)
+      .to(at::kByte)
+      .transpose(0, 1)
+      .contiguous()
+      .cpu();
 }
 
 /// Writes the films of the first scenes as they grow; the truth beside them where it is known.
@@ -40,10 +48,12 @@ class FilmWriters {
     options.fps_denominator = 1000;
     options.upscale = evaluation.upscale;
     if (context.job.seed != 0) return;
-    const auto wanted = std::min(evaluation.videos - context.job.scene_offset, context.job.scene_count);
+    const auto wanted =
+        std::min(evaluation.videos - context.job.scene_offset, context.job.scene_count);
     for (std::int64_t i = 0; i < wanted; ++i) {
       const auto number = context.job.scene_offset + i;
-      films_.push_back(open(folders.video(context.plan.arms[context.job.arm].name, number), options));
+      films_.push_back(
+          open(folders.video(context.plan.arms[context.job.arm].name, number), options));
       if (context.job.arm != 0) continue;
       if (source.truth(scenes[static_cast<std::size_t>(i)].index, 0, 1, clip)) {
         truths_.push_back(open(folders.video("truth", number), options));
@@ -82,17 +92,25 @@ class FilmWriters {
 void write_scores(const JobContext& context, const FilmScores& scores) {
   PartWriter part(Folders(context.plan.folder()).root(), context.job.name);
   const auto& s = context.shape;
-  const auto arm = static_cast<std::int64_t>(context.job.arm), seed = static_cast<std::int64_t>(context.job.seed);
+  const auto arm = static_cast<std::int64_t>(context.job.arm),
+             seed = static_cast<std::int64_t>(context.job.seed);
   for (std::size_t q = 0; q < scores.quantities.size(); ++q) {
     const auto& quantity = scores.quantities[q];
-    const Attributes attributes = {{"unit", quantity.unit}, {"meaning", quantity.meaning},
+    const Attributes attributes = {{"unit", quantity.unit},
+                                   {"meaning", quantity.meaning},
                                    {"higher_is_better", std::int64_t{quantity.higher_is_better}}};
-    part.add({"/metrics/clip/" + quantity.name, {arm, seed, context.job.scene_offset, 0},
-              {s.arms, s.seeds, s.scenes, s.clips}, {"arm", "seed", "scene", "clip"}, attributes},
+    part.add({"/metrics/clip/" + quantity.name,
+              {arm, seed, context.job.scene_offset, 0},
+              {s.arms, s.seeds, s.scenes, s.clips},
+              {"arm", "seed", "scene", "clip"},
+              attributes},
              scores.clip[q].unsqueeze(0).unsqueeze(0));
     if (!quantity.per_frame) continue;
-    part.add({"/metrics/frame/" + quantity.name, {arm, seed, context.job.scene_offset, 0},
-              {s.arms, s.seeds, s.scenes, s.frames}, {"arm", "seed", "scene", "frame"}, attributes},
+    part.add({"/metrics/frame/" + quantity.name,
+              {arm, seed, context.job.scene_offset, 0},
+              {s.arms, s.seeds, s.scenes, s.frames},
+              {"arm", "seed", "scene", "frame"},
+              attributes},
              scores.frame[q].unsqueeze(0).unsqueeze(0));
   }
   part.commit();
@@ -109,7 +127,8 @@ void run_evaluate(const JobContext& context) {
   const auto vae = load_vae(model, context.device);
   const auto dit = load_dit(model, context.device);
   if (arm.trained) {
-    const auto path = Folders(context.plan.folder()).lora(arm, context.plan.experiment.seeds[context.job.seed]);
+    const auto path =
+        Folders(context.plan.folder()).lora(arm, context.plan.experiment.seeds[context.job.seed]);
     const auto tensors = SafetensorsFile::open(path).load_all();
     Lora lora(section<LoraConfig>(document, "lora"), dit->linears(), 0, context.device);
     lora.load(tensors, path.string());
@@ -129,16 +148,18 @@ void run_evaluate(const JobContext& context) {
   for (std::int64_t i = 0; i < context.job.scene_count; ++i) {
     const auto index = evaluation_config.first_scene + context.job.scene_offset + i;
     if (index >= source->scene_count()) {
-      raise<ConfigError>("[evaluation] asks for scene ", index, ", but [data] holds ", source->scene_count(),
-                         "; lower scenes or first_scene");
+      raise<ConfigError>("[evaluation] asks for scene ", index, ", but [data] holds ",
+                         source->scene_count(), "; lower scenes or first_scene");
     }
     auto scene = source->scene(index, clip);
     scene.image = scene.image.to(context.device);
     scenes.push_back(std::move(scene));
   }
   FilmWriters films(context, evaluation_config, clip, *source, scenes);
-  const Rollout rollout(*dit, vae, text_encoder(model, context.device), *variant, *sampler, rollout_config, clip);
-  const auto frames = film_frames(rollout_config.clips, clip.frames, variant->plan(1, 1).motion_frames);
+  const Rollout rollout(*dit, vae, text_encoder(model, context.device), *variant, *sampler,
+                        rollout_config, clip);
+  const auto frames =
+      film_frames(rollout_config.clips, clip.frames, variant->plan(1, 1).motion_frames);
   const Evaluation evaluation(rollout, *source, metrics, clip, rollout_config.clips, frames);
   const auto scores = evaluation.run(scenes, [&](const RolledClip& rolled) {
     films.add(rolled);

@@ -1,11 +1,11 @@
 #include "svi/experiment/experiment.hpp"
 
+#include <ATen/Parallel.h>
+
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
-
-#include <ATen/Parallel.h>
 
 #include "jobs.hpp"
 #include "models.hpp"
@@ -39,11 +39,13 @@ std::string first_difference(const std::string& before, const std::string& now) 
   std::istringstream a(before), b(now);
   std::string x, y, section;
   while (true) {
-    const bool more_a = static_cast<bool>(std::getline(a, x)), more_b = static_cast<bool>(std::getline(b, y));
+    const bool more_a = static_cast<bool>(std::getline(a, x)),
+               more_b = static_cast<bool>(std::getline(b, y));
     if (!more_a && !more_b) return "";
     if (more_a && x.starts_with('[')) section = x;
     if (!more_a || !more_b || x != y) {
-      return cat("in ", section, " it was '", more_a ? x : "", "', now it is '", more_b ? y : "", "'");
+      return cat("in ", section, " it was '", more_a ? x : "", "', now it is '", more_b ? y : "",
+                 "'");
     }
   }
 }
@@ -55,11 +57,14 @@ std::string prepare_folder(const Plan& plan, const RunOptions& options) {
   if (options.overwrite) fs::remove_all(folder);
   if (fs::exists(resolved_path)) {
     if (!options.resume) {
-      return cat(folder.string(), " holds results already; use --resume to go on with them, --overwrite to throw them "
-                 "away, or --set experiment.name=OTHER");
+      return cat(
+          folder.string(),
+          " holds results already; use --resume to go on with them, --overwrite to throw them "
+          "away, or --set experiment.name=OTHER");
     }
-    const auto difference = first_difference(identity(Document::parse(read_text(resolved_path), resolved_path.string())),
-                                             identity(plan.resolved));
+    const auto difference = first_difference(
+        identity(Document::parse(read_text(resolved_path), resolved_path.string())),
+        identity(plan.resolved));
     if (!difference.empty()) {
       return cat(folder.string(), " belongs to another configuration: ", difference,
                  "; use --overwrite, or --set experiment.name=OTHER");
@@ -94,31 +99,41 @@ ResultHeader header_of(const Plan& plan, const Registry& registry, const ResultS
   const auto source = registry.make<ClipSource>(document, "");
   const auto evaluation = section<EvaluationConfig>(document, "evaluation");
   const ClipShape clip = section<ClipConfig>(document, "clip");
-  for (std::int64_t i = 0; i < shape.scenes; ++i) scenes.push_back(source->scene(evaluation.first_scene + i, clip).name);
+  for (std::int64_t i = 0; i < shape.scenes; ++i)
+    scenes.push_back(source->scene(evaluation.first_scene + i, clip).name);
   header.scales = {{"arm", arms, {{"labels", labels}}},
                    {"seed", plan.experiment.seeds},
                    {"scene", scenes},
                    {"clip", range<std::int64_t>(shape.clips)},
-                   {"frame", range<std::int64_t>(shape.frames), {{"fps", section<ClipConfig>(document, "clip").fps}}},
+                   {"frame",
+                    range<std::int64_t>(shape.frames),
+                    {{"fps", section<ClipConfig>(document, "clip").fps}}},
                    {"step", range<std::int64_t>(shape.steps)}};
-  if (shape.vae_steps > 0) header.scales.push_back({"vae_step", range<std::int64_t>(shape.vae_steps)});
+  if (shape.vae_steps > 0)
+    header.scales.push_back({"vae_step", range<std::int64_t>(shape.vae_steps)});
   return header;
 }
 
 void run_one(const JobContext& context) {
   if (is_done(context.plan, context.job)) return;
   switch (context.job.stage) {
-    case Stage::encode: return run_encode(context);
-    case Stage::train_vae: return run_train_vae(context);
-    case Stage::train_base: return run_train_base(context);
-    case Stage::train_lora: return run_train_lora(context);
-    case Stage::evaluate: return run_evaluate(context);
+    case Stage::encode:
+      return run_encode(context);
+    case Stage::train_vae:
+      return run_train_vae(context);
+    case Stage::train_base:
+      return run_train_base(context);
+    case Stage::train_lora:
+      return run_train_lora(context);
+    case Stage::evaluate:
+      return run_evaluate(context);
   }
 }
 
 }  // namespace
 
-void run_experiment(const Plan& plan, const Registry& registry, const Communicator& world, const RunOptions& options) {
+void run_experiment(const Plan& plan, const Registry& registry, const Communicator& world,
+                    const RunOptions& options) {
   at::set_num_threads(static_cast<int>(plan.run.threads));
   const Stopwatch watch;
   const auto refusal = world.broadcast(world.rank() == 0 ? prepare_folder(plan, options) : "");
@@ -134,8 +149,8 @@ void run_experiment(const Plan& plan, const Registry& registry, const Communicat
   complete = world.broadcast(complete ? "1" : "0") == "1";
   if (!complete) {
     if (world.rank() == 0) {
-      SVI_INFO("experiment", plan.experiment.name, ": ", list.jobs.size(), " jobs on ", world.size(), " rank(s), ",
-               device.str(), "; results in ", folders.root().string());
+      SVI_INFO("experiment", plan.experiment.name, ": ", list.jobs.size(), " jobs on ",
+               world.size(), " rank(s), ", device.str(), "; results in ", folders.root().string());
     }
     const Stopwatch jobs_watch;
     run_jobs(world, static_cast<int>(plan.run.ranks_per_job), list.specs,
@@ -144,7 +159,8 @@ void run_experiment(const Plan& plan, const Registry& registry, const Communicat
              });
     if (world.rank() == 0) {
       SVI_INFO("experiment", "all jobs took ", jobs_watch.seconds(), " s");
-      write_result_header(folders.root(), header_of(plan, registry, shape, provenance(plan, world, device.str())));
+      write_result_header(folders.root(),
+                          header_of(plan, registry, shape, provenance(plan, world, device.str())));
     }
     world.barrier();
     merge_parts(folders.root(), target, world);
@@ -152,7 +168,8 @@ void run_experiment(const Plan& plan, const Registry& registry, const Communicat
   if (world.rank() == 0) {
     const auto summary = summarise(target.string(), plan);
     write_file(folders.root() / "summary.json", summary_json(summary));
-    std::cout << summary_text(summary) << "\n" << target.string() << "  (" << human_duration(watch.seconds()) << ")\n";
+    std::cout << summary_text(summary) << "\n"
+              << target.string() << "  (" << human_duration(watch.seconds()) << ")\n";
   }
   world.barrier();
 }

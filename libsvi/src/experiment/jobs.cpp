@@ -13,13 +13,15 @@ namespace svi {
 namespace {
 
 std::int64_t integer(const Document& document, const char* section, const char* key) {
-  return std::stoll(document.get(section, key).value());  // complete documents hold every key, checked
+  return std::stoll(
+      document.get(section, key).value());  // complete documents hold every key, checked
 }
 
 std::string safe(const std::string& name) {
   std::string text = name;
   for (char& c : text) {
-    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '_' && c != '-' && c != '.') c = '_';
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '_' && c != '-' && c != '.')
+      c = '_';
   }
   return text;
 }
@@ -44,8 +46,13 @@ class Lister {
     const auto clips = static_cast<double>(integer(document, "rollout", "clips"));
     for (std::int64_t first = 0; first < config.scenes; first += config.scene_batch) {
       const auto count = std::min(config.scene_batch, config.scenes - first);
-      Job job{Stage::evaluate, cat("eval-", safe(plan_.arms[arm].name), "-s", plan_.experiment.seeds[seed], "-", first),
-              arm, seed, first, count};
+      Job job{
+          Stage::evaluate,
+          cat("eval-", safe(plan_.arms[arm].name), "-s", plan_.experiment.seeds[seed], "-", first),
+          arm,
+          seed,
+          first,
+          count};
       add(std::move(job), after, clips * static_cast<double>(count) * 0.2);
     }
   }
@@ -59,8 +66,10 @@ class Lister {
 };
 
 double training_cost(const Document& document, const char* section) {
-  return static_cast<double>(integer(document, section, "steps") * integer(document, section, "slots") *
-                             integer(document, section, "micro_batch")) * 0.02;
+  return static_cast<double>(integer(document, section, "steps") *
+                             integer(document, section, "slots") *
+                             integer(document, section, "micro_batch")) *
+         0.02;
 }
 
 }  // namespace
@@ -68,7 +77,8 @@ double training_cost(const Document& document, const char* section) {
 std::string pool_name(const Plan& plan, const Arm& arm) {
   std::string key;
   for (const auto& name : {"data", "clip", "variant", "model", "pool"}) {
-    for (const auto& entry : arm.document.find(name)->entries) key += cat(name, ".", entry.key, "=", entry.value, "\n");
+    for (const auto& entry : arm.document.find(name)->entries)
+      key += cat(name, ".", entry.key, "=", entry.value, "\n");
   }
   if (plan.experiment.kind == ExperimentKind::pretrain) key += "own codec\n";
   return "pool-" + sha256_hex(key).substr(0, 12);
@@ -76,7 +86,8 @@ std::string pool_name(const Plan& plan, const Arm& arm) {
 
 ModelConfig model_of(const Plan& plan, const Arm& arm) {
   auto model = section<ModelConfig>(arm.document, "model");
-  if (plan.experiment.kind == ExperimentKind::pretrain) model.folder = Folders(plan.folder()).weights().string();
+  if (plan.experiment.kind == ExperimentKind::pretrain)
+    model.folder = Folders(plan.folder()).weights().string();
   return model;
 }
 
@@ -89,20 +100,24 @@ JobList list_jobs(const Plan& plan) {
     if (pretrain) {
       ready = {lister.add({Stage::train_vae, "vae", a}, {},
                           static_cast<double>(integer(arm.document, "vae_training", "steps") *
-                                              integer(arm.document, "vae_training", "batch")) * 0.05)};
+                                              integer(arm.document, "vae_training", "batch")) *
+                              0.05)};
     }
     if (pretrain || arm.trained) {
       ready = {lister.add({Stage::encode, pool_name(plan, arm), a}, ready,
                           static_cast<double>(integer(arm.document, "pool", "clips")) * 0.02)};
     }
-    if (pretrain) ready = {lister.add({Stage::train_base, "base", a}, ready, training_cost(arm.document, "pretraining"))};
+    if (pretrain)
+      ready = {lister.add({Stage::train_base, "base", a}, ready,
+                          training_cost(arm.document, "pretraining"))};
     // Without training all seeds would be alike: an untrained arm is rolled out once.
     const auto seeds = arm.trained ? plan.experiment.seeds.size() : 1;
     for (std::size_t s = 0; s < seeds; ++s) {
       auto after = ready;
       if (arm.trained) {
         const auto name = cat("train-", safe(arm.name), "-s", plan.experiment.seeds[s]);
-        after = {lister.add({Stage::train_lora, name, a, s}, ready, training_cost(arm.document, "training"))};
+        after = {lister.add({Stage::train_lora, name, a, s}, ready,
+                            training_cost(arm.document, "training"))};
       }
       lister.evaluations(a, s, after);
     }
@@ -126,18 +141,25 @@ bool is_done(const Plan& plan, const Job& job) {
   const Folders folders(plan.folder());
   const auto& arm = plan.arms[job.arm];
   switch (job.stage) {
-    case Stage::encode: return std::filesystem::exists(folders.pool(plan, arm));
+    case Stage::encode:
+      return std::filesystem::exists(folders.pool(plan, arm));
     case Stage::train_vae:
     case Stage::train_base:
     case Stage::train_lora:
-    case Stage::evaluate: return part_exists(folders.root(), job.name);
+    case Stage::evaluate:
+      return part_exists(folders.root(), job.name);
   }
   return false;
 }
 
 ResultShape result_shape(const Plan& plan, const Registry& registry) {
-  ResultShape shape{static_cast<std::int64_t>(plan.arms.size()), static_cast<std::int64_t>(plan.experiment.seeds.size()),
-                    0, 0, 0, 0, 0};
+  ResultShape shape{static_cast<std::int64_t>(plan.arms.size()),
+                    static_cast<std::int64_t>(plan.experiment.seeds.size()),
+                    0,
+                    0,
+                    0,
+                    0,
+                    0};
   const bool pretrain = plan.experiment.kind == ExperimentKind::pretrain;
   for (const auto& arm : plan.arms) {
     const auto& document = arm.document;
@@ -145,14 +167,17 @@ ResultShape result_shape(const Plan& plan, const Registry& registry) {
     const auto motion = registry.make<Variant>(document, "")->plan(1, 1).motion_frames;
     const auto frames = integer(document, "clip", "frames");
     if (motion >= frames) {
-      raise<ConfigError>("[variant] motion_frames = ", motion, " leaves nothing to generate in a clip of ", frames,
+      raise<ConfigError>("[variant] motion_frames = ", motion,
+                         " leaves nothing to generate in a clip of ", frames,
                          " frames ([clip] frames); lower it, or make clips longer");
     }
     shape.scenes = std::max(shape.scenes, integer(document, "evaluation", "scenes"));
     shape.clips = std::max(shape.clips, clips);
     shape.frames = std::max(shape.frames, film_frames(clips, frames, motion));
-    shape.steps = std::max(shape.steps, integer(document, pretrain ? "pretraining" : "training", "steps"));
-    if (pretrain) shape.vae_steps = std::max(shape.vae_steps, integer(document, "vae_training", "steps"));
+    shape.steps =
+        std::max(shape.steps, integer(document, pretrain ? "pretraining" : "training", "steps"));
+    if (pretrain)
+      shape.vae_steps = std::max(shape.vae_steps, integer(document, "vae_training", "steps"));
   }
   return shape;
 }

@@ -24,10 +24,11 @@ enum class Stage {
 /// One piece of an experiment, with everything that tells it apart.
 struct Job {
   Stage stage;
-  std::string name;                // of its part file and checkpoints
-  std::size_t arm = 0;             // index into Plan::arms
-  std::size_t seed = 0;            // index into ExperimentConfig::seeds
-  std::int64_t scene_offset = 0;   // evaluate: first of its scenes, counted from evaluation.first_scene
+  std::string name;      // of its part file and checkpoints
+  std::size_t arm = 0;   // index into Plan::arms
+  std::size_t seed = 0;  // index into ExperimentConfig::seeds
+  std::int64_t scene_offset =
+      0;  // evaluate: first of its scenes, counted from evaluation.first_scene
   std::int64_t scene_count = 0;
 };
 
@@ -47,14 +48,17 @@ class Folders {
   std::filesystem::path pool(const Plan& plan, const Arm& arm) const;
   std::filesystem::path lora(const Arm& arm, std::int64_t seed) const;
   std::filesystem::path weights() const { return root_ / "weights"; }
-  std::filesystem::path checkpoints(const Job& job) const { return root_ / "checkpoints" / job.name; }
+  std::filesystem::path checkpoints(const Job& job) const {
+    return root_ / "checkpoints" / job.name;
+  }
   std::filesystem::path video(const std::string& arm, std::int64_t scene) const;
 
  private:
   std::filesystem::path root_;
 };
 
-/// The name of the clip pool an arm trains on: arms whose data, clip shape, variant and weights agree share one.
+/// The name of the clip pool an arm trains on: arms whose data, clip shape, variant and weights
+/// agree share one.
 std::string pool_name(const Plan& plan, const Arm& arm);
 
 /// The weights an arm starts from: those named, or those this experiment pretrains.

@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 bool load_cuda() {
   if (!fs::exists("/dev/nvidiactl")) return false;
   if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
-    SVI_WARN("device", "a GPU driver is there, but LibTorch's CUDA library does not load: ", dlerror());
+    SVI_WARN("device",
+             "a GPU driver is there, but LibTorch's CUDA library does not load: ", dlerror());
     return false;
   }
   return at::globalContext().hasCUDA();
@@ -24,7 +25,8 @@ bool load_cuda() {
 
 fs::path data_folder() {
   Dl_info info{};
-  if (dladdr(reinterpret_cast<const void*>(&model_folder), &info) != 0 && info.dli_fname != nullptr) {
+  if (dladdr(reinterpret_cast<const void*>(&model_folder), &info) != 0 &&
+      info.dli_fname != nullptr) {
     const auto installed = fs::path(info.dli_fname).parent_path() / ".." / "share" / "svi" / "data";
     if (fs::exists(installed)) return fs::canonical(installed);
   }
@@ -45,13 +47,15 @@ at::Device choose_device(DeviceChoice choice) {
   if (choice == DeviceChoice::cpu) return at::kCPU;
   if (load_cuda()) return at::Device(at::kCUDA, 0);
   if (choice == DeviceChoice::cuda) {
-    raise<ConfigError>("[run] device = cuda, but no GPU is seen; use device = auto or cpu, or check the driver");
+    raise<ConfigError>(
+        "[run] device = cuda, but no GPU is seen; use device = auto or cpu, or check the driver");
   }
   return at::kCPU;
 }
 
 fs::path model_folder(const ModelConfig& config) {
-  const auto folder = config.folder == "pocket" ? data_folder() / "pocket" : fs::path(config.folder);
+  const auto folder =
+      config.folder == "pocket" ? data_folder() / "pocket" : fs::path(config.folder);
   if (!fs::is_directory(folder)) {
     raise<IoError>("[model] folder = ", config.folder, ": ", folder.string(), " is no folder; ",
                    "give the folder that holds ", config.dit, " and ", config.vae);
@@ -69,19 +73,23 @@ WanVae load_vae(const ModelConfig& config, at::Device device) {
 std::unique_ptr<WanDit> load_dit(const ModelConfig& config, at::Device device) {
   const auto path = (model_folder(config) / config.dit).string();
   const auto weights = SafetensorsFile::open(path).load_all();
-  auto dit = std::make_unique<WanDit>(sizes_of(weights, config.heads, path), at::TensorOptions(at::kFloat));
+  auto dit = std::make_unique<WanDit>(sizes_of(weights, config.heads, path),
+                                      at::TensorOptions(at::kFloat));
   dit->load(weights, path);
   dit->to(device, at::kFloat);
   return dit;
 }
 
 void check_clip(const ClipConfig& clip, const WanVaeConfig& vae, const WanDitConfig& dit) {
-  const auto refuse = [](const char* key, std::int64_t value, std::int64_t stride, std::int64_t offset) {
+  const auto refuse = [](const char* key, std::int64_t value, std::int64_t stride,
+                         std::int64_t offset) {
     if (value >= offset + (offset == 0 ? stride : 0) && (value - offset) % stride == 0) return;
     const auto below = (value - offset) / stride * stride + offset;
     const bool up = below < std::max<std::int64_t>(offset, 1) || value - below > stride / 2;
-    raise<ConfigError>("[clip] ", key, " = ", value, " does not fit these weights: it must be a multiple of ", stride,
-                       offset == 0 ? "" : " plus 1", "; the nearest legal value is ", up ? below + stride : below);
+    raise<ConfigError>("[clip] ", key, " = ", value,
+                       " does not fit these weights: it must be a multiple of ", stride,
+                       offset == 0 ? "" : " plus 1", "; the nearest legal value is ",
+                       up ? below + stride : below);
   };
   refuse("frames", clip.frames, vae.temporal_stride() * dit.patch[0], 1);
   refuse("height", clip.height, vae.spatial_stride() * dit.patch[1], 0);
@@ -91,7 +99,9 @@ void check_clip(const ClipConfig& clip, const WanVaeConfig& vae, const WanDitCon
 EncodeText text_encoder(const ModelConfig& config, at::Device device) {
   auto encoder = std::make_shared<PocketTextEncoder>(
       PocketTextEncoder::Config{.length = config.text_length, .dim = config.text_dim});
-  return [encoder, device](const std::vector<std::string>& prompts) { return encoder->encode(prompts).to(device); };
+  return [encoder, device](const std::vector<std::string>& prompts) {
+    return encoder->encode(prompts).to(device);
+  };
 }
 
 }  // namespace svi

@@ -1,10 +1,10 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <filesystem>
 #include <memory>
 #include <string>
-
-#include <ATen/core/Tensor.h>
 
 #include "svi/config/document.hpp"
 #include "svi/config/parse.hpp"
@@ -16,8 +16,8 @@
 
 namespace svi {
 
-/// The device a run asks for; loads LibTorch's CUDA library first where a GPU may be there. Throws ConfigError
-/// if a GPU is demanded and none is seen.
+/// The device a run asks for; loads LibTorch's CUDA library first where a GPU may be there. Throws
+/// ConfigError if a GPU is demanded and none is seen.
 at::Device choose_device(DeviceChoice choice);
 
 /// The folder of weights a [model] section names; 'pocket' is looked for in the data folder of this
@@ -26,8 +26,9 @@ std::filesystem::path model_folder(const ModelConfig& config);
 
 WanVae load_vae(const ModelConfig& config, at::Device device);
 std::unique_ptr<WanDit> load_dit(const ModelConfig& config, at::Device device);
-/// Throws ConfigError naming the nearest legal value if codec and transformer cannot work on clips of this shape:
-/// frames must be temporal stride x k + 1, height and width multiples of the spatial stride times the patch.
+/// Throws ConfigError naming the nearest legal value if codec and transformer cannot work on clips
+/// of this shape: frames must be temporal stride x k + 1, height and width multiples of the spatial
+/// stride times the patch.
 void check_clip(const ClipConfig& clip, const WanVaeConfig& vae, const WanDitConfig& dit);
 
 EncodeText text_encoder(const ModelConfig& config, at::Device device);

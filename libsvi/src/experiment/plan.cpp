@@ -27,7 +27,8 @@ void check_seeds(const ExperimentConfig& experiment, const Document& document) {
   auto seeds = experiment.seeds;
   std::sort(seeds.begin(), seeds.end());
   if (seeds.empty() || std::adjacent_find(seeds.begin(), seeds.end()) != seeds.end()) {
-    raise<ConfigError>(document.file(), ": [experiment] seeds must hold at least one seed, and none twice");
+    raise<ConfigError>(document.file(),
+                       ": [experiment] seeds must hold at least one seed, and none twice");
   }
 }
 
@@ -87,10 +88,12 @@ Plan Plan::make(const Document& document, Registry& registry) {
     arm.document = complete_document(apply_arm(base, section), registry);
     arm.trained = arm.document.get("training", "steps").value_or("0") != "0";
     plan.arms.push_back(std::move(arm));
-    for (const auto& entry : section.entries) plan.resolved.set(section.name, entry.key, entry.value, entry.origin);
+    for (const auto& entry : section.entries)
+      plan.resolved.set(section.name, entry.key, entry.value, entry.origin);
   }
   if (plan.arms.empty()) {
-    raise<ConfigError>(document.file(), ": no arm; add a section such as [arm.base], even an empty one");
+    raise<ConfigError>(document.file(),
+                       ": no arm; add a section such as [arm.base], even an empty one");
   }
   return plan;
 }

@@ -10,10 +10,12 @@
 
 namespace svi {
 
-/// Training batches out of a clip pool: which clip a sample is depends on seed, step and sample alone.
+/// Training batches out of a clip pool: which clip a sample is depends on seed, step and sample
+/// alone.
 class PoolBatches final : public BatchSource {
  public:
-  PoolBatches(const LatentPool& pool, TrainingPlan plan, std::uint64_t seed) : pool_(pool), plan_(plan), seed_(seed) {}
+  PoolBatches(const LatentPool& pool, TrainingPlan plan, std::uint64_t seed)
+      : pool_(pool), plan_(plan), seed_(seed) {}
 
   TrainingBatch batch(std::int64_t step, std::int64_t first, std::int64_t count) override;
 
@@ -23,8 +25,8 @@ class PoolBatches final : public BatchSource {
   std::uint64_t seed_;
 };
 
-/// Generates clips of the pool with the model being trained, for on-policy errors: what the next clip would be
-/// conditioned on, beside what it should have been.
+/// Generates clips of the pool with the model being trained, for on-policy errors: what the next
+/// clip would be conditioned on, beside what it should have been.
 class PoolRollouts final : public ClipGenerator {
  public:
   struct Parts {

@@ -14,7 +14,8 @@
 namespace svi {
 
 void run_train_vae(const JobContext& context) {
-  if (context.team.rank() != 0) return;  // one small model: data parallel would cost more than it saves
+  if (context.team.rank() != 0)
+    return;  // one small model: data parallel would cost more than it saves
   const auto& arm = context.plan.arms[context.job.arm];
   const auto& document = arm.document;
   const Folders folders(context.plan.folder());
@@ -25,7 +26,10 @@ void run_train_vae(const JobContext& context) {
   VaePretrainer trainer(vae, config, [&](std::int64_t step) {
     std::vector<at::Tensor> videos;
     for (std::int64_t i = 0; i < config.batch; ++i) {
-      videos.push_back(source->training_clip(static_cast<std::uint64_t>(config.seed), step * config.batch + i, shape).video);
+      videos.push_back(source
+                           ->training_clip(static_cast<std::uint64_t>(config.seed),
+                                           step * config.batch + i, shape)
+                           .video);
     }
     return at::stack(videos).to(context.device);
   });
@@ -66,7 +70,8 @@ void run_train_base(const JobContext& context) {
   const Folders folders(context.plan.folder());
   const auto seed = static_cast<std::uint64_t>(context.plan.experiment.seeds.front());
   const auto pool_path = folders.pool(context.plan, arm);
-  const auto pool = LatentPool::from(SafetensorsFile::open(pool_path).load_all(), pool_path.string());
+  const auto pool =
+      LatentPool::from(SafetensorsFile::open(pool_path).load_all(), pool_path.string());
   WanDit dit(section<WanDitConfig>(document, "dit"));
   dit.initialise(seed);
   dit.to(context.device, at::kFloat);

@@ -1,14 +1,14 @@
 #include "svi/experiment/provenance.hpp"
 
+#include <ATen/ATen.h>
+#include <torch/version.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <ctime>
 #include <fstream>
 #include <set>
 #include <sstream>
-
-#include <ATen/ATen.h>
-#include <torch/version.h>
-#include <unistd.h>
 
 #include "models.hpp"
 #include "svi/core/abi.hpp"
@@ -43,7 +43,8 @@ std::string file_hash(const std::filesystem::path& path) {
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::string>> provenance(const Plan& plan, const Communicator& world,
+std::vector<std::pair<std::string, std::string>> provenance(const Plan& plan,
+                                                            const Communicator& world,
                                                             const std::string& device) {
   std::vector<std::pair<std::string, std::string>> facts = {
       {"svi_version", kVersion},
@@ -65,7 +66,8 @@ std::vector<std::pair<std::string, std::string>> provenance(const Plan& plan, co
       const auto model = parse_config<ModelConfig>(arm.document, "model");
       const auto folder = model_folder(model);
       for (const auto& file : {folder / model.dit, folder / model.vae}) {
-        if (files.insert(file.string()).second) facts.emplace_back("weights " + file.filename().string(), "sha256 " + file_hash(file));
+        if (files.insert(file.string()).second)
+          facts.emplace_back("weights " + file.filename().string(), "sha256 " + file_hash(file));
       }
     }
   }

@@ -37,11 +37,13 @@ void for_each_fixed_section(Visit&& visit) {
   visit.template operator()<Trainer::Config>("training", "flow-matching training of the adapter");
   visit.template operator()<Recycler::Config>("recycling", "how errors are banked and shared");
   visit.template operator()<RolloutConfig>("rollout", "long videos, clip by clip");
-  visit.template operator()<EvaluationConfig>("evaluation", "held-out scenes and what is kept of them");
+  visit.template operator()<EvaluationConfig>("evaluation",
+                                              "held-out scenes and what is kept of them");
   visit.template operator()<WanVaeConfig>("vae", "sizes of a codec to pretrain");
   visit.template operator()<VaePretrainerConfig>("vae_training", "pretraining of the codec");
   visit.template operator()<WanDitConfig>("dit", "sizes of a transformer to pretrain");
-  visit.template operator()<Trainer::Config>("pretraining", "pretraining of the transformer, all weights");
+  visit.template operator()<Trainer::Config>("pretraining",
+                                             "pretraining of the transformer, all weights");
 }
 
 /// The sections that name a component by `type`, with the type that holds where nothing is said.
@@ -58,7 +60,8 @@ void for_each_component(Visit&& visit) {
 
 std::vector<std::string> known_sections() {
   std::vector<std::string> names;
-  for_each_fixed_section([&]<class Config>(const char* name, const char*) { names.emplace_back(name); });
+  for_each_fixed_section(
+      [&]<class Config>(const char* name, const char*) { names.emplace_back(name); });
   for_each_component([&]<class Interface>(const char*) { names.emplace_back(Interface::kKind); });
   return names;
 }
@@ -84,11 +87,13 @@ Document complete_document(const Document& document, const Registry& registry) {
     auto config = parse_config<Config>(document, name);
     resolve_into(complete, name, [&](OptionVisitor& visit) { config.describe(visit); });
   });
-  for_each_component(
-      [&]<class Interface>(const char* fallback) { registry.make<Interface>(document, fallback, &complete); });
+  for_each_component([&]<class Interface>(const char* fallback) {
+    registry.make<Interface>(document, fallback, &complete);
+  });
   for (const auto& section : document.sections()) {
     if (!section.name.starts_with(kMetricPrefix)) continue;
-    registry.make<Metric>(document, section.name.substr(kMetricPrefix.size()), &complete, section.name);
+    registry.make<Metric>(document, section.name.substr(kMetricPrefix.size()), &complete,
+                          section.name);
   }
   return complete;
 }
@@ -97,7 +102,8 @@ std::vector<SectionInfo> fixed_sections() {
   std::vector<SectionInfo> sections;
   for_each_fixed_section([&]<class Config>(const char* name, const char* summary) {
     Config config;
-    sections.push_back({name, summary, option_texts([&](OptionVisitor& visit) { config.describe(visit); })});
+    sections.push_back(
+        {name, summary, option_texts([&](OptionVisitor& visit) { config.describe(visit); })});
   });
   return sections;
 }

@@ -5,7 +5,8 @@
 
 namespace svi {
 
-/// Checks every section of a document without arms and fills in every default, by building each component once.
+/// Checks every section of a document without arms and fills in every default, by building each
+/// component once.
 Document complete_document(const Document& document, const Registry& registry);
 
 }  // namespace svi

@@ -1,10 +1,10 @@
 #include "summary.hpp"
 
+#include <ATen/ATen.h>
+
 #include <cmath>
 #include <cstdio>
 #include <limits>
-
-#include <ATen/ATen.h>
 #include <nlohmann/json.hpp>
 
 #include "svi/core/check.hpp"
@@ -52,9 +52,14 @@ SummaryCell cell_of(const at::Tensor& values) {  // [seeds, scenes, clips] fp64
 }
 
 nlohmann::ordered_json interval_json(const Interval& interval, bool higher_is_better) {
-  const auto number = [](double value) { return std::isnan(value) ? nlohmann::ordered_json() : nlohmann::ordered_json(value); };
-  return {{"mean", number(interval.mean)}, {"low", number(interval.low)}, {"high", number(interval.high)},
-          {"n", interval.count}, {"higher_is_better", higher_is_better}};
+  const auto number = [](double value) {
+    return std::isnan(value) ? nlohmann::ordered_json() : nlohmann::ordered_json(value);
+  };
+  return {{"mean", number(interval.mean)},
+          {"low", number(interval.low)},
+          {"high", number(interval.high)},
+          {"n", interval.count},
+          {"higher_is_better", higher_is_better}};
 }
 
 std::string interval_text(const Interval& interval, const char* format) {
@@ -88,7 +93,8 @@ Summary summarise(const std::string& file, const Plan& plan) {
       auto cell = cell_of(values[static_cast<std::int64_t>(a)]);
       cell.metric = path.substr(path.rfind('/') + 1);
       cell.unit = std::get<std::string>(results.attribute(path, "unit"));
-      cell.higher_is_better = std::get<std::int64_t>(results.attribute(path, "higher_is_better")) != 0;
+      cell.higher_is_better =
+          std::get<std::int64_t>(results.attribute(path, "higher_is_better")) != 0;
       summary.arms[a].cells.push_back(std::move(cell));
     }
   }
@@ -121,9 +127,12 @@ std::string summary_text(const Summary& summary) {
   if (summary.arms.empty()) return out.str();
   for (std::size_t c = 0; c < summary.arms.front().cells.size(); ++c) {
     const auto& head = summary.arms.front().cells[c];
-    out << "\n" << pad(cat(head.metric, head.unit == "1" ? "" : " (" + head.unit + ")",
-                           head.higher_is_better ? ", higher is better" : ", lower is better"), 34)
-        << pad("whole film", 28) << pad("first clip", 28) << pad("last clip", 28) << "drift per clip\n";
+    out << "\n"
+        << pad(cat(head.metric, head.unit == "1" ? "" : " (" + head.unit + ")",
+                   head.higher_is_better ? ", higher is better" : ", lower is better"),
+               34)
+        << pad("whole film", 28) << pad("first clip", 28) << pad("last clip", 28)
+        << "drift per clip\n";
     for (const auto& arm : summary.arms) {
       const auto& cell = arm.cells[c];
       out << "  " << pad(arm.label, 32) << pad(interval_text(cell.mean, "%.4g"), 28)

@@ -1,6 +1,6 @@
-#include <limits>
-
 #include <ATen/ATen.h>
+
+#include <limits>
 
 #include "curves.hpp"
 #include "jobs.hpp"
@@ -17,25 +17,32 @@
 namespace svi {
 
 std::vector<Curves::Column> training_columns() {
-  return {{"loss", "1", "mean over the global batch, as minimised"},
-          {"unweighted_loss", "1", "without the weight of the flow time"},
-          {"gradient_norm", "1", "before clipping"},
-          {"learning_rate", "1", "of this step"},
-          {"clean", "samples", "samples of the step kept clean on purpose"},
-          {"noise_hits", "samples", "samples whose noise received a banked error"},
-          {"latent_hits", "samples", "samples whose latent received a banked error"},
-          {"image_hits", "samples", "samples whose condition received a banked error"},
-          {"rollouts", "clips", "clips generated before the step"},
-          {"bank_entries", "errors", "entries of the bank, where it was looked at"},
-          {"bank_mean_error", "latent std", "RMS of the mean banked error: the bias it would teach"}};
+  return {
+      {"loss", "1", "mean over the global batch, as minimised"},
+      {"unweighted_loss", "1", "without the weight of the flow time"},
+      {"gradient_norm", "1", "before clipping"},
+      {"learning_rate", "1", "of this step"},
+      {"clean", "samples", "samples of the step kept clean on purpose"},
+      {"noise_hits", "samples", "samples whose noise received a banked error"},
+      {"latent_hits", "samples", "samples whose latent received a banked error"},
+      {"image_hits", "samples", "samples whose condition received a banked error"},
+      {"rollouts", "clips", "clips generated before the step"},
+      {"bank_entries", "errors", "entries of the bank, where it was looked at"},
+      {"bank_mean_error", "latent std", "RMS of the mean banked error: the bias it would teach"}};
 }
 
 std::vector<double> training_row(const StepReport& report) {
   const auto nan = std::numeric_limits<double>::quiet_NaN();
-  return {report.loss, report.unweighted_loss, report.gradient_norm, report.learning_rate,
-          static_cast<double>(report.clean), static_cast<double>(report.noise_hits),
-          static_cast<double>(report.latent_hits), static_cast<double>(report.image_hits),
-          static_cast<double>(report.rollouts), report.bank ? static_cast<double>(report.bank->entries) : nan,
+  return {report.loss,
+          report.unweighted_loss,
+          report.gradient_norm,
+          report.learning_rate,
+          static_cast<double>(report.clean),
+          static_cast<double>(report.noise_hits),
+          static_cast<double>(report.latent_hits),
+          static_cast<double>(report.image_hits),
+          static_cast<double>(report.rollouts),
+          report.bank ? static_cast<double>(report.bank->entries) : nan,
           report.bank ? report.bank->mean_error : nan};
 }
 
@@ -53,7 +60,8 @@ void train_with_checkpoints(const JobContext& context, Trainer& trainer, Curves&
       }
     }
     trainer.load(state);
-    if (context.team.rank() == 0) SVI_INFO(context.job.name, "goes on at step ", trainer.steps_done());
+    if (context.team.rank() == 0)
+      SVI_INFO(context.job.name, "goes on at step ", trainer.steps_done());
   }
   const auto total = static_cast<std::int64_t>(context.shape.steps);
   while (!trainer.finished()) {
@@ -81,10 +89,13 @@ void run_encode(const JobContext& context) {
   const auto config = section<PoolConfig>(document, "pool");
   const auto shape = section<ClipConfig>(document, "clip");
   const bool own_base = context.plan.experiment.kind == ExperimentKind::pretrain;
-  check_clip(shape, vae.config(), own_base ? section<WanDitConfig>(document, "dit") : load_dit(model, at::kCPU)->config());
-  const auto pool = LatentPool::encode(*source, static_cast<std::uint64_t>(config.seed), 0, config.clips, shape, vae,
-                                       text_encoder(model, context.device), variant->training(),
-                                       [&](std::int64_t done) { context.progress.update(done, config.clips); });
+  check_clip(
+      shape, vae.config(),
+      own_base ? section<WanDitConfig>(document, "dit") : load_dit(model, at::kCPU)->config());
+  const auto pool =
+      LatentPool::encode(*source, static_cast<std::uint64_t>(config.seed), 0, config.clips, shape,
+                         vae, text_encoder(model, context.device), variant->training(),
+                         [&](std::int64_t done) { context.progress.update(done, config.clips); });
   const auto path = Folders(context.plan.folder()).pool(context.plan, arm);
   std::filesystem::create_directories(path.parent_path());
   save_safetensors(path, pool.tensors());
@@ -99,8 +110,10 @@ void run_train_lora(const JobContext& context) {
   const auto model = model_of(context.plan, arm);
   auto dit = load_dit(model, context.device);
   const auto pool_path = folders.pool(context.plan, arm);
-  const auto pool = LatentPool::from(SafetensorsFile::open(pool_path).load_all(), pool_path.string());
-  auto lora = std::make_shared<Lora>(section<LoraConfig>(document, "lora"), dit->linears(), seed, context.device);
+  const auto pool =
+      LatentPool::from(SafetensorsFile::open(pool_path).load_all(), pool_path.string());
+  auto lora = std::make_shared<Lora>(section<LoraConfig>(document, "lora"), dit->linears(), seed,
+                                     context.device);
   lora->require_grad(true);
   dit->attach(lora);
 
@@ -121,17 +134,20 @@ void run_train_lora(const JobContext& context) {
   if (document.get("error_source", "type") != "none") {
     recycler = std::make_unique<Recycler>(
         section<Recycler::Config>(document, "recycling"),
-        Recycler::Parts{*source, *policy, [&] { return context.registry.make<MemoryBank>(document, ""); }}, seed,
-        config.slots, config.micro_batch, context.team);
+        Recycler::Parts{*source, *policy,
+                        [&] { return context.registry.make<MemoryBank>(document, ""); }},
+        seed, config.slots, config.micro_batch, context.team);
   }
-  Trainer trainer(config, {*dit, trainable(*lora), batches, *collective, recycler.get(), &rollouts}, seed, context.team);
+  Trainer trainer(config, {*dit, trainable(*lora), batches, *collective, recycler.get(), &rollouts},
+                  seed, context.team);
   Curves curves(training_columns());
   train_with_checkpoints(context, trainer, curves);
 
   if (context.team.rank() != 0) return;
   const auto path = folders.lora(arm, seed_number);
   std::filesystem::create_directories(path.parent_path());
-  save_safetensors(path, lora->tensors(), {{"alpha", cat(lora->config().alpha)}, {"arm", arm.name}});
+  save_safetensors(path, lora->tensors(),
+                   {{"alpha", cat(lora->config().alpha)}, {"arm", arm.name}});
   PartWriter part(folders.root(), context.job.name);
   curves.write(part, "/training", "step", static_cast<std::int64_t>(context.job.arm),
                static_cast<std::int64_t>(context.job.seed),

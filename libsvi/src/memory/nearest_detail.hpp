@@ -2,11 +2,11 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "svi/core/export.hpp"
-
 #include <array>
 #include <cstddef>
 #include <vector>
+
+#include "svi/core/export.hpp"
 
 // Exported for the test and the benchmark of the search alone.
 namespace svi::detail {

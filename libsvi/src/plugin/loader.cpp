@@ -1,13 +1,13 @@
 #include "svi/plugin/loader.hpp"
 
+#include <dlfcn.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
-
-#include <dlfcn.h>
 
 #include "svi/core/check.hpp"
 #include "svi/core/sha256.hpp"
@@ -28,7 +28,8 @@ std::vector<fs::path> search_folders() {
   }
   // Beside this library, so that programs, tests and embedding hosts all find the same plugins.
   Dl_info info{};
-  if (dladdr(reinterpret_cast<const void*>(&find_plugin), &info) != 0 && info.dli_fname != nullptr) {
+  if (dladdr(reinterpret_cast<const void*>(&find_plugin), &info) != 0 &&
+      info.dli_fname != nullptr) {
     folders.push_back(fs::path(info.dli_fname).parent_path() / "svi" / "plugins");
   }
   return folders;

@@ -8,14 +8,16 @@ void Registry::add(Registration registration) {
   auto& names = kinds_[registration.kind];
   const auto found = names.find(registration.name);
   if (found != names.end()) {
-    raise<PluginError>("'", registration.origin, "' registers ", registration.kind, ".", registration.name,
-                       ", which '", found->second.origin, "' provides already; rename one");
+    raise<PluginError>("'", registration.origin, "' registers ", registration.kind, ".",
+                       registration.name, ", which '", found->second.origin,
+                       "' provides already; rename one");
   }
   const auto name = registration.name;
   names.emplace(name, std::move(registration));
 }
 
-const Registration& Registry::find(std::string_view kind, std::string_view name, std::string_view origin) const {
+const Registration& Registry::find(std::string_view kind, std::string_view name,
+                                   std::string_view origin) const {
   const std::string prefix = origin.empty() ? "" : std::string(origin) + ": ";
   const auto names = kinds_.find(std::string(kind));
   if (names == kinds_.end()) raise<ConfigError>(prefix, "nothing provides a '", kind, "'");

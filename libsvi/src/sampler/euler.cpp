@@ -6,8 +6,8 @@
 
 namespace svi {
 
-at::Tensor EulerSampler::do_sample(const VelocityModel& model, const at::Tensor& noise, const Condition& positive,
-                                   const Condition* negative) const {
+at::Tensor EulerSampler::do_sample(const VelocityModel& model, const at::Tensor& noise,
+                                   const Condition& positive, const Condition* negative) const {
   const FlowSchedule schedule(config_.steps, config_.shift);
   const auto& sigmas = schedule.sigmas();
   auto latent = noise.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);  // [B, C, F, h, w]

@@ -11,13 +11,15 @@ namespace svi {
 
 Sampler::~Sampler() = default;
 
-at::Tensor Sampler::sample(const VelocityModel& model, const at::Tensor& noise, const Condition& positive,
-                           const Condition* negative) const {
+at::Tensor Sampler::sample(const VelocityModel& model, const at::Tensor& noise,
+                           const Condition& positive, const Condition* negative) const {
   dims<5>(noise, "noise [B, C, F, h, w]");
   c10::NoGradGuard no_gradients;
   auto latent = do_sample(model, noise, positive, negative);
-  SVI_CHECK(latent.sizes() == noise.sizes(), "sampler returned ", latent.sizes(), " for noise ", noise.sizes());
-  if (!at::isfinite(latent).all().item<bool>()) raise("the sampler produced NaN or Inf; are the weights right?");
+  SVI_CHECK(latent.sizes() == noise.sizes(), "sampler returned ", latent.sizes(), " for noise ",
+            noise.sizes());
+  if (!at::isfinite(latent).all().item<bool>())
+    raise("the sampler produced NaN or Inf; are the weights right?");
   return latent;
 }
 

@@ -20,15 +20,17 @@ at::Tensor tail_latents(const WanVae& vae, const at::Tensor& video, std::int64_t
   // The codec wants s k + 1 frames; causal, so that what follows frame m does not matter.
   const auto wanted = s * (f - 1) + 1;
   auto last = video.narrow(2, video.size(2) - m, m);
-  if (wanted > m) last = at::cat({last, last.narrow(2, m - 1, 1).expand({-1, -1, wanted - m, -1, -1})}, 2);
+  if (wanted > m)
+    last = at::cat({last, last.narrow(2, m - 1, 1).expand({-1, -1, wanted - m, -1, -1})}, 2);
   if (wanted < m) last = last.narrow(2, 0, wanted);
   return vae.encode(last);
 }
 
-LatentPool LatentPool::encode(const ClipSource& source, std::uint64_t seed, std::int64_t first, std::int64_t count,
-                              const ClipShape& shape, const WanVae& vae,
-                              const std::function<at::Tensor(const std::vector<std::string>&)>& encode_text,
-                              const TrainingPlan& plan, const std::function<void(std::int64_t)>& progress) {
+LatentPool LatentPool::encode(
+    const ClipSource& source, std::uint64_t seed, std::int64_t first, std::int64_t count,
+    const ClipShape& shape, const WanVae& vae,
+    const std::function<at::Tensor(const std::vector<std::string>&)>& encode_text,
+    const TrainingPlan& plan, const std::function<void(std::int64_t)>& progress) {
   SVI_CHECK(count >= 1, "an empty clip pool");
   c10::NoGradGuard no_gradients;
   const ConditionBuilder builder(vae);
@@ -48,7 +50,8 @@ LatentPool LatentPool::encode(const ClipSource& source, std::uint64_t seed, std:
     const auto video = at::stack(videos);    // [b, 3, T, H, W]
     const auto anchor = at::stack(anchors);  // [b, 3, H, W]
     latents.push_back(vae.encode(video));
-    images.push_back(builder.build(video.narrow(2, 0, plan.motion_frames), anchor, shape.frames, rule));
+    images.push_back(
+        builder.build(video.narrow(2, 0, plan.motion_frames), anchor, shape.frames, rule));
     if (needs_one) ones.push_back(builder.build(video.narrow(2, 0, 1), anchor, shape.frames, rule));
     tails.push_back(tail_latents(vae, video, plan.motion_frames));
     texts.push_back(encode_text(prompts));
@@ -78,8 +81,11 @@ LatentPool LatentPool::from(const NamedTensors& tensors, const std::string& orig
     if (name == "tail") pool.tail = tensor;
     if (name == "text") pool.text = tensor;
   }
-  if (!pool.latent.defined() || !pool.image.defined() || !pool.tail.defined() || !pool.text.defined()) {
-    raise<IoError>(origin, ": not a clip pool: latent, image, tail or text is missing; delete it to encode again");
+  if (!pool.latent.defined() || !pool.image.defined() || !pool.tail.defined() ||
+      !pool.text.defined()) {
+    raise<IoError>(
+        origin,
+        ": not a clip pool: latent, image, tail or text is missing; delete it to encode again");
   }
   return pool;
 }

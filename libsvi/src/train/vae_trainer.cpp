@@ -1,10 +1,10 @@
 #include "svi/train/vae_trainer.hpp"
 
-#include <cmath>
-#include <numbers>
-
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
+
+#include <cmath>
+#include <numbers>
 
 #include "svi/core/check.hpp"
 #include "svi/tensor/random.hpp"
@@ -18,12 +18,14 @@ at::Tensor difference(const at::Tensor& x, std::int64_t dim) {
   return x.narrow(dim, 1, x.size(dim) - 1) - x.narrow(dim, 0, x.size(dim) - 1);
 }
 
-/// L1 of pixels plus L1 of their spatial gradients: edges count, whatever their position in the range.
+/// L1 of pixels plus L1 of their spatial gradients: edges count, whatever their position in the
+/// range.
 at::Tensor picture_loss(const at::Tensor& made, const at::Tensor& wanted, double gradient_weight) {
   auto loss = (made - wanted).abs().mean();
   if (gradient_weight > 0) {
     for (const std::int64_t dim : {3, 4}) {
-      loss = loss + gradient_weight * (difference(made, dim) - difference(wanted, dim)).abs().mean();
+      loss =
+          loss + gradient_weight * (difference(made, dim) - difference(wanted, dim)).abs().mean();
     }
   }
   return loss;
@@ -38,7 +40,8 @@ VaePretrainer::VaePretrainer(WanVae& vae, VaePretrainerConfig config, Clips clip
   if (config_.bf16_activations) vae_.set_activations(at::kBFloat16);
   for (const auto& [name, weight] : vae_.parameters()) {
     if (name == "conv1.bias") {
-      // Start almost deterministic: at unit spread the decoder sees noise alone and learns to ignore it.
+      // Start almost deterministic: at unit spread the decoder sees noise alone and learns to
+      // ignore it.
       c10::NoGradGuard no_gradients;
       weight.narrow(0, vae_.config().z_dim, vae_.config().z_dim).fill_(kInitialLogVariance);
     }
@@ -50,15 +53,21 @@ VaePretrainer::VaePretrainer(WanVae& vae, VaePretrainerConfig config, Clips clip
 }
 
 double VaePretrainer::learning_rate() const {
-  const double warm = config_.warmup > 0 ? std::min(1.0, static_cast<double>(step_ + 1) / static_cast<double>(config_.warmup)) : 1.0;
-  const double done = static_cast<double>(step_) / static_cast<double>(std::max<std::int64_t>(config_.steps, 1));
-  return config_.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1 + std::cos(std::numbers::pi * done)));
+  const double warm =
+      config_.warmup > 0
+          ? std::min(1.0, static_cast<double>(step_ + 1) / static_cast<double>(config_.warmup))
+          : 1.0;
+  const double done =
+      static_cast<double>(step_) / static_cast<double>(std::max<std::int64_t>(config_.steps, 1));
+  return config_.learning_rate * warm *
+         (0.02 + 0.98 * 0.5 * (1 + std::cos(std::numbers::pi * done)));
 }
 
 VaeLosses VaePretrainer::advance() {
   auto video = clips_(step_);  // [B, 3, T, H, W]
   const auto share = static_cast<double>(step_) / static_cast<double>(config_.steps);
-  if (share < config_.short_share) video = video.narrow(2, 0, std::min(config_.short_frames, video.size(2)));
+  if (share < config_.short_share)
+    video = video.narrow(2, 0, std::min(config_.short_frames, video.size(2)));
   const auto [mean, logvar] = vae_.encode_moments(video);
   const RandomKey key{static_cast<std::uint64_t>(config_.seed), Purpose::sample_noise, 0,
                       static_cast<std::uint32_t>(step_)};
@@ -71,15 +80,18 @@ VaeLosses VaePretrainer::advance() {
   auto loss = picture_loss(made, video, config_.gradient_weight) + config_.kl_weight * kl;
   VaeLosses losses;
   losses.step = step_;
-  if (config_.idempotence_weight > 0 && share >= config_.idempotence_start && step_ % config_.idempotence_every == 0) {
+  if (config_.idempotence_weight > 0 && share >= config_.idempotence_start &&
+      step_ % config_.idempotence_every == 0) {
     // The second trip starts from what a viewer would see: clamped pixels.
     const auto again = vae_.encode_moments(made.clamp(-1, 1)).first;
     const auto second = vae_.decode(vae_.normalise(again));
-    const auto term = (again - raw.detach()).square().mean() + (second - made.detach()).abs().mean();
+    const auto term =
+        (again - raw.detach()).square().mean() + (second - made.detach()).abs().mean();
     loss = loss + config_.idempotence_weight * term;
     losses.idempotence = term.item<double>();
   }
-  if (!std::isfinite(loss.item<double>())) raise("codec training: the loss is not finite at step ", step_);
+  if (!std::isfinite(loss.item<double>()))
+    raise("codec training: the loss is not finite at step ", step_);
   losses.reconstruction = (made.detach() - video).abs().mean().item<double>();
   losses.kl = kl.item<double>();
 
@@ -126,7 +138,8 @@ NamedTensors VaePretrainer::state() const {
 
 void VaePretrainer::load(const NamedTensors& state) {
   c10::NoGradGuard no_gradients;
-  if (state.size() != 1 + 3 * weights_.size()) raise<IoError>("codec checkpoint: ", state.size(), " tensors do not fit this model");
+  if (state.size() != 1 + 3 * weights_.size())
+    raise<IoError>("codec checkpoint: ", state.size(), " tensors do not fit this model");
   step_ = state[0].second.item<std::int64_t>();
   for (std::size_t i = 0; i < weights_.size(); ++i) {
     weights_[i].copy_(state[1 + 3 * i].second);

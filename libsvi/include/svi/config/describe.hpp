@@ -22,6 +22,7 @@ SVI_EXPORT std::string options_as_text(const std::vector<OptionText>& options);
 SVI_EXPORT std::string options_as_markdown(const std::vector<OptionText>& options);
 
 /// Writes every option with its present value into `document`'s section: one part of resolved.ini.
-SVI_EXPORT void resolve_into(Document& document, const std::string& section, const Describe& describe);
+SVI_EXPORT void resolve_into(Document& document, const std::string& section,
+                             const Describe& describe);
 
 }  // namespace svi

@@ -11,7 +11,8 @@ namespace svi {
 
 /// An INI file as ordered sections of ordered entries, each with the line it stands on.
 ///
-/// Sections: `[kind]` or `[kind.label]`. Comments: `#` or `;` at the start of a line or after white space.
+/// Sections: `[kind]` or `[kind.label]`. Comments: `#` or `;` at the start of a line or after white
+/// space.
 class SVI_EXPORT Document {
  public:
   struct Entry {
@@ -24,7 +25,8 @@ class SVI_EXPORT Document {
     std::vector<Entry> entries;
   };
 
-  /// Reads text; `file` only names it in errors. Throws ConfigError: no section, no '=', a key twice.
+  /// Reads text; `file` only names it in errors. Throws ConfigError: no section, no '=', a key
+  /// twice.
   static Document parse(const std::string& text, const std::string& file);
   /// Reads a file; throws ConfigError if it cannot be opened.
   static Document read(const std::string& file);

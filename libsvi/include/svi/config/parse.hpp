@@ -13,9 +13,9 @@ namespace svi {
 /// Calls `describe` on some Config with the visitor given.
 using Describe = std::function<void(OptionVisitor&)>;
 
-/// Fills a Config from a section (null: defaults only). Keys in `reserved` (such as `type`) are passed over.
-/// Throws ConfigError naming file, line, key, value and remedy: unknown key (with the nearest known one),
-/// wrong type, out of range.
+/// Fills a Config from a section (null: defaults only). Keys in `reserved` (such as `type`) are
+/// passed over. Throws ConfigError naming file, line, key, value and remedy: unknown key (with the
+/// nearest known one), wrong type, out of range.
 SVI_EXPORT void parse_section(const Document::Section* section, const Describe& describe,
                               const std::vector<std::string>& reserved = {"type"});
 
@@ -29,7 +29,9 @@ Config parse_config(const Document& document, const std::string& section) {
   Config config;
   const auto* found = document.find(section);
   parse_section(found, [&](OptionVisitor& visit) { config.describe(visit); });
-  if constexpr (requires { { config.problem() } -> std::convertible_to<std::string>; }) {
+  if constexpr (requires {
+                  { config.problem() } -> std::convertible_to<std::string>;
+                }) {
     raise_section_problem(found, section, config.problem());
   }
   return config;
@@ -39,6 +41,7 @@ Config parse_config(const Document& document, const std::string& section) {
 SVI_EXPORT std::string nearest_name(std::string_view given, const std::vector<std::string>& known);
 
 /// "a, b, c": for messages that list what is allowed.
-SVI_EXPORT std::string join(const std::vector<std::string>& parts, std::string_view separator = ", ");
+SVI_EXPORT std::string join(const std::vector<std::string>& parts,
+                            std::string_view separator = ", ");
 
 }  // namespace svi

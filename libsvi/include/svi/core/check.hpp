@@ -53,8 +53,8 @@ template <class E = Error, class... Parts>
 }  // namespace svi
 
 /// A contract of the caller: always checked, throws `svi::Error` with the condition and the parts.
-#define SVI_CHECK(condition, ...)                                        \
-  do {                                                                   \
+#define SVI_CHECK(condition, ...)                                                   \
+  do {                                                                              \
     if (!(condition)) ::svi::raise("check failed: " #condition " | ", __VA_ARGS__); \
   } while (false)
 
@@ -62,8 +62,9 @@ template <class E = Error, class... Parts>
 #ifdef NDEBUG
 #define SVI_ASSERT(condition) ((void)0)
 #else
-#define SVI_ASSERT(condition)                                              \
-  do {                                                                     \
-    if (!(condition)) ::svi::raise("broken invariant: " #condition " at ", __FILE__, ":", __LINE__); \
+#define SVI_ASSERT(condition)                                                        \
+  do {                                                                               \
+    if (!(condition))                                                                \
+      ::svi::raise("broken invariant: " #condition " at ", __FILE__, ":", __LINE__); \
   } while (false)
 #endif

@@ -4,7 +4,8 @@
 
 namespace svi {
 
-/// Owns one C handle; movable, not copyable. `Traits` names its type, its null value and how to close it.
+/// Owns one C handle; movable, not copyable. `Traits` names its type, its null value and how to
+/// close it.
 ///
 /// `null()` is a function because MPI's null handles are not constant expressions.
 template <class Traits>

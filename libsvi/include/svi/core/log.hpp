@@ -10,8 +10,8 @@ namespace svi {
 
 enum class Severity { debug, info, warning, error };
 
-/// Where log lines go; call once from `main`. Rank 0 shows info and above, other ranks warnings and above,
-/// on stderr; with a directory, everything also goes to `<directory>/rank-0003.log`.
+/// Where log lines go; call once from `main`. Rank 0 shows info and above, other ranks warnings and
+/// above, on stderr; with a directory, everything also goes to `<directory>/rank-0003.log`.
 SVI_EXPORT void start_logging(int rank, Severity console, const std::string& directory = {});
 
 /// Writes one line with rank, channel and run time. Never throws.
@@ -21,4 +21,5 @@ SVI_EXPORT void log(Severity severity, std::string_view channel, std::string_vie
 
 #define SVI_DEBUG(channel, ...) ::svi::log(::svi::Severity::debug, channel, ::svi::cat(__VA_ARGS__))
 #define SVI_INFO(channel, ...) ::svi::log(::svi::Severity::info, channel, ::svi::cat(__VA_ARGS__))
-#define SVI_WARN(channel, ...) ::svi::log(::svi::Severity::warning, channel, ::svi::cat(__VA_ARGS__))
+#define SVI_WARN(channel, ...) \
+  ::svi::log(::svi::Severity::warning, channel, ::svi::cat(__VA_ARGS__))

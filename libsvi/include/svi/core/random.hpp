@@ -7,40 +7,41 @@
 
 namespace svi {
 
-/// What a random number is for. Part of the counter, so that draws of one purpose never shift another's,
-/// whatever is switched on or off. Values are part of the result format: append, never renumber.
+/// What a random number is for. Part of the counter, so that draws of one purpose never shift
+/// another's, whatever is switched on or off. Values are part of the result format: append, never
+/// renumber.
 enum class Purpose : std::uint32_t {
-  sample_noise = 1,        // n, the flow-matching noise of one training sample
-  sample_time = 2,         // index into the training table of sigmas
-  inject_noise = 3,        // r_n: is a noise error injected?
-  inject_image = 4,        // r_y: is an image (condition) error injected?
-  inject_latent = 5,       // r_x: is a latent (video) error injected?
-  inject_clean = 6,        // r_c: is the whole sample kept clean?
-  recall_noise = 7,        // which banked error
+  sample_noise = 1,   // n, the flow-matching noise of one training sample
+  sample_time = 2,    // index into the training table of sigmas
+  inject_noise = 3,   // r_n: is a noise error injected?
+  inject_image = 4,   // r_y: is an image (condition) error injected?
+  inject_latent = 5,  // r_x: is a latent (video) error injected?
+  inject_clean = 6,   // r_c: is the whole sample kept clean?
+  recall_noise = 7,   // which banked error
   recall_image = 8,
   recall_latent = 9,
-  image_place = 10,        // which latent frames of the banked error
-  modulate_noise = 11,     // strength of the recalled error
+  image_place = 10,     // which latent frames of the banked error
+  modulate_noise = 11,  // strength of the recalled error
   modulate_image = 12,
   modulate_latent = 13,
-  bank_evict = 14,         // which entry makes room
-  bank_keep_clean = 15,    // is a clean sample's error banked?
-  data_order = 16,         // which clip a training sample is
-  data_content = 17,       // procedural content, crops, anchor frame
+  bank_evict = 14,       // which entry makes room
+  bank_keep_clean = 15,  // is a clean sample's error banked?
+  data_order = 16,       // which clip a training sample is
+  data_content = 17,     // procedural content, crops, anchor frame
   weight_init = 18,
   lora_init = 19,
-  rollout_noise = 20,      // initial noise of a generated clip
-  rollout_start = 21,      // start of an on-policy rollout
-  condition_drop = 22,     // condition or prompt dropped in pretraining
-  motion_frames = 23,      // how many motion frames a training sample shows
-  bootstrap = 24,          // resampling for confidence intervals
-  error_source = 25,       // draws of an error source itself
+  rollout_noise = 20,   // initial noise of a generated clip
+  rollout_start = 21,   // start of an on-policy rollout
+  condition_drop = 22,  // condition or prompt dropped in pretraining
+  motion_frames = 23,   // how many motion frames a training sample shows
+  bootstrap = 24,       // resampling for confidence intervals
+  error_source = 25,    // draws of an error source itself
   test = 1000,
 };
 
-/// Names one independent sequence of random numbers: Philox4x32-10 keyed by the seed, with the counter
-/// made of purpose, stream (sample, scene or entry) and step. Never keyed by rank, thread or device, so
-/// every rank can draw any number of the run.
+/// Names one independent sequence of random numbers: Philox4x32-10 keyed by the seed, with the
+/// counter made of purpose, stream (sample, scene or entry) and step. Never keyed by rank, thread
+/// or device, so every rank can draw any number of the run.
 struct RandomKey {
   std::uint64_t seed = 0;
   Purpose purpose = Purpose::test;
@@ -55,7 +56,8 @@ SVI_EXPORT std::array<std::uint32_t, 4> philox(const RandomKey& key, std::uint32
 SVI_EXPORT double uniform(const RandomKey& key, std::uint32_t index = 0);
 
 /// Number `index` of the sequence, uniform over 0 .. count-1; `count` >= 1.
-SVI_EXPORT std::uint64_t uniform_index(const RandomKey& key, std::uint64_t count, std::uint32_t index = 0);
+SVI_EXPORT std::uint64_t uniform_index(const RandomKey& key, std::uint64_t count,
+                                       std::uint32_t index = 0);
 
 /// Fills `out` with the first `count` numbers of the sequence: U[0, 1) and N(0, 1) in fp32.
 SVI_EXPORT void fill_uniform(const RandomKey& key, float* out, std::int64_t count);

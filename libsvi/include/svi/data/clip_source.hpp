@@ -1,12 +1,12 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <ATen/core/Tensor.h>
 
 #include "svi/plugin/component.hpp"
 
@@ -22,8 +22,9 @@ struct ClipShape {
 
 /// One training sample.
 struct Clip {
-  at::Tensor video;   // [3, T, H, W]  fp32 in [-1, 1]
-  at::Tensor anchor;  // [3, H, W]     fp32 in [-1, 1]: a frame of the same scene, for anchor padding
+  at::Tensor video;  // [3, T, H, W]  fp32 in [-1, 1]
+  at::Tensor
+      anchor;  // [3, H, W]     fp32 in [-1, 1]: a frame of the same scene, for anchor padding
   std::string prompt;
 };
 
@@ -43,22 +44,25 @@ class SVI_EXPORT ClipSource : public Component {
   static constexpr std::string_view kKind = "data";
   ~ClipSource() override;
 
-  /// Training clip number `draw` of the run with this seed; without end for procedural worlds and folders alike.
+  /// Training clip number `draw` of the run with this seed; without end for procedural worlds and
+  /// folders alike.
   Clip training_clip(std::uint64_t seed, std::int64_t draw, const ClipShape& shape) const;
   /// How many held-out scenes there are (procedural worlds answer a very large number).
   std::int64_t scene_count() const { return do_scene_count(); }
   Scene scene(std::int64_t index, const ClipShape& shape) const;
-  /// What the scene truly looks like at frames first .. first+count-1 of the film, [3, count, H, W] fp32 in
+  /// What the scene truly looks like at frames first .. first+count-1 of the film, [3, count, H, W]
+  /// fp32 in
   /// [-1, 1], where it is known (frame 0 is the scene's image).
   std::optional<at::Tensor> truth(std::int64_t index, std::int64_t first, std::int64_t count,
                                   const ClipShape& shape) const;
 
  private:
-  virtual Clip do_training_clip(std::uint64_t seed, std::int64_t draw, const ClipShape& shape) const = 0;
+  virtual Clip do_training_clip(std::uint64_t seed, std::int64_t draw,
+                                const ClipShape& shape) const = 0;
   virtual std::int64_t do_scene_count() const = 0;
   virtual Scene do_scene(std::int64_t index, const ClipShape& shape) const = 0;
-  virtual std::optional<at::Tensor> do_truth(std::int64_t index, std::int64_t first, std::int64_t count,
-                                             const ClipShape& shape) const;
+  virtual std::optional<at::Tensor> do_truth(std::int64_t index, std::int64_t first,
+                                             std::int64_t count, const ClipShape& shape) const;
 };
 
 }  // namespace svi

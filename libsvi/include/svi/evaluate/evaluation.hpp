@@ -1,12 +1,12 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include <ATen/core/Tensor.h>
 
 #include "svi/core/export.hpp"
 #include "svi/data/clip_source.hpp"
@@ -28,11 +28,13 @@ struct FilmScores {
 class SVI_EXPORT Evaluation {
  public:
   /// `frames_of_film` is the length of the films in pixel frames.
-  Evaluation(const Rollout& rollout, const ClipSource& source, const std::vector<std::unique_ptr<Metric>>& metrics,
-             ClipShape shape, std::int64_t clips, std::int64_t frames_of_film);
+  Evaluation(const Rollout& rollout, const ClipSource& source,
+             const std::vector<std::unique_ptr<Metric>>& metrics, ClipShape shape,
+             std::int64_t clips, std::int64_t frames_of_film);
 
   /// `on_clip` sees every clip after it is measured: to write videos, or to report progress.
-  FilmScores run(const std::vector<Scene>& scenes, const std::function<void(const RolledClip&)>& on_clip) const;
+  FilmScores run(const std::vector<Scene>& scenes,
+                 const std::function<void(const RolledClip&)>& on_clip) const;
 
  private:
   const Rollout& rollout_;

@@ -1,11 +1,11 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
-
-#include <ATen/core/Tensor.h>
 
 #include "svi/config/option.hpp"
 #include "svi/data/clip_source.hpp"
@@ -25,7 +25,9 @@ enum class FrameRounding {
   nearest,   // rounded to 8 bits, as a file on disk would hold them
   truncate,  // the reference: truncated to 8 bits, half a level darker with each clip
 };
-inline std::vector<std::string> enum_names(FrameRounding) { return {"none", "nearest", "truncate"}; }
+inline std::vector<std::string> enum_names(FrameRounding) {
+  return {"none", "nearest", "truncate"};
+}
 
 /// Options of a rollout, `[rollout]`.
 struct RolloutConfig {
@@ -36,11 +38,16 @@ struct RolloutConfig {
   std::string negative_prompt = {};
 
   void describe(OptionVisitor& visit) {
-    visit(clips, {.key = "clips", .help = "clips of a film", .unit = "clips", .min = 1, .max = 1e6});
-    visit(seed, {.key = "seed", .help = "seed of the initial noise; scene and clip choose the sequence", .min = 0});
-    visit(rounding, {.key = "rounding", .help = "what decoded frames undergo before they condition the next clip"});
-    visit(same_noise, {.key = "same_noise",
-                       .help = "give every clip of a film the same noise (known to accumulate artefacts)"});
+    visit(clips,
+          {.key = "clips", .help = "clips of a film", .unit = "clips", .min = 1, .max = 1e6});
+    visit(seed, {.key = "seed",
+                 .help = "seed of the initial noise; scene and clip choose the sequence",
+                 .min = 0});
+    visit(rounding, {.key = "rounding",
+                     .help = "what decoded frames undergo before they condition the next clip"});
+    visit(same_noise,
+          {.key = "same_noise",
+           .help = "give every clip of a film the same noise (known to accumulate artefacts)"});
     visit(negative_prompt, {.key = "negative_prompt", .help = "prompt of the unguided pass"});
   }
 };
@@ -48,26 +55,29 @@ struct RolloutConfig {
 /// One finished clip of a batch of films.
 struct RolledClip {
   std::int64_t clip = 0;
-  std::int64_t first_frame = 0;      // index in the film of frames[..., 0, ..]
-  at::Tensor frames;                 // [B, 3, T', H, W]  fp32 in [-1, 1]: what the film shows, stitched
-  at::Tensor latent;                 // [B, z, F, h, w]   as sampled, before stitching
+  std::int64_t first_frame = 0;  // index in the film of frames[..., 0, ..]
+  at::Tensor frames;             // [B, 3, T', H, W]  fp32 in [-1, 1]: what the film shows, stitched
+  at::Tensor latent;             // [B, z, F, h, w]   as sampled, before stitching
   std::vector<std::string> prompts;  // [B]
 };
 
 /// Pixel frames of a film of `clips` clips of T frames that overlap by m: C (T - m) + m.
-SVI_EXPORT std::int64_t film_frames(std::int64_t clips, std::int64_t frames, std::int64_t motion_frames);
+SVI_EXPORT std::int64_t film_frames(std::int64_t clips, std::int64_t frames,
+                                    std::int64_t motion_frames);
 
 /// Makes long videos clip by clip: the last frames of each clip condition the next one.
 ///
-/// Memory and time per clip do not grow with the film. A film depends on its scene and the seed alone, not on
-/// the batch it is made in (up to the rounding of batched kernels) and not on ranks. Borrows everything.
+/// Memory and time per clip do not grow with the film. A film depends on its scene and the seed
+/// alone, not on the batch it is made in (up to the rounding of batched kernels) and not on ranks.
+/// Borrows everything.
 class SVI_EXPORT Rollout {
  public:
-  Rollout(const VelocityModel& model, const WanVae& vae, EncodeText encode_text, const Variant& variant,
-          const Sampler& sampler, RolloutConfig config, ClipShape shape);
+  Rollout(const VelocityModel& model, const WanVae& vae, EncodeText encode_text,
+          const Variant& variant, const Sampler& sampler, RolloutConfig config, ClipShape shape);
 
   /// Rolls out all scenes as one batch; calls `on_clip` as soon as a clip's frames are final.
-  void run(const std::vector<Scene>& scenes, const std::function<void(const RolledClip&)>& on_clip) const;
+  void run(const std::vector<Scene>& scenes,
+           const std::function<void(const RolledClip&)>& on_clip) const;
 
  private:
   struct Chain;

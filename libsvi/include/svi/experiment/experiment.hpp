@@ -16,14 +16,15 @@ struct RunOptions {
   std::string program;  // argv[0], for provenance
 };
 
-/// Runs a plan on all ranks: encodes the clip pool, trains each arm for each seed, rolls out the held-out
-/// scenes, measures, merges everything into <results>/<name>/<name>.h5 and writes summary.json beside it.
+/// Runs a plan on all ranks: encodes the clip pool, trains each arm for each seed, rolls out the
+/// held-out scenes, measures, merges everything into <results>/<name>/<name>.h5 and writes
+/// summary.json beside it.
 ///
-/// Collective over `world`. What a finished job has written survives whatever happens later; a stopped run
-/// goes on with `resume` and ends with the same numbers to the bit.
-/// Throws ConfigError if results are there and neither resume nor overwrite is asked for, or if they belong
-/// to another configuration.
-SVI_EXPORT void run_experiment(const Plan& plan, const Registry& registry, const Communicator& world,
-                               const RunOptions& options);
+/// Collective over `world`. What a finished job has written survives whatever happens later; a
+/// stopped run goes on with `resume` and ends with the same numbers to the bit. Throws ConfigError
+/// if results are there and neither resume nor overwrite is asked for, or if they belong to another
+/// configuration.
+SVI_EXPORT void run_experiment(const Plan& plan, const Registry& registry,
+                               const Communicator& world, const RunOptions& options);
 
 }  // namespace svi

@@ -14,8 +14,8 @@ namespace svi {
 /// One arm of an experiment: the base document with the arm's overrides applied.
 struct Arm {
   std::string name;
-  std::string label;   // for tables and figures
-  Document document;   // complete: every section, every default
+  std::string label;  // for tables and figures
+  Document document;  // complete: every section, every default
   bool trained = false;
 };
 
@@ -28,20 +28,21 @@ struct SVI_EXPORT Plan {
   Document resolved;  // running it again gives the same numbers
   std::vector<LoadedPlugin> plugins;
 
-  /// Loads the plugins named, builds every component of every arm once, and throws what is wrong: an unknown
-  /// section, key, name or type, a value out of range, with file, line and remedy. `registry` holds the
-  /// built-ins and receives the plugins.
+  /// Loads the plugins named, builds every component of every arm once, and throws what is wrong:
+  /// an unknown section, key, name or type, a value out of range, with file, line and remedy.
+  /// `registry` holds the built-ins and receives the plugins.
   static Plan make(const Document& document, Registry& registry);
 
   /// Result folder: <results>/<name>.
   std::string folder() const;
 };
 
-/// `[arm.NAME]` holds `label` and `section.key = value` lines. Where an arm changes a section's `type`, the
-/// base's other keys of that section do not apply to it.
+/// `[arm.NAME]` holds `label` and `section.key = value` lines. Where an arm changes a section's
+/// `type`, the base's other keys of that section do not apply to it.
 SVI_EXPORT Document apply_arm(const Document& base, const Document::Section& arm);
 
-/// What a section of an experiment is for: its describers, by name, for --describe and docs/options.md.
+/// What a section of an experiment is for: its describers, by name, for --describe and
+/// docs/options.md.
 struct SectionInfo {
   std::string name, summary;
   std::vector<OptionText> options;

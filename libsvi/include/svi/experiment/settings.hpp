@@ -27,11 +27,16 @@ struct ExperimentConfig {
   std::string results = "results";
 
   void describe(OptionVisitor& visit) {
-    visit(name, {.key = "name", .help = "names the result folder and file: letters, digits, '_' and '-'"});
-    visit(question, {.key = "question", .help = "what the experiment is to answer, in one sentence"});
-    visit(kind, {.key = "kind", .help = "compare arms on given weights, or pretrain a codec and a base"});
+    visit(name, {.key = "name",
+                 .help = "names the result folder and file: letters, digits, '_' and '-'"});
+    visit(question,
+          {.key = "question", .help = "what the experiment is to answer, in one sentence"});
+    visit(kind,
+          {.key = "kind", .help = "compare arms on given weights, or pretrain a codec and a base"});
     visit(plugins, {.key = "plugins", .help = "plugins to load, by name or path"});
-    visit(seeds, {.key = "seeds", .help = "training seeds; every trained arm runs once per seed", .min = 0});
+    visit(
+        seeds,
+        {.key = "seeds", .help = "training seeds; every trained arm runs once per seed", .min = 0});
     visit(results, {.key = "results", .help = "folder under which <name>/ is written"});
   }
   SVI_EXPORT std::string problem() const;
@@ -40,8 +45,8 @@ struct ExperimentConfig {
 enum class DeviceChoice { automatic, cpu, cuda };
 inline std::vector<std::string> enum_names(DeviceChoice) { return {"auto", "cpu", "cuda"}; }
 
-/// `[run]`: where and how; nothing here changes what is computed but device and threads, whose kernels round
-/// differently.
+/// `[run]`: where and how; nothing here changes what is computed but device and threads, whose
+/// kernels round differently.
 struct RunConfig {
   DeviceChoice device = DeviceChoice::automatic;
   std::int64_t threads = 1;
@@ -50,12 +55,20 @@ struct RunConfig {
 
   void describe(OptionVisitor& visit) {
     visit(device, {.key = "device", .help = "where tensors live; auto takes a GPU if one is seen"});
-    visit(threads, {.key = "threads", .help = "CPU threads per rank; part of what fixes the last bit", .min = 1,
+    visit(threads, {.key = "threads",
+                    .help = "CPU threads per rank; part of what fixes the last bit",
+                    .min = 1,
                     .max = 1024});
-    visit(ranks_per_job, {.key = "ranks_per_job", .help = "ranks that share one training job (data parallel)",
-                          .unit = "ranks", .min = 1, .max = 65536});
-    visit(checkpoint_steps, {.key = "checkpoint_steps", .help = "training steps between checkpoints",
-                             .unit = "steps", .min = 1, .max = 1e9});
+    visit(ranks_per_job, {.key = "ranks_per_job",
+                          .help = "ranks that share one training job (data parallel)",
+                          .unit = "ranks",
+                          .min = 1,
+                          .max = 65536});
+    visit(checkpoint_steps, {.key = "checkpoint_steps",
+                             .help = "training steps between checkpoints",
+                             .unit = "steps",
+                             .min = 1,
+                             .max = 1e9});
   }
 };
 
@@ -69,12 +82,16 @@ struct ModelConfig {
   std::int64_t text_dim = 64;
 
   void describe(OptionVisitor& visit) {
-    visit(folder, {.key = "folder", .help = "folder of the weights; 'pocket' is the embedded default"});
+    visit(folder,
+          {.key = "folder", .help = "folder of the weights; 'pocket' is the embedded default"});
     visit(dit, {.key = "dit", .help = "transformer weights in that folder, safetensors"});
     visit(vae, {.key = "vae", .help = "video codec weights in that folder, safetensors"});
-    visit(heads, {.key = "heads", .help = "attention heads; 0 means dim / 128, as in every official model", .min = 0,
+    visit(heads, {.key = "heads",
+                  .help = "attention heads; 0 means dim / 128, as in every official model",
+                  .min = 0,
                   .max = 1024});
-    visit(text_length, {.key = "text_length", .help = "text tokens L", .unit = "tokens", .min = 1, .max = 4096});
+    visit(text_length,
+          {.key = "text_length", .help = "text tokens L", .unit = "tokens", .min = 1, .max = 4096});
     visit(text_dim, {.key = "text_dim", .help = "text features D", .min = 4, .max = 16384});
   }
 };
@@ -84,11 +101,19 @@ struct ClipConfig : ClipShape {
   double fps = 16;
 
   void describe(OptionVisitor& visit) {
-    visit(frames, {.key = "frames", .help = "pixel frames T of a clip: temporal stride x k + 1", .unit = "frames",
-                   .min = 1, .max = 10000});
-    visit(height, {.key = "height", .help = "frame height H", .unit = "px", .min = 8, .max = 16384});
+    visit(frames, {.key = "frames",
+                   .help = "pixel frames T of a clip: temporal stride x k + 1",
+                   .unit = "frames",
+                   .min = 1,
+                   .max = 10000});
+    visit(height,
+          {.key = "height", .help = "frame height H", .unit = "px", .min = 8, .max = 16384});
     visit(width, {.key = "width", .help = "frame width W", .unit = "px", .min = 8, .max = 16384});
-    visit(fps, {.key = "fps", .help = "frame rate written into videos", .unit = "1/s", .min = 0.1, .max = 1000});
+    visit(fps, {.key = "fps",
+                .help = "frame rate written into videos",
+                .unit = "1/s",
+                .min = 0.1,
+                .max = 1000});
   }
 };
 
@@ -98,7 +123,10 @@ struct PoolConfig {
   std::int64_t seed = 0;
 
   void describe(OptionVisitor& visit) {
-    visit(clips, {.key = "clips", .help = "training clips encoded ahead of training", .unit = "clips", .min = 1,
+    visit(clips, {.key = "clips",
+                  .help = "training clips encoded ahead of training",
+                  .unit = "clips",
+                  .min = 1,
                   .max = 1e8});
     visit(seed, {.key = "seed", .help = "seed of their content", .min = 0});
   }
@@ -113,14 +141,25 @@ struct EvaluationConfig {
   std::int64_t upscale = 6;
 
   void describe(OptionVisitor& visit) {
-    visit(scenes, {.key = "scenes", .help = "held-out scenes rolled out per arm and seed", .unit = "scenes",
-                   .min = 1, .max = 1e6});
-    visit(first_scene, {.key = "first_scene", .help = "index of the first of them", .min = 0, .max = 1e9});
-    visit(scene_batch, {.key = "scene_batch", .help = "scenes rolled out at once, one job each batch",
-                        .unit = "scenes", .min = 1, .max = 4096});
-    visit(videos, {.key = "videos", .help = "scenes whose films are written as mp4, for the first seed",
-                   .unit = "scenes", .min = 0, .max = 1e6});
-    visit(upscale, {.key = "upscale", .help = "pixels per pixel in those films", .min = 1, .max = 64});
+    visit(scenes, {.key = "scenes",
+                   .help = "held-out scenes rolled out per arm and seed",
+                   .unit = "scenes",
+                   .min = 1,
+                   .max = 1e6});
+    visit(first_scene,
+          {.key = "first_scene", .help = "index of the first of them", .min = 0, .max = 1e9});
+    visit(scene_batch, {.key = "scene_batch",
+                        .help = "scenes rolled out at once, one job each batch",
+                        .unit = "scenes",
+                        .min = 1,
+                        .max = 4096});
+    visit(videos, {.key = "videos",
+                   .help = "scenes whose films are written as mp4, for the first seed",
+                   .unit = "scenes",
+                   .min = 0,
+                   .max = 1e6});
+    visit(upscale,
+          {.key = "upscale", .help = "pixels per pixel in those films", .min = 1, .max = 64});
   }
 };
 

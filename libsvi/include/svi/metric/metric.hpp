@@ -1,12 +1,12 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <ATen/core/Tensor.h>
 
 #include "svi/plugin/component.hpp"
 
@@ -22,8 +22,8 @@ struct Quantity {
   bool needs_truth = false;
 };
 
-/// One clip of a film as a metric sees it; borrowed for the call. Frames are what the film shows after
-/// stitching, so that clips neither overlap nor leave gaps.
+/// One clip of a film as a metric sees it; borrowed for the call. Frames are what the film shows
+/// after stitching, so that clips neither overlap nor leave gaps.
 struct ClipView {
   std::int64_t clip = 0;         // index in the film, from 0
   std::int64_t first_frame = 0;  // index in the film of the first frame here
@@ -36,18 +36,21 @@ struct ClipView {
 class SVI_EXPORT MetricSink {
  public:
   virtual ~MetricSink();
-  virtual void clip(std::size_t quantity, double value) = 0;                 // NaN where undefined
-  virtual void frames(std::size_t quantity, const std::vector<double>&) = 0;  // one value per frame of the clip
+  virtual void clip(std::size_t quantity, double value) = 0;  // NaN where undefined
+  virtual void frames(std::size_t quantity,
+                      const std::vector<double>&) = 0;  // one value per frame of the clip
 };
 
-/// A metric at work on one film; clips come in order, each once; keeps what it needs of earlier clips.
+/// A metric at work on one film; clips come in order, each once; keeps what it needs of earlier
+/// clips.
 class SVI_EXPORT MetricSession {
  public:
   virtual ~MetricSession();
   virtual void add(const ClipView& clip, MetricSink& sink) = 0;
 };
 
-/// Turns films into named numbers. Sessions are independent; memory does not grow with the film's length.
+/// Turns films into named numbers. Sessions are independent; memory does not grow with the film's
+/// length.
 class SVI_EXPORT Metric : public Component {
  public:
   static constexpr std::string_view kKind = "metric";

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <string_view>
 #include <vector>
-
-#include <ATen/core/Tensor.h>
 
 #include "svi/parallel/communicator.hpp"
 #include "svi/plugin/component.hpp"
@@ -12,7 +12,8 @@ namespace svi {
 
 /// Tensors across ranks. MPI is built in; NCCL is a plugin.
 ///
-/// Every method is collective and unconditional: all ranks call it in the same order with equal shapes.
+/// Every method is collective and unconditional: all ranks call it in the same order with equal
+/// shapes.
 class SVI_EXPORT Collective : public Component {
  public:
   static constexpr std::string_view kKind = "collective";
@@ -24,8 +25,8 @@ class SVI_EXPORT Collective : public Component {
   virtual std::vector<at::Tensor> all_gather(const at::Tensor& tensor) = 0;
   /// `tensor` of `root` into everyone's `tensor`.
   virtual void broadcast(at::Tensor& tensor, int root) = 0;
-  /// The sum over ranks, in place. The order of additions is fixed (a binary tree over ranks), so that the
-  /// result has the same bits each time.
+  /// The sum over ranks, in place. The order of additions is fixed (a binary tree over ranks), so
+  /// that the result has the same bits each time.
   virtual void sum(at::Tensor& tensor) = 0;
 };
 

@@ -13,13 +13,14 @@ struct LoadedPlugin {
   std::string name, version, path, sha256;
 };
 
-/// Opens a shared library, compares its descriptor (magic, then ABI string) and only then lets it register.
-/// Never unloaded: objects of its classes may live as long as the process.
-/// Throws PluginError: no such file, not a library, no descriptor, another ABI, a name already taken.
+/// Opens a shared library, compares its descriptor (magic, then ABI string) and only then lets it
+/// register. Never unloaded: objects of its classes may live as long as the process. Throws
+/// PluginError: no such file, not a library, no descriptor, another ABI, a name already taken.
 SVI_EXPORT LoadedPlugin load_plugin(const std::string& path, Registry& registry);
 
-/// The file of a plugin given by name or path. A name is looked for in `SVI_PLUGIN_PATH` (colon separated),
-/// then beside the program in `../lib/svi/plugins`. Throws PluginError listing where it looked.
+/// The file of a plugin given by name or path. A name is looked for in `SVI_PLUGIN_PATH` (colon
+/// separated), then beside the program in `../lib/svi/plugins`. Throws PluginError listing where it
+/// looked.
 SVI_EXPORT std::string find_plugin(const std::string& name_or_path);
 
 /// Every plugin file in the folders that `find_plugin` searches.

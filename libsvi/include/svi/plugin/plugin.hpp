@@ -22,9 +22,10 @@ inline constexpr const char* kPluginSymbol = "svi_plugin_descriptor";
 }  // namespace svi
 
 /// Defines a plugin: `SVI_PLUGIN("name", "0.1.0", registrar) { registrar.add<...>(...); }`
-#define SVI_PLUGIN(plugin_name, plugin_version, registrar)                                           \
-  static void svi_plugin_add_to(::svi::Registrar& registrar);                                        \
-  extern "C" __attribute__((visibility("default"))) const ::svi::PluginDescriptor svi_plugin_descriptor; \
-  const ::svi::PluginDescriptor svi_plugin_descriptor = {::svi::kPluginMagic, ::svi::kAbi, plugin_name, \
-                                                         plugin_version, &svi_plugin_add_to};        \
+#define SVI_PLUGIN(plugin_name, plugin_version, registrar)                                \
+  static void svi_plugin_add_to(::svi::Registrar& registrar);                             \
+  extern "C" __attribute__((visibility("default")))                                       \
+  const ::svi::PluginDescriptor svi_plugin_descriptor;                                    \
+  const ::svi::PluginDescriptor svi_plugin_descriptor = {                                 \
+      ::svi::kPluginMagic, ::svi::kAbi, plugin_name, plugin_version, &svi_plugin_add_to}; \
   static void svi_plugin_add_to(::svi::Registrar& registrar)

@@ -1,11 +1,11 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
-
-#include <ATen/core/Tensor.h>
 
 #include "svi/core/export.hpp"
 #include "svi/data/clip_source.hpp"
@@ -17,28 +17,31 @@ namespace svi {
 
 /// Training clips, encoded once: what the trainer reads instead of pixels. N clips, fp32.
 struct SVI_EXPORT LatentPool {
-  at::Tensor latent;     // [N, z, F, h, w]      clean clips
-  at::Tensor image;      // [N, s + z, F, h, w]  condition y with the plan's motion frames
-  at::Tensor image_one;  // [N, s + z, F, h, w]  condition y with one motion frame; undefined if never used
-  at::Tensor tail;       // [N, z, f, h, w]      condition latents of the true last motion frames
-  at::Tensor text;       // [N, L, D]            text contexts
+  at::Tensor latent;  // [N, z, F, h, w]      clean clips
+  at::Tensor image;   // [N, s + z, F, h, w]  condition y with the plan's motion frames
+  at::Tensor
+      image_one;  // [N, s + z, F, h, w]  condition y with one motion frame; undefined if never used
+  at::Tensor tail;  // [N, z, f, h, w]      condition latents of the true last motion frames
+  at::Tensor text;  // [N, L, D]            text contexts
 
   std::int64_t size() const { return latent.size(0); }
 
-  /// Encodes training clips first .. first+count-1 of the source, eight at a time. `progress` is told how many
-  /// are done.
-  static LatentPool encode(const ClipSource& source, std::uint64_t seed, std::int64_t first, std::int64_t count,
-                           const ClipShape& shape, const WanVae& vae,
-                           const std::function<at::Tensor(const std::vector<std::string>&)>& encode_text,
-                           const TrainingPlan& plan, const std::function<void(std::int64_t)>& progress = {});
+  /// Encodes training clips first .. first+count-1 of the source, eight at a time. `progress` is
+  /// told how many are done.
+  static LatentPool encode(
+      const ClipSource& source, std::uint64_t seed, std::int64_t first, std::int64_t count,
+      const ClipShape& shape, const WanVae& vae,
+      const std::function<at::Tensor(const std::vector<std::string>&)>& encode_text,
+      const TrainingPlan& plan, const std::function<void(std::int64_t)>& progress = {});
 
   NamedTensors tensors() const;
   /// Throws IoError naming `origin` if a tensor is missing.
   static LatentPool from(const NamedTensors& tensors, const std::string& origin);
 };
 
-/// What the last `motion_frames` of a clip [B, 3, T, H, W] become at the head of the next clip's condition:
-/// [B, z, f, h, w].
-SVI_EXPORT at::Tensor tail_latents(const WanVae& vae, const at::Tensor& video, std::int64_t motion_frames);
+/// What the last `motion_frames` of a clip [B, 3, T, H, W] become at the head of the next clip's
+/// condition: [B, z, f, h, w].
+SVI_EXPORT at::Tensor tail_latents(const WanVae& vae, const at::Tensor& video,
+                                   std::int64_t motion_frames);
 
 }  // namespace svi

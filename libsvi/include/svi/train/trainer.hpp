@@ -115,7 +115,8 @@ class SVI_EXPORT Trainer {
   /// One step. Throws Error on every rank, naming step and sample, if a loss is not finite; nothing
   /// was changed then but the generated clips' errors.
   StepReport step();
-  /// Steps until `steps` are done in all since the beginning (default: the last), telling `observe` of each.
+  /// Steps until `steps` are done in all since the beginning (default: the last), telling `observe`
+  /// of each.
   void run(const std::function<void(const StepReport&)>& observe, std::int64_t steps = -1);
   std::int64_t steps_done() const { return steps_done_; }
   bool finished() const { return steps_done_ >= config_.steps; }

@@ -1,12 +1,12 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <ATen/core/Tensor.h>
 
 #include "svi/config/option.hpp"
 #include "svi/core/export.hpp"
@@ -35,33 +35,58 @@ struct VaePretrainerConfig {
   bool bf16_activations = false;
 
   void describe(OptionVisitor& visit) {
-    visit(steps, {.key = "steps", .help = "optimisation steps", .unit = "steps", .min = 0, .max = 1e9});
-    visit(batch, {.key = "batch", .help = "clips per step", .unit = "clips", .min = 1, .max = 4096});
+    visit(steps,
+          {.key = "steps", .help = "optimisation steps", .unit = "steps", .min = 0, .max = 1e9});
+    visit(batch,
+          {.key = "batch", .help = "clips per step", .unit = "clips", .min = 1, .max = 4096});
     visit(seed, {.key = "seed", .help = "seed of weights, clips and sampling", .min = 0});
-    visit(learning_rate, {.key = "learning_rate", .help = "peak of a cosine schedule", .min = 0, .max = 1});
-    visit(warmup, {.key = "warmup", .help = "steps of linear warm-up", .unit = "steps", .min = 0, .max = 1e9});
+    visit(learning_rate,
+          {.key = "learning_rate", .help = "peak of a cosine schedule", .min = 0, .max = 1});
+    visit(warmup, {.key = "warmup",
+                   .help = "steps of linear warm-up",
+                   .unit = "steps",
+                   .min = 0,
+                   .max = 1e9});
     visit(weight_decay, {.key = "weight_decay", .help = "AdamW weight decay", .min = 0, .max = 1});
     visit(clip_norm, {.key = "clip_norm", .help = "largest norm of the gradient", .min = 1e-6});
-    visit(gradient_weight, {.key = "gradient_weight", .help = "weight of the L1 error of image gradients", .min = 0});
-    visit(kl_weight, {.key = "kl_weight", .help = "weight of the KL divergence from N(0, 1), per latent value",
+    visit(
+        gradient_weight,
+        {.key = "gradient_weight", .help = "weight of the L1 error of image gradients", .min = 0});
+    visit(kl_weight, {.key = "kl_weight",
+                      .help = "weight of the KL divergence from N(0, 1), per latent value",
                       .min = 0});
     visit(idempotence_weight,
           {.key = "idempotence_weight",
-           .help = "weight of encode(decode(z)) = z and of the second reconstruction being like the first: without "
-                   "it a codec drifts by itself when its output is encoded again", .min = 0});
-    visit(idempotence_every, {.key = "idempotence_every", .help = "steps between those with that term",
-                              .unit = "steps", .min = 1, .max = 1000});
-    visit(idempotence_start, {.key = "idempotence_start", .help = "share of the steps before that term sets in",
-                              .min = 0, .max = 1});
-    visit(short_frames, {.key = "short_frames", .help = "pixel frames of the clips it starts on: cheap, and enough "
-                         "for all but the steady state of the feature caches", .unit = "frames", .min = 1,
+           .help = "weight of encode(decode(z)) = z and of the second reconstruction being like "
+                   "the first: without "
+                   "it a codec drifts by itself when its output is encoded again",
+           .min = 0});
+    visit(idempotence_every, {.key = "idempotence_every",
+                              .help = "steps between those with that term",
+                              .unit = "steps",
+                              .min = 1,
+                              .max = 1000});
+    visit(idempotence_start, {.key = "idempotence_start",
+                              .help = "share of the steps before that term sets in",
+                              .min = 0,
+                              .max = 1});
+    visit(short_frames, {.key = "short_frames",
+                         .help = "pixel frames of the clips it starts on: cheap, and enough "
+                                 "for all but the steady state of the feature caches",
+                         .unit = "frames",
+                         .min = 1,
                          .max = 10000});
-    visit(short_share, {.key = "short_share", .help = "share of the steps on those", .min = 0, .max = 1});
-    visit(statistics_batches, {.key = "statistics_batches", .help = "batches that give latent mean and deviation",
-                               .unit = "batches", .min = 1, .max = 100000});
-    visit(bf16_activations, {.key = "bf16_activations",
-                             .help = "train with activations in bfloat16, weights in fp32: twice as fast on a CPU "
-                                     "with AMX, slow on one without"});
+    visit(short_share,
+          {.key = "short_share", .help = "share of the steps on those", .min = 0, .max = 1});
+    visit(statistics_batches, {.key = "statistics_batches",
+                               .help = "batches that give latent mean and deviation",
+                               .unit = "batches",
+                               .min = 1,
+                               .max = 100000});
+    visit(bf16_activations,
+          {.key = "bf16_activations",
+           .help = "train with activations in bfloat16, weights in fp32: twice as fast on a CPU "
+                   "with AMX, slow on one without"});
   }
 };
 
@@ -70,10 +95,11 @@ struct VaeLosses {
   std::int64_t step = 0;
   double reconstruction = 0;  // mean absolute error, in [-1, 1] units
   double kl = 0;
-  double idempotence = 0;     // 0 on steps without it
+  double idempotence = 0;  // 0 on steps without it
 };
 
-/// Trains a Wan VAE from scratch: L1 on pixels and on their gradients, a small KL term, and idempotence.
+/// Trains a Wan VAE from scratch: L1 on pixels and on their gradients, a small KL term, and
+/// idempotence.
 ///
 /// Deterministic: a function of configuration and clips. One thread.
 class SVI_EXPORT VaePretrainer {

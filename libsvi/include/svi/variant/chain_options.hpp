@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "svi/config/option.hpp"
@@ -19,8 +21,8 @@ enum class PromptOrder {
 };
 inline std::vector<std::string> enum_names(PromptOrder) { return {"first", "stream"}; }
 
-/// The options every clip-by-clip variant shares; a variant is a set of defaults for them and, where it needs
-/// more, code of its own.
+/// The options every clip-by-clip variant shares; a variant is a set of defaults for them and,
+/// where it needs more, code of its own.
 struct ChainOptions {
   std::int64_t motion_frames = 1;
   double motion_probability = 1.0;
@@ -33,35 +35,78 @@ struct ChainOptions {
   std::int64_t prompt_repeat = 1;
 
   void describe(OptionVisitor& visit) {
-    visit(motion_frames, {.key = "motion_frames", .help = "last frames of a clip that condition the next one",
-                          .unit = "frames", .min = 1, .max = 1000});
-    visit(motion_probability, {.key = "motion_probability",
-                               .help = "in training, probability of showing all motion frames rather than one",
-                               .min = 0, .max = 1});
-    visit(repeat_first, {.key = "repeat_first", .help = "clip 0 sees motion_frames copies of the image, not one"});
-    visit(mask_all_motion, {.key = "mask_all_motion",
-                            .help = "mark every motion frame as known; the reference marks frame 0 alone"});
-    visit(anchor_copies, {.key = "anchor_copies",
-                          .help = "frames of the anchor image after the motion frames: -1 to the end, 0 none (grey)",
-                          .unit = "frames", .min = -1, .max = 1000});
-    visit(handover, {.key = "handover", .help = "motion frames reach the next clip as decoded pixels or as latents"});
-    visit(stitch, {.key = "stitch", .help = "which side of a seam loses the frames both clips show"});
-    visit(prompts, {.key = "prompts", .help = "first prompt for every clip, or a stream of prompts"});
-    visit(prompt_repeat, {.key = "prompt_repeat", .help = "clips per prompt of a stream", .unit = "clips", .min = 1,
+    visit(motion_frames, {.key = "motion_frames",
+                          .help = "last frames of a clip that condition the next one",
+                          .unit = "frames",
+                          .min = 1,
+                          .max = 1000});
+    visit(motion_probability,
+          {.key = "motion_probability",
+           .help = "in training, probability of showing all motion frames rather than one",
+           .min = 0,
+           .max = 1});
+    visit(repeat_first, {.key = "repeat_first",
+                         .help = "clip 0 sees motion_frames copies of the image, not one"});
+    visit(mask_all_motion,
+          {.key = "mask_all_motion",
+           .help = "mark every motion frame as known; the reference marks frame 0 alone"});
+    visit(
+        anchor_copies,
+        {.key = "anchor_copies",
+         .help = "frames of the anchor image after the motion frames: -1 to the end, 0 none (grey)",
+         .unit = "frames",
+         .min = -1,
+         .max = 1000});
+    visit(handover, {.key = "handover",
+                     .help = "motion frames reach the next clip as decoded pixels or as latents"});
+    visit(stitch,
+          {.key = "stitch", .help = "which side of a seam loses the frames both clips show"});
+    visit(prompts,
+          {.key = "prompts", .help = "first prompt for every clip, or a stream of prompts"});
+    visit(prompt_repeat, {.key = "prompt_repeat",
+                          .help = "clips per prompt of a stream",
+                          .unit = "clips",
+                          .min = 1,
                           .max = 100000});
   }
 
   ClipPlan plan(std::int64_t clip, std::int64_t prompt_count) const {
-    const auto streamed = std::int64_t{clip / prompt_repeat};
-    const auto prompt = prompts == PromptOrder::first ? 0 : (streamed < prompt_count ? streamed : prompt_count - 1);
-    return {.motion_frames = motion_frames, .repeat_first = repeat_first, .mask_all_motion = mask_all_motion,
-            .padding = {anchor_copies}, .handover = handover, .stitch = stitch, .prompt_index = prompt};
+    const auto streamed = std::min(clip / prompt_repeat, prompt_count - 1);
+    const auto prompt = prompts == PromptOrder::first ? 0 : streamed;
+    return {.motion_frames = motion_frames,
+            .repeat_first = repeat_first,
+            .mask_all_motion = mask_all_motion,
+            .padding = {anchor_copies},
+            .handover = handover,
+            .stitch = stitch,
+            .prompt_index = prompt};
   }
 
   TrainingPlan training() const {
-    return {.motion_frames = motion_frames, .motion_probability = motion_probability,
-            .mask_all_motion = mask_all_motion, .padding = {anchor_copies}};
+    return {.motion_frames = motion_frames,
+            .motion_probability = motion_probability,
+            .mask_all_motion = mask_all_motion,
+            .padding = {anchor_copies}};
   }
+};
+
+/// A variant that is nothing but its defaults: `Defaults::set(ChainOptions&)`.
+template <class Defaults>
+class ChainVariant final : public Variant {
+ public:
+  struct Config : ChainOptions {
+    Config() { Defaults::set(*this); }
+  };
+
+  explicit ChainVariant(Config config) : config_(std::move(config)) {}
+
+ private:
+  ClipPlan do_plan(std::int64_t clip, std::int64_t prompts) const override {
+    return config_.plan(clip, prompts);
+  }
+  TrainingPlan do_training() const override { return config_.training(); }
+
+  Config config_;
 };
 
 }  // namespace svi

@@ -24,14 +24,14 @@ enum class Stitch { drop_tail, drop_head };
 
 /// How one clip of a chain is conditioned and joined to the film.
 struct ClipPlan {
-  std::int64_t motion_frames = 1;  // pixel frames carried over; for clip 0: copies of the user's image if
-                                   // repeat_first, else one
+  std::int64_t motion_frames = 1;  // pixel frames carried over; for clip 0: copies of the user's
+                                   // image if repeat_first, else one
   bool repeat_first = false;
-  bool mask_all_motion = false;    // mark all motion frames as known, not only frame 0
+  bool mask_all_motion = false;  // mark all motion frames as known, not only frame 0
   PaddingRule padding;
   Handover handover = Handover::pixels;
   Stitch stitch = Stitch::drop_tail;
-  std::int64_t prompt_index = 0;   // which of the scene's prompts
+  std::int64_t prompt_index = 0;  // which of the scene's prompts
 };
 
 /// How training samples imitate that chain.
