@@ -38,7 +38,7 @@ def _panel(axes, result, quantity):
             continue
         mean, low, high = bootstrap_band(films)
         style = arm_style(index)
-        axes.fill_between(clips, low, high, color=style["color"], alpha=0.18, linewidth=0)
+        axes.fill_between(clips, low, high, color=style["color"], alpha=0.15, linewidth=0)
         axes.plot(clips, mean, linewidth=1.6, markersize=4, label=label,
                   markevery=max(1, math.ceil(len(clips) / 8)), **style)
     axes.set_title(quantity.title, loc="left", fontsize=10, fontweight="bold")
@@ -56,6 +56,15 @@ def _films_text(result):
         return "no films"
     low, high = min(counts), max(counts)
     return f"{high} films an arm" if low == high else f"{low} to {high} films an arm"
+
+
+def _settle(figure):
+    """Lays the figure out for good: the solver's last digits differ from process to process."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        box = axes.get_position()
+        axes.set_position([round(value, 4) for value in box.bounds])
 
 
 def drift(result):
@@ -82,6 +91,7 @@ def drift(result):
         lines = math.ceil(len(shown) / 4)
         top = 1 - (0.35 + 0.22 * lines) / height
         figure.set_layout_engine("constrained", rect=(0.003, 0, 0.994, top), h_pad=0.06, w_pad=0.08)
+        _settle(figure)
     return figure
 
 
