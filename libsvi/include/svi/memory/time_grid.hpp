@@ -15,8 +15,8 @@ namespace svi {
 /// One buffer of errors per bin of flow time, in CPU memory.
 ///
 /// Each error is kept once, as its residual; recall scales it for the end asked for
-/// (spec/svi.md 1.4). Stored tensors are never changed in place, so that `state()` costs no copy
-/// and stays valid while the bank goes on.
+/// (docs/architecture.md, "One training step"). Stored tensors are never changed in place, so that
+/// `state()` costs no copy and stays valid while the bank goes on.
 class SVI_EXPORT TimeGridBank final : public MemoryBank {
  public:
   struct Config {

@@ -15,7 +15,7 @@ enum class ErrorEnd { data, noise };
 /// One error of the model, for one sample, kept once and scaled on recall.
 ///
 /// With the velocity residual D = v_hat - v*, one-step integration gives E_data = -sigma D at the
-/// data end and E_noise = (1 - sigma) D at the noise end (spec 1.4); both are a gain times the same
+/// data end and E_noise = (1 - sigma) D at the noise end; both are a gain times the same
 /// tensor. Error definitions that differ from it by more than a gain add an offset.
 struct SVI_EXPORT BankedError {
   at::Tensor residual;      // [C, F, h, w]  latent units; F may be fewer frames than a clip

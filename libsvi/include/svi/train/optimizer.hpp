@@ -16,7 +16,7 @@ namespace svi {
 enum class LearningRateSchedule { constant, cosine };
 SVI_EXPORT std::vector<std::string> enum_names(LearningRateSchedule);
 
-/// Options of AdamW; defaults are the reference's (spec/svi.md 3).
+/// Options of AdamW; defaults are those of Li et al. 2025 (arXiv 2510.09212).
 struct SVI_EXPORT OptimizerConfig {
   double learning_rate = 1e-4;
   double beta1 = 0.9;

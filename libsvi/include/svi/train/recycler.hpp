@@ -83,7 +83,7 @@ class SVI_EXPORT ClipGenerator {
 };
 
 /// Composes error source, injection policy and memory around a training step (Li et al. 2025,
-/// arXiv 2510.09212; spec/svi.md 1.4 and 1.5).
+/// arXiv 2510.09212).
 ///
 /// Per step: `inject` and `collect` for each own slot, then `finish_step` once. Banks change only
 /// in `finish_step` and `run_rollouts`, which are collective and store in the order of samples, so

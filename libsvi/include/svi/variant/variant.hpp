@@ -37,7 +37,7 @@ struct ClipPlan {
 /// How training samples imitate that chain.
 struct TrainingPlan {
   std::int64_t motion_frames = 1;
-  double motion_probability = 1;  // else one motion frame only (spec 1.2)
+  double motion_probability = 1;  // else one motion frame only
   bool mask_all_motion = false;
   PaddingRule padding;
 };

@@ -15,7 +15,7 @@
 namespace svi {
 namespace {
 
-// Statistics of the official latents (spec 5.5).
+// Statistics of the official latents (Wan et al. 2025).
 const std::vector<double> kOfficialMean = {-0.7571, -0.7089, -0.9113, 0.1075,  -0.1745, 0.9653,
                                            -0.1517, 1.5508,  0.4134,  -0.0715, 0.5517,  -0.3632,
                                            -0.1922, -0.9497, 0.2503,  -0.2921};

@@ -37,7 +37,7 @@ struct SVI_EXPORT WanVaeConfig {
   bool operator==(const WanVaeConfig&) const = default;
 };
 
-/// The causal video autoencoder of Wan 2.1 at any size, with the official tensor names (spec 5.4).
+/// The causal video autoencoder of Wan 2.1 at any size, with the official tensor names.
 ///
 /// Frame 0 of a video becomes latent frame 0 by itself; every further latent frame stands for
 /// `temporal_stride` pixel frames. All tensors share the dtype and device of the weights; latents
