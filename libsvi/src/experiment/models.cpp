@@ -73,8 +73,12 @@ WanVae load_vae(const ModelConfig& config, at::Device device) {
 std::unique_ptr<WanDit> load_dit(const ModelConfig& config, at::Device device) {
   const auto path = (model_folder(config) / config.dit).string();
   const auto weights = SafetensorsFile::open(path).load_all();
-  auto dit = std::make_unique<WanDit>(sizes_of(weights, config.heads, path),
-                                      at::TensorOptions(at::kFloat));
+  const auto sizes = sizes_of(weights, config.heads, path);
+  // Names and shapes first: sizes that a damaged file claims must not be allocated.
+  const auto report = match(WanDit(sizes, at::TensorOptions(at::kMeta)).parameters(), weights);
+  if (!report.complete())
+    raise<IoError>(path, ": not the weights of a Wan transformer\n", report.text());
+  auto dit = std::make_unique<WanDit>(sizes, at::TensorOptions(at::kFloat));
   dit->load(weights, path);
   dit->to(device, at::kFloat);
   return dit;

@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 
+#include <cmath>
 #include <cstdio>
 #include <map>
 
@@ -39,6 +40,33 @@ int offset_bits(const BankedError& error) {
   const bool shared = error.noise_offset.defined() && error.noise_offset.is_same(error.data_offset);
   return (error.data_offset.defined() ? kHasData : 0) |
          (error.noise_offset.defined() ? kHasNoise : 0) | (shared ? kShared : 0);
+}
+
+/// A column that holds whole numbers. Checked first: turning any other double into an integer is
+/// undefined.
+std::int64_t whole(const double* row, Column column, std::int64_t entry) {
+  constexpr double kLargest = 9007199254740992.0;  // 2^53: beyond it doubles skip whole numbers
+  const double value = row[column];
+  if (!(value >= -kLargest && value <= kLargest) || value != std::floor(value)) {
+    raise<IoError>("state of a time_grid bank: entry ", entry, ", column ",
+                   static_cast<int>(column), " is ", value, ", no whole number");
+  }
+  return static_cast<std::int64_t>(value);
+}
+
+/// What `MemoryBank::store` asks of an error, of one that comes from a file.
+void check_entry(const BankedError& error, std::int64_t entry) {
+  const auto refuse = [&](const auto&... parts) {
+    raise<IoError>("state of a time_grid bank: entry ", entry, ": ", parts...);
+  };
+  const auto sizes = error.residual.sizes();
+  if (sizes.size() != 4 || error.residual.numel() == 0)
+    refuse("its sizes ", sizes, " are no [C, F, h, w]");
+  for (const auto* offset : {&error.data_offset, &error.noise_offset}) {
+    if (offset->defined() && offset->sizes() != sizes)
+      refuse("an offset has sizes ", offset->sizes(), ", not ", sizes);
+  }
+  if (!(error.sigma >= 0 && error.sigma <= 1)) refuse("sigma ", error.sigma, " is outside [0, 1]");
 }
 
 class Reader {
@@ -114,11 +142,9 @@ void TimeGridBank::do_load(const NamedTensors& state) {
   std::int64_t bytes = 0;
   for (std::int64_t i = 0; i < counts[1]; ++i) {
     const double* row = table.const_data_ptr<double>() + i * kColumns;
-    const int offsets = static_cast<int>(row[kOffsets]);
+    const auto offsets = whole(row, kOffsets, i);
     BankedError error;
     error.residual = reader.get(entry_name(i, "residual"));
-    if (error.residual.dim() != 4)
-      raise<IoError>("state of a time_grid bank: entry ", i, " is no [C, F, h, w]");
     if (offsets & kHasData) error.data_offset = reader.get(entry_name(i, "data_offset"));
     if (offsets & kShared) {
       error.noise_offset = error.data_offset;
@@ -128,14 +154,15 @@ void TimeGridBank::do_load(const NamedTensors& state) {
     error.data_gain = row[kDataGain];
     error.noise_gain = row[kNoiseGain];
     error.sigma = row[kSigma];
-    error.step = static_cast<std::int64_t>(row[kStep]);
-    error.sample = static_cast<std::int64_t>(row[kSample]);
+    error.step = whole(row, kStep, i);
+    error.sample = whole(row, kSample, i);
     error.clean = row[kClean] != 0;
-    const auto g = static_cast<std::int64_t>(row[kBin]);
+    check_entry(error, i);
+    const auto g = whole(row, kBin, i);
     if (g < 0 || g >= time_bins_.count())
       raise<IoError>("state of a time_grid bank: entry ", i, " is in bin ", g);
     auto entry = make_entry(error);
-    entry.order = static_cast<std::int64_t>(row[kOrder]);
+    entry.order = whole(row, kOrder, i);
     bytes += entry.error.bytes();
     bins[static_cast<std::size_t>(g)].push_back(std::move(entry));
     if (static_cast<std::int64_t>(bins[static_cast<std::size_t>(g)].size()) > config_.capacity) {

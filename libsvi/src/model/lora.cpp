@@ -70,6 +70,11 @@ std::optional<Key> parse_key(const std::string& name) {
   return std::nullopt;
 }
 
+double single_value(const std::string& name, const at::Tensor& tensor) {
+  if (tensor.numel() != 1) raise<IoError>(name, " has ", tensor.numel(), " values, not one");
+  return tensor.item<double>();
+}
+
 std::string key_name(const std::string& layer, char part, LoraNaming naming) {
   return naming == LoraNaming::official
              ? cat("pipe.dit.", layer, ".lora_", part, ".default.weight")
@@ -175,7 +180,7 @@ LoadReport Lora::load(const NamedTensors& tensors, const std::string& origin) {
   for (const auto& [name, tensor] : tensors) {
     const auto key = parse_key(name);
     if (key && key->part == Key::Part::alpha) {
-      if (std::abs(tensor.item<double>() - config_.alpha) > 1e-6 * config_.alpha) {
+      if (std::abs(single_value(name, tensor) - config_.alpha) > 1e-6 * config_.alpha) {
         raise<IoError>(origin, ": ", name, " is ", tensor.item<double>(),
                        ", the adapter's alpha is ", config_.alpha, "; set alpha to the file's");
       }
@@ -196,7 +201,7 @@ LoraConfig Lora::infer(const NamedTensors& tensors) {
     const auto key = parse_key(name);
     if (!key) raise<IoError>("not an adapter's tensor: ", name);
     if (key->part == Key::Part::alpha) {
-      config.alpha = tensor.item<double>();
+      config.alpha = single_value(name, tensor);
       continue;
     }
     if (tensor.dim() != 2) raise<IoError>(name, " has ", tensor.dim(), " axes, an adapter's has 2");

@@ -57,6 +57,12 @@ WanDitConfig WanDit::infer(const NamedTensors& weights, std::int64_t heads) {
     if (name.starts_with(kPrefix)) {
       std::int64_t index = -1;
       std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), index);
+      // A block has tensors of its own; a number beyond their count is damage, and must not be
+      // believed.
+      if (index >= static_cast<std::int64_t>(weights.size())) {
+        raise<IoError>("the weights make no transformer: ", name, " among ", weights.size(),
+                       " tensors");
+      }
       layers = std::max(layers, index + 1);
     }
   }
@@ -73,7 +79,8 @@ WanDitConfig WanDit::infer(const NamedTensors& weights, std::int64_t heads) {
   config.patch = {patch[2], patch[3], patch[4]};
   config.dim = patch[0];
   config.in_dim = patch[1];
-  config.out_dim = shape("head.head.weight", 2)[0] / (patch[2] * patch[3] * patch[4]);
+  const auto patch_size = patch[2] * patch[3] * patch[4];
+  config.out_dim = patch_size > 0 ? shape("head.head.weight", 2)[0] / patch_size : 0;
   config.ffn_dim = shape("blocks.0.ffn.0.weight", 2)[0];
   config.freq_dim = shape("time_embedding.0.weight", 2)[1];
   config.text_dim = shape("text_embedding.0.weight", 2)[1];
