@@ -30,7 +30,7 @@ svi::NamedTensors read_tensors(std::string_view text) {
       rest.remove_prefix(std::min(rest.size(), static_cast<std::size_t>(stop - rest.data()) + 1));
     }
     // One value seen everywhere: as large as it likes, without memory.
-    tensors.emplace_back(line.substr(0, space), at::ones({1}).expand(sizes));
+    tensors.emplace_back(line.substr(0, space), at::ones({}).expand(sizes));
   }
   return tensors;
 }
