@@ -22,11 +22,11 @@ std::size_t naive(const std::vector<at::Tensor>& stored, const at::Tensor& query
 }
 
 std::size_t ours(const std::vector<at::Tensor>& stored, const at::Tensor& query) {
-  std::vector<TailNorms> norms;
-  for (const auto& tensor : stored) norms.push_back(tail_norms(tensor));
+  std::vector<Fingerprint> norms;
+  for (const auto& tensor : stored) norms.push_back(fingerprint(tensor));
   std::vector<Candidate> candidates;
   for (std::size_t i = 0; i < stored.size(); ++i) candidates.push_back({&stored[i], &norms[i]});
-  const auto query_norms = tail_norms(query);
+  const auto query_norms = fingerprint(query);
   return nearest(candidates, {&query, &query_norms});
 }
 

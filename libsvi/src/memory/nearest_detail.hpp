@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "svi/core/export.hpp"
@@ -11,21 +12,28 @@
 // Exported for the test and the benchmark of the search alone.
 namespace svi::detail {
 
-/// Into how many segments a residual is cut for the search.
+/// Into how many runs of whole [h, w] planes a residual is cut for the search.
 inline constexpr std::size_t kSegments = 16;
 
-/// Norms of a residual from each segment to the end: `tail[0]` is its norm, `tail[kSegments]` is 0.
-struct TailNorms {
-  std::array<double, kSegments + 1> tail{};
+/// What a bank keeps about a residual, so that a search need not read it all.
+///
+/// The coarse part of a residual is its projection on blocks of 4 x 8 pixels (an orthonormal one:
+/// sum over the block by the root of its size), the fine part is the rest.
+struct Fingerprint {
+  /// Norms from each segment to the end: of all, of the coarse and of the fine part; `whole[0]` is
+  /// the norm of the residual.
+  std::array<double, kSegments + 1> whole{}, coarse{}, fine{};
+  std::vector<std::uint16_t> sketch;  // coarse coefficients in bf16, by segment
+  std::array<std::size_t, kSegments + 1> sketch_begin{};
 };
 
-/// Requires a contiguous CPU tensor in bf16 or fp32.
-SVI_EXPORT TailNorms tail_norms(const at::Tensor& residual);
+/// Requires a contiguous CPU tensor [C, F, h, w] in bf16 or fp32.
+SVI_EXPORT Fingerprint fingerprint(const at::Tensor& residual);
 
 /// One stored residual as the search sees it; borrowed.
 struct Candidate {
   const at::Tensor* residual = nullptr;
-  const TailNorms* norms = nullptr;
+  const Fingerprint* print = nullptr;
 };
 
 /// Index of the candidate with the smallest L2 distance to `query`; the first of equals. Candidates

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "memory/storage_detail.hpp"
 #include "memory/time_grid_detail.hpp"
 #include "svi/core/check.hpp"
 
@@ -15,12 +16,6 @@ namespace {
 constexpr double kBytesPerMebibyte = 1024.0 * 1024.0;
 // The mean over a full bank of large latents would take minutes.
 constexpr std::int64_t kMeanErrorEntries = 256;
-
-/// A private copy in the storage dtype, or undefined.
-at::Tensor stored_copy(const at::Tensor& tensor, at::ScalarType dtype) {
-  if (!tensor.defined()) return {};
-  return tensor.detach().to(at::kCPU).to(dtype, /*non_blocking=*/false, /*copy=*/true).contiguous();
-}
 
 }  // namespace
 
@@ -58,13 +53,14 @@ TimeGridBank::Entry TimeGridBank::make_entry(const BankedError& error) const {
   const auto dtype = config_.storage == StorageType::bf16 ? at::kBFloat16 : at::kFloat;
   Entry entry;
   entry.error = error;
-  entry.error.residual = stored_copy(error.residual, dtype);
-  entry.error.data_offset = stored_copy(error.data_offset, dtype);
+  entry.error.residual = detail::stored_copy(error.residual, dtype);
+  entry.error.data_offset = detail::stored_copy(error.data_offset, dtype);
   const bool shared = error.noise_offset.defined() && error.noise_offset.is_same(error.data_offset);
   entry.error.noise_offset =
-      shared ? entry.error.data_offset : stored_copy(error.noise_offset, dtype);
-  entry.norms = detail::tail_norms(entry.error.residual);
-  const auto norm = entry.norms.tail[0];
+      shared ? entry.error.data_offset : detail::stored_copy(error.noise_offset, dtype);
+  entry.print = detail::fingerprint(entry.error.residual);
+  if (config_.eviction != Eviction::nearest) entry.print.sketch = {};
+  const auto norm = entry.print.whole[0];
   SVI_CHECK(std::isfinite(norm), "an error of step ", error.step, ", sample ", error.sample,
             " is not finite");
   entry.rms = norm / std::sqrt(static_cast<double>(entry.error.residual.numel()));
@@ -83,8 +79,8 @@ std::size_t TimeGridBank::pick_victim(const Bin& bin, const Entry& incoming,
   }
   std::vector<detail::Candidate> candidates;
   candidates.reserve(bin.size());
-  for (const auto& entry : bin) candidates.push_back({&entry.error.residual, &entry.norms});
-  return detail::nearest(candidates, {&incoming.error.residual, &incoming.norms});
+  for (const auto& entry : bin) candidates.push_back({&entry.error.residual, &entry.print});
+  return detail::nearest(candidates, {&incoming.error.residual, &incoming.print});
 }
 
 void TimeGridBank::drop(Bin& bin, std::size_t index) {

@@ -9,10 +9,10 @@ namespace svi {
 
 /// One stored error with what the bank caches about it.
 struct TimeGridBank::Entry {
-  BankedError error;        // tensors contiguous, on the CPU, in the storage dtype
-  std::int64_t order = 0;   // of arrival
-  double rms = 0;           // of the residual
-  detail::TailNorms norms;  // of the residual
+  BankedError error;          // tensors contiguous, on the CPU, in the storage dtype
+  std::int64_t order = 0;     // of arrival
+  double rms = 0;             // of the residual
+  detail::Fingerprint print;  // of the residual; its sketch only where eviction = nearest
 };
 
 }  // namespace svi
