@@ -198,8 +198,12 @@ void store(benchmark::State& state, svi::Eviction eviction) {
   svi::TimeGridBank bank({.eviction = eviction});
   std::uint32_t i = 0;
   for (; i < 500; ++i) bank.store(small_error(i), {});
-  const auto error = small_error(i);
-  for (auto _ : state) bank.store(error, {1, svi::Purpose::bank_evict, i++, 0});
+  std::vector<svi::BankedError> incoming;
+  for (std::uint32_t k = 0; k < 200; ++k) incoming.push_back(small_error(1000 + k));
+  for (auto _ : state) {
+    bank.store(incoming[i % incoming.size()], {1, svi::Purpose::bank_evict, i, 0});
+    ++i;
+  }
 }
 
 void recall(benchmark::State& state) {

@@ -30,6 +30,9 @@ constexpr double kSketchError = 1.0 / 256;
 constexpr double kNormError = 1e-12;
 // Products below the fp32 normal range may be lost, one by one.
 constexpr double kUnderflow = 1e-37;
+// Below this many elements, looking at intervals costs more than reading on.
+constexpr std::size_t kSmall = std::size_t{1} << 18;
+static_assert(kSegments % 4 == 0);
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// The interval a candidate's squared distance is known to lie in.
@@ -54,6 +57,7 @@ class Search {
         alive_(std::move(alive)),
         query_(query),
         cut_(*query.residual),
+        stride_(cut_.size() < kSmall ? 4 : 1),
         progress_(candidates.size()) {}
 
   std::size_t run() {
@@ -66,7 +70,7 @@ class Search {
         least([&](std::size_t i) { return std::abs(print(i).whole[0] - query_.print->whole[0]); }));
     finish(least([&](std::size_t i) { return guess(i); }));
     prune();
-    for (std::size_t segment = 0; segment < kSegments && alive_.size() > 1; ++segment) {
+    for (std::size_t segment = 0; segment < kSegments && alive_.size() > 1; segment += stride_) {
       for (const auto i : alive_) {
         if (progress_[i].next == segment) read(i);
       }
@@ -97,9 +101,9 @@ class Search {
     const auto wide = query_.residual->to(at::kFloat).contiguous();
     const float* from = wide.template const_data_ptr<float>();
     arranged_.assign(from, from + cut_.size());
-    for (std::size_t segment = 0; segment < kSegments; ++segment) {
+    for (std::size_t segment = 0; segment < kSegments; segment += stride_) {
       arrange<T>(arranged_.data() + cut_.begin(segment),
-                 cut_.begin(segment + 1) - cut_.begin(segment));
+                 cut_.begin(segment + stride_) - cut_.begin(segment));
     }
   }
 
@@ -130,16 +134,25 @@ class Search {
 
   /// Drops who cannot be the nearest any more.
   void prune() {
-    for (const auto i : alive_) limit_ = std::min(limit_, interval(i).high);
-    std::erase_if(alive_, [&](std::size_t i) { return interval(i).low > limit_; });
+    lows_.clear();
+    for (const auto i : alive_) {
+      const auto known = interval(i);
+      limit_ = std::min(limit_, known.high);
+      lows_.push_back(known.low);
+    }
+    std::size_t kept = 0;
+    for (std::size_t k = 0; k < alive_.size(); ++k) {
+      if (lows_[k] <= limit_) alive_[kept++] = alive_[k];
+    }
+    alive_.resize(kept);
   }
 
   void read(std::size_t i) {
     auto& progress = progress_[i];
-    const auto begin = cut_.begin(progress.next), end = cut_.begin(progress.next + 1);
+    const auto begin = cut_.begin(progress.next);
+    progress.next += stride_;
     progress.read += loops_.dot(elements<T>(*candidates_[i].residual) + begin,
-                                arranged_.data() + begin, end - begin);
-    ++progress.next;
+                                arranged_.data() + begin, cut_.begin(progress.next) - begin);
   }
 
   void finish(std::size_t i) {
@@ -198,6 +211,8 @@ class Search {
   std::vector<std::size_t> alive_;
   const Candidate& query_;
   Segments cut_;
+  std::size_t stride_;  // segments read at a time
+  std::vector<double> lows_;
   std::vector<Progress> progress_;
   std::vector<float> arranged_, sketch_;  // the query and its coarse part, ready for `multiply`
   double limit_ = kInfinity;              // the smallest squared distance is at most this
