@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <cstring>
 #include <mutex>
 
 #include "svi/core/check.hpp"
@@ -34,6 +35,16 @@ class CpuFlagsOff {
   bool active_;
 };
 
+/// The number behind one of FFmpeg's enums: a damaged file can put any in, and loading it as an
+/// enum would be undefined.
+template <class Enum>
+int number_of(const Enum& value) {
+  int number = 0;
+  static_assert(sizeof number == sizeof value);
+  std::memcpy(&number, &value, sizeof number);
+  return number;
+}
+
 }  // namespace
 
 const int* ColorConverter::coefficients(const AVFrame* frame) const {
@@ -45,9 +56,17 @@ const int* ColorConverter::coefficients(const AVFrame* frame) const {
       space = SWS_CS_ITU709;
       break;
     case ColorMatrix::tagged:
-      if (frame->colorspace == AVCOL_SPC_BT709) space = SWS_CS_ITU709;
-      if (frame->colorspace == AVCOL_SPC_SMPTE240M) space = SWS_CS_SMPTE240M;
-      if (frame->colorspace == AVCOL_SPC_BT2020_NCL) space = SWS_CS_BT2020;
+      switch (number_of(frame->colorspace)) {
+        case AVCOL_SPC_BT709:
+          space = SWS_CS_ITU709;
+          break;
+        case AVCOL_SPC_SMPTE240M:
+          space = SWS_CS_SMPTE240M;
+          break;
+        case AVCOL_SPC_BT2020_NCL:
+          space = SWS_CS_BT2020;
+          break;
+      }
       break;
   }
   return sws_getCoefficients(space);
@@ -67,7 +86,7 @@ void ColorConverter::prepare(const AVFrame* frame) {
   int source_range = 0, target_range = 0, brightness = 0, contrast = 0, saturation = 0;
   if (sws_getColorspaceDetails(scaler_.get(), &inverse, &source_range, &table, &target_range,
                                &brightness, &contrast, &saturation) >= 0) {
-    const int wanted_range = frame->color_range == AVCOL_RANGE_JPEG ? 1 : source_range;
+    const int wanted_range = number_of(frame->color_range) == AVCOL_RANGE_JPEG ? 1 : source_range;
     const int* wanted = coefficients(frame);
     // Left alone where nothing changes: setting the details may choose another code path.
     if (wanted_range != source_range || !std::equal(wanted, wanted + 4, inverse)) {
