@@ -152,6 +152,7 @@ void run_experiment(const Plan& plan, const Registry& registry, const Communicat
       SVI_INFO("experiment", plan.experiment.name, ": ", list.jobs.size(), " jobs on ",
                world.size(), " rank(s), ", device.str(), "; results in ", folders.root().string());
     }
+    const auto facts = provenance(plan, world, device.str());
     const Stopwatch jobs_watch;
     run_jobs(world, static_cast<int>(plan.run.ranks_per_job), list.specs,
              [&](std::size_t index, const Communicator& team, JobProgress& progress) {
@@ -159,8 +160,7 @@ void run_experiment(const Plan& plan, const Registry& registry, const Communicat
              });
     if (world.rank() == 0) {
       SVI_INFO("experiment", "all jobs took ", jobs_watch.seconds(), " s");
-      write_result_header(folders.root(),
-                          header_of(plan, registry, shape, provenance(plan, world, device.str())));
+      write_result_header(folders.root(), header_of(plan, registry, shape, facts));
     }
     world.barrier();
     merge_parts(folders.root(), target, world);
