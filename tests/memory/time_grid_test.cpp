@@ -208,5 +208,29 @@ TEST(TimeGridBank, NamesWhatIsWrongWithAState) {
   EXPECT_THROW(bank.load({}), IoError);
 }
 
+TEST(TimeGridBank, RefusesDamagedNumbersAndSizesOfAState) {
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  TimeGridBank bank({.bins = 5});
+  bank.store(error(1), key(0));
+  const auto damaged = [&](std::int64_t column, double value) {
+    auto state = bank.state();
+    state[1].second = state[1].second.clone();
+    state[1].second[0][column] = value;
+    return state;
+  };
+  auto empty = bank.state(), offset = damaged(8, 1);
+  empty[2].second = at::zeros({2, 0, 4, 5});
+  offset.emplace_back("time_grid.000000.data_offset", at::zeros({2, 3, 4, 6}));
+
+  for (const std::int64_t column : {0, 1, 2, 3, 8}) {
+    EXPECT_THROW(bank.load(damaged(column, kNaN)), IoError) << column;
+    EXPECT_THROW(bank.load(damaged(column, 1e300)), IoError) << column;
+  }
+  EXPECT_THROW(bank.load(damaged(5, 2)), IoError);  // sigma
+  EXPECT_THROW(bank.load(empty), IoError);
+  EXPECT_THROW(bank.load(offset), IoError);
+  EXPECT_EQ(bank.statistics().entries, 1);
+}
+
 }  // namespace
 }  // namespace svi

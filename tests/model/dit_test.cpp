@@ -237,6 +237,18 @@ TEST(WanDit, AsksForTheHeadsWhereWeightsDoNotTellThem) {
   EXPECT_THROW(WanDit::infer({{"x", at::zeros({1})}}), IoError);
 }
 
+TEST(WanDit, RefusesToInferImpossibleSizes) {
+  const auto weights = Fixture("dit_t2v").group("weights.");
+  auto flat = weights, far = weights;
+  for (auto& [name, tensor] : flat) {
+    if (name == "patch_embedding.weight") tensor = tensor.narrow(2, 0, 0);
+  }
+  far.emplace_back("blocks.9223372036854775807.ffn.0.bias", at::zeros({1}));
+
+  EXPECT_THROW(WanDit::infer(flat, 2), IoError);
+  EXPECT_THROW(WanDit::infer(far, 2), IoError);
+}
+
 TEST(WanDit, RotaryFrequenciesAndHeadSplitAreThePublishedOnes) {
   const auto [cos, sin] = wan_rope(128, 3, 2, 2);
 

@@ -194,6 +194,9 @@ TEST(Lora, RefusesFilesThatDoNotFitWithEveryName) {
   EXPECT_THROW(Lora::infer(tensors), IoError);
   const NamedTensors alpha = {{"blocks.0.self_attn.q.alpha", at::tensor({4.F})}};
   EXPECT_THROW(lora.load(alpha), IoError);
+  const NamedTensors alphas = {{"blocks.0.self_attn.q.alpha", at::tensor({4.F, 4.F})}};
+  EXPECT_THROW(lora.load(alphas), IoError);
+  EXPECT_THROW(Lora::infer(alphas), IoError);
 }
 
 }  // namespace
