@@ -50,8 +50,14 @@ void format(const bl::record_view& record, bl::formatting_ostream& out) {
   out << record[bl::expressions::smessage];
 }
 
-// Our own attribute marks our records, so that an embedding program's sinks and ours do not mix.
-bool is_ours(const bl::attribute_value_set& values) { return values.count("SviChannel") > 0; }
+// Our own attribute marks our records, so that an embedding program's sinks and ours do not mix. It
+// belongs to the source, since filters run before a record's own attributes exist.
+bl::sources::severity_logger_mt<Severity> marked_source() {
+  bl::sources::severity_logger_mt<Severity> source;
+  source.add_attribute("SviLog", bl::attributes::constant<bool>(true));
+  return source;
+}
+bool is_ours(const bl::attribute_value_set& values) { return values.count("SviLog") > 0; }
 
 }  // namespace
 
@@ -87,7 +93,7 @@ void start_logging(int rank, Severity console, const std::string& directory) {
 
 void log(Severity severity, std::string_view channel, std::string_view text) noexcept {
   try {
-    static bl::sources::severity_logger_mt<Severity> source;
+    static auto source = marked_source();
     if (auto record = source.open_record(bl::keywords::severity = severity)) {
       record.attribute_values().insert("SviChannel",
                                        bl::attributes::make_attribute_value(std::string(channel)));
