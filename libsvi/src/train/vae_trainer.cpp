@@ -31,6 +31,16 @@ at::Tensor picture_loss(const at::Tensor& made, const at::Tensor& wanted, double
   return loss;
 }
 
+/// Leaves of a causal kernel [out, in, kt, kh, kw] only what sees the present frame, at the
+/// strength all taps had together; 1 x 1 x 1 kernels and biases stay as they are.
+void see_the_present_alone(const at::Tensor& weight) {
+  if (weight.dim() != 5 || weight.size(2) == 1) return;
+  const c10::NoGradGuard no_gradients;
+  const auto taps = weight.size(2);
+  weight.narrow(2, 0, taps - 1).zero_();
+  weight.narrow(2, taps - 1, 1).mul_(std::sqrt(static_cast<double>(taps)));
+}
+
 }  // namespace
 
 VaePretrainer::VaePretrainer(WanVae& vae, VaePretrainerConfig config, Clips clips)
@@ -39,6 +49,7 @@ VaePretrainer::VaePretrainer(WanVae& vae, VaePretrainerConfig config, Clips clip
   vae_.require_grad(true);
   if (config_.bf16_activations) vae_.set_activations(at::kBFloat16);
   for (const auto& [name, weight] : vae_.parameters()) {
+    if (config_.still_start) see_the_present_alone(weight);
     if (name == "conv1.bias") {
       // Start almost deterministic: at unit spread the decoder sees noise alone and learns to
       // ignore it.
@@ -63,11 +74,17 @@ double VaePretrainer::learning_rate() const {
          (0.02 + 0.98 * 0.5 * (1 + std::cos(std::numbers::pi * done)));
 }
 
+at::Tensor VaePretrainer::clips_at(std::int64_t step) const {
+  const auto video = clips_(step);
+  const auto share = static_cast<double>(step) / static_cast<double>(config_.steps);
+  // A share of 1 means short clips to the end, and for the statistics that follow it.
+  if (share >= config_.short_share && config_.short_share < 1) return video;
+  return video.narrow(2, 0, std::min(config_.short_frames, video.size(2)));
+}
+
 VaeLosses VaePretrainer::advance() {
-  auto video = clips_(step_);  // [B, 3, T, H, W]
+  const auto video = clips_at(step_);  // [B, 3, T, H, W]
   const auto share = static_cast<double>(step_) / static_cast<double>(config_.steps);
-  if (share < config_.short_share)
-    video = video.narrow(2, 0, std::min(config_.short_frames, video.size(2)));
   const auto [mean, logvar] = vae_.encode_moments(video);
   const RandomKey key{static_cast<std::uint64_t>(config_.seed), Purpose::sample_noise, 0,
                       static_cast<std::uint32_t>(step_)};
@@ -117,7 +134,7 @@ void VaePretrainer::finish() {
   vae_.set_activations(vae_.dtype());
   std::vector<at::Tensor> latents;
   for (std::int64_t i = 0; i < config_.statistics_batches; ++i) {
-    latents.push_back(vae_.encode_moments(clips_(config_.steps + i)).first);
+    latents.push_back(vae_.encode_moments(clips_at(config_.steps + i)).first);
   }
   const auto all = at::cat(latents).transpose(0, 1).flatten(1).to(at::kDouble);  // [z, values]
   vae_.set_latent_statistics(all.mean(1).to(at::kFloat), all.std(1).to(at::kFloat));

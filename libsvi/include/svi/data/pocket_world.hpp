@@ -18,7 +18,7 @@ namespace svi {
 class SVI_EXPORT PocketWorld final : public ClipSource {
  public:
   struct Config {
-    double jitter = 0.08;
+    double jitter = kPocketJitter;
     double texture = kPocketTexture;
     double speed = kPocketSpeed;
     std::int64_t scenes = 1'000'000;

@@ -31,7 +31,7 @@ class SVI_EXPORT PocketFitter {
  public:
   struct Config {
     double texture = kPocketTexture;  // of the world looked at
-    double jitter = 0.08;             // of the world looked at
+    double jitter = kPocketJitter;    // of the world looked at
     double ceiling = 40.0;            // dB
 
     void describe(OptionVisitor& visit);

@@ -17,6 +17,7 @@ namespace svi {
 
 /// Options of codec pretraining, `[vae_training]`.
 struct VaePretrainerConfig {
+  std::string start = {};
   std::int64_t steps = 1000;
   std::int64_t batch = 4;
   std::int64_t seed = 0;
@@ -31,10 +32,14 @@ struct VaePretrainerConfig {
   double idempotence_start = 0.3;
   std::int64_t short_frames = 5;
   double short_share = 0.7;
+  bool still_start = false;
   std::int64_t statistics_batches = 16;
   bool bf16_activations = false;
 
   void describe(OptionVisitor& visit) {
+    visit(start, {.key = "start",
+                  .help = "weights to start from, safetensors, of the sizes in [vae]; empty: from "
+                          "nothing. With steps = 0 the codec is taken as it is"});
     visit(steps,
           {.key = "steps", .help = "optimisation steps", .unit = "steps", .min = 0, .max = 1e9});
     visit(batch,
@@ -78,6 +83,10 @@ struct VaePretrainerConfig {
                          .max = 10000});
     visit(short_share,
           {.key = "short_share", .help = "share of the steps on those", .min = 0, .max = 1});
+    visit(still_start,
+          {.key = "still_start",
+           .help = "kernels start blind to earlier frames, so that a codec trained on single frames "
+                   "(short_frames = 1) works on clips at once, frame by frame"});
     visit(statistics_batches, {.key = "statistics_batches",
                                .help = "batches that give latent mean and deviation",
                                .unit = "batches",
@@ -122,6 +131,7 @@ class SVI_EXPORT VaePretrainer {
 
  private:
   double learning_rate() const;
+  at::Tensor clips_at(std::int64_t step) const;  // [B, 3, T, H, W], short where it is time for that
 
   WanVae& vae_;
   VaePretrainerConfig config_;
