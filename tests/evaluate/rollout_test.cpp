@@ -113,6 +113,31 @@ TEST(Rollout, IsAFunctionOfSceneAndSeed) {
                            1e-3));  // the copying model ignores noise
 }
 
+TEST(Rollout, AClipAfterAFilmsLastFramesIsItsNextClip) {
+  const auto vae = test::tiny_vae();
+  const test::CopyingModel model;
+  const EulerSampler sampler({.steps = 3, .shift = 5, .cfg = 1});
+  ChainOptions options;
+  options.anchor_copies = 2;
+  options.motion_frames = 5;
+  const Chain variant(options);
+  const Rollout rollout(model, vae,
+                        [](const auto& prompts) {
+                          return at::zeros({static_cast<std::int64_t>(prompts.size()), 2, 4});
+                        },
+                        variant, sampler, {.clips = 2, .rounding = FrameRounding::truncate},
+                        {17, 16, 16});
+  std::vector<RolledClip> clips;
+  rollout.run(scenes(2), [&](const RolledClip& clip) { clips.push_back(clip); });
+
+  const ClipStart start{clips[0].video.narrow(2, 12, 5),
+                        at::stack({scenes(2)[0].image, scenes(2)[1].image}), clips[1].prompts};
+  const auto noise = at::stack({normal({0, Purpose::rollout_noise, 0, 1}, {2, 5, 4, 4}),
+                                normal({0, Purpose::rollout_noise, 1, 1}, {2, 5, 4, 4})});
+
+  EXPECT_TRUE(at::equal(rollout.clip_after(start, noise), clips[1].latent));
+}
+
 TEST(Rollout, RefusesMotionFramesThatFillTheClip) {
   ChainOptions options;
   options.motion_frames = 17;

@@ -98,6 +98,57 @@ TEST(MergeParts, CarriesTheHeader) {
   EXPECT_EQ(std::get<std::string>(file.attribute("/time", "unit")), "s");
 }
 
+/// A part whose block has two dimensions of its own, one of them called as one of the run's.
+void write_gains(const std::filesystem::path& folder, std::int64_t arm,
+                 const std::vector<std::string>& directions) {
+  PartWriter part(folder, cat("gains-", arm));
+  const auto count = static_cast<std::int64_t>(directions.size());
+  part.add({.path = "/diagnostic/gains/rms",
+            .start = {arm, 0, 0},
+            .shape = {2, count, 3},
+            .dimensions = {"arm", "direction", "clip"},
+            .attributes = {{"unit", std::string("1")}},
+            .scales = {{"direction", directions, {}},
+                       {"clip", std::vector<std::int64_t>{0, 4, 9}, {}},
+                       {"unused", std::vector<double>{0.5}, {{"unit", std::string("s")}}}}},
+           at::full({1, count, 3}, static_cast<double>(arm), at::kDouble));
+  part.commit();
+}
+
+TEST(MergeParts, PutsScalesOfADatasetsOwnBesideItBeforeTheRuns) {
+  const TemporaryFolder folder;
+  write_all_parts(folder.path());
+  for (const std::int64_t arm : {0, 1}) write_gains(folder.path(), arm, {"tint", "blur"});
+
+  merge_parts(folder.path(), folder.path() / "study.h5", Communicator::self());
+
+  const auto file = Hdf5File::open(folder / "study.h5");
+  EXPECT_EQ(file.read("/diagnostic/gains/rms")[1][1][2].item<double>(), 1);
+  EXPECT_THAT(file.strings("/diagnostic/gains/direction"), ElementsAre("tint", "blur"));
+  EXPECT_TRUE(file.read("/diagnostic/gains/clip").equal(at::tensor({0, 4, 9}, at::kLong)));
+  EXPECT_TRUE(file.read("/clip").equal(at::arange(4)));
+  EXPECT_EQ(std::get<std::string>(file.attribute("/diagnostic/gains/unused", "unit")), "s");
+  EXPECT_EQ(std::get<std::string>(file.attribute("/diagnostic/gains/clip", "CLASS")),
+            "DIMENSION_SCALE");
+  const auto attributes = file.attributes("/diagnostic/gains/rms");
+  EXPECT_EQ(attributes.count("part_scales"), 0U);
+  EXPECT_EQ(attributes.count("part_scale direction"), 0U);
+  EXPECT_EQ(attributes.count("part_scale unused/unit"), 0U);
+}
+
+TEST(MergeParts, RefusesPartsThatDisagreeAboutAScale) {
+  const TemporaryFolder folder;
+  write_all_parts(folder.path());
+  write_gains(folder.path(), 0, {"tint", "blur"});
+  write_gains(folder.path(), 1, {"tint", "noise"});
+
+  const auto error = io_error_of(
+      [&] { merge_parts(folder.path(), folder.path() / "study.h5", Communicator::self()); });
+
+  EXPECT_THAT(error, HasSubstr("gains-1.h5"));
+  EXPECT_THAT(error, HasSubstr("other values along direction"));
+}
+
 TEST(MergeParts, RefusesPartsOfDifferentRuns) {
   const TemporaryFolder folder;
   write_all_parts(folder.path());

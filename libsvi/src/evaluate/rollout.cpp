@@ -68,6 +68,34 @@ at::Tensor Rollout::noise(const std::vector<Scene>& scenes, std::int64_t clip) c
   return at::stack(noises);  // [B, z, F, h, w]
 }
 
+at::Tensor Rollout::sample(const Condition& condition, const at::Tensor& noise) const {
+  Condition negative = condition;
+  if (!config_.negative_prompt.empty()) {
+    const auto films = static_cast<std::size_t>(noise.size(0));
+    negative.text = encode_text_(std::vector<std::string>(films, config_.negative_prompt));
+  } else {
+    negative.text = at::zeros_like(condition.text);
+  }
+  // Drawn on the CPU, so that every device sees the same numbers.
+  return sampler_.sample(model_, noise.to(condition.image.device()), condition, &negative);
+}
+
+Condition Rollout::condition(const ClipStart& start) const {
+  c10::NoGradGuard no_gradients;
+  const auto plan = variant_.plan(1, 1);
+  Condition condition;
+  condition.text = encode_text_(start.prompts);
+  condition.image = ConditionBuilder(vae_).build(
+      rounded(start.motion, config_.rounding), start.anchor, shape_.frames,
+      {plan.padding.anchor_copies, plan.mask_all_motion});
+  return condition;
+}
+
+at::Tensor Rollout::clip_after(const ClipStart& start, const at::Tensor& noise) const {
+  c10::NoGradGuard no_gradients;
+  return sample(condition(start), noise);
+}
+
 void Rollout::advance(Chain& chain, std::int64_t clip, const std::vector<Scene>& scenes,
                       const std::function<void(const RolledClip&)>& on_clip) const {
   const auto T = shape_.frames;
@@ -99,13 +127,7 @@ void Rollout::advance(Chain& chain, std::int64_t clip, const std::vector<Scene>&
     condition.image = builder.build(motion, chain.image, T, rule);
   }
 
-  Condition negative = condition;
-  if (!config_.negative_prompt.empty()) {
-    negative.text = encode_text_(std::vector<std::string>(scenes.size(), config_.negative_prompt));
-  } else {
-    negative.text = at::zeros_like(condition.text);
-  }
-  rolled.latent = sampler_.sample(model_, noise(scenes, clip), condition, &negative);
+  rolled.latent = sample(condition, noise(scenes, clip));
   const auto video = vae_.decode(rolled.latent).clamp(-1, 1);  // [B, 3, T, H, W]
 
   // Both clips of a seam show m frames; one of them gives way. The film's clock runs through the
@@ -113,6 +135,7 @@ void Rollout::advance(Chain& chain, std::int64_t clip, const std::vector<Scene>&
   const bool first = clip == 0, last = clip + 1 == config_.clips;
   const auto skip = plan.stitch == Stitch::drop_head && !first ? m : 0;
   const auto end = plan.stitch == Stitch::drop_tail && !last ? T - m : T;
+  rolled.video = video;
   rolled.frames = video.narrow(2, skip, end - skip);
   rolled.first_frame = chain.next_frame;
   chain.next_frame += end - skip;

@@ -3,6 +3,7 @@
 #include "svi/core/check.hpp"
 #include "svi/core/log.hpp"
 #include "svi/data/builtins.hpp"
+#include "svi/diagnose/builtins.hpp"
 #include "svi/error/builtins.hpp"
 #include "svi/injection/builtins.hpp"
 #include "svi/memory/builtins.hpp"
@@ -16,6 +17,7 @@ namespace svi {
 void register_builtins(Registry& registry) {
   Registrar registrar(registry, "built-in");
   register_data(registrar);
+  register_diagnose(registrar);
   register_error(registrar);
   register_injection(registrar);
   register_memory(registrar);

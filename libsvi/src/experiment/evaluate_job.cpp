@@ -5,6 +5,7 @@
 
 #include "jobs.hpp"
 #include "models.hpp"
+#include "sections.hpp"
 #include "svi/evaluate/evaluation.hpp"
 #include "svi/io/result_file.hpp"
 #include "svi/io/safetensors.hpp"
@@ -16,12 +17,10 @@ namespace {
 
 std::vector<std::unique_ptr<Metric>> make_metrics(const Document& document,
                                                   const Registry& registry) {
-  constexpr std::string_view kPrefix = "metric.";
   std::vector<std::unique_ptr<Metric>> metrics;
-  for (const auto& section : document.sections()) {
-    if (!section.name.starts_with(kPrefix)) continue;
-    metrics.push_back(registry.make<Metric>(document, section.name.substr(kPrefix.size()), nullptr,
-                                            section.name));
+  for (const auto& name : names_below(document, kMetricPrefix)) {
+    metrics.push_back(
+        registry.make<Metric>(document, name, nullptr, std::string(kMetricPrefix) + name));
   }
   return metrics;
 }
@@ -118,6 +117,19 @@ void write_scores(const JobContext& context, const FilmScores& scores) {
 
 }  // namespace
 
+std::unique_ptr<WanDit> load_merged(const JobContext& context) {
+  const auto& arm = context.plan.arms[context.job.arm];
+  auto dit = load_dit(model_of(context.plan, arm), context.device);
+  if (!arm.trained) return dit;
+  const auto path =
+      Folders(context.plan.folder()).lora(arm, context.plan.experiment.seeds[context.job.seed]);
+  const auto tensors = SafetensorsFile::open(path).load_all();
+  Lora lora(section<LoraConfig>(arm.document, "lora"), dit->linears(), 0, context.device);
+  lora.load(tensors, path.string());
+  lora.merge_into(*dit);
+  return dit;
+}
+
 void run_evaluate(const JobContext& context) {
   if (context.team.rank() != 0) return;  // films are independent: other teams roll out other scenes
   c10::NoGradGuard no_gradients;
@@ -125,15 +137,7 @@ void run_evaluate(const JobContext& context) {
   const auto& document = arm.document;
   const auto model = model_of(context.plan, arm);
   const auto vae = load_vae(model, context.device);
-  const auto dit = load_dit(model, context.device);
-  if (arm.trained) {
-    const auto path =
-        Folders(context.plan.folder()).lora(arm, context.plan.experiment.seeds[context.job.seed]);
-    const auto tensors = SafetensorsFile::open(path).load_all();
-    Lora lora(section<LoraConfig>(document, "lora"), dit->linears(), 0, context.device);
-    lora.load(tensors, path.string());
-    lora.merge_into(*dit);  // so that generation costs nothing extra
-  }
+  const auto dit = load_merged(context);
 
   const auto source = context.registry.make<ClipSource>(document, "");
   const auto variant = context.registry.make<Variant>(document, "");

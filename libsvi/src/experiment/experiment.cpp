@@ -127,6 +127,8 @@ void run_one(const JobContext& context) {
       return run_train_lora(context);
     case Stage::evaluate:
       return run_evaluate(context);
+    case Stage::diagnose:
+      return run_diagnose(context);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "models.hpp"
+#include "sections.hpp"
 #include "svi/evaluate/rollout.hpp"
 #include "svi/io/result_file.hpp"
 #include "svi/train/trainer.hpp"
@@ -11,6 +12,8 @@
 
 namespace svi {
 namespace {
+
+constexpr double kDiagnosticCost = 80;  // as of some 400 clips: what the defaults generate
 
 std::int64_t integer(const Document& document, const char* section, const char* key) {
   return std::stoll(
@@ -54,6 +57,20 @@ class Lister {
           first,
           count};
       add(std::move(job), after, clips * static_cast<double>(count) * 0.2);
+    }
+  }
+
+  void diagnostics(std::size_t arm, std::size_t seed, const std::vector<std::size_t>& after) {
+    for (const auto& name : names_below(plan_.arms[arm].document, kDiagnosticPrefix)) {
+      Job job{Stage::diagnose,
+              cat("diagnose-", safe(plan_.arms[arm].name), "-s", plan_.experiment.seeds[seed], "-",
+                  safe(name)),
+              arm,
+              seed,
+              0,
+              0,
+              name};
+      add(std::move(job), after, kDiagnosticCost);
     }
   }
 
@@ -120,6 +137,7 @@ JobList list_jobs(const Plan& plan) {
                             training_cost(arm.document, "training"))};
       }
       lister.evaluations(a, s, after);
+      lister.diagnostics(a, s, after);
     }
   }
   return lister.take();
@@ -147,6 +165,7 @@ bool is_done(const Plan& plan, const Job& job) {
     case Stage::train_base:
     case Stage::train_lora:
     case Stage::evaluate:
+    case Stage::diagnose:
       return part_exists(folders.root(), job.name);
   }
   return false;

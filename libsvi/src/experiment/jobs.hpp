@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "svi/core/check.hpp"
 #include "svi/core/sha256.hpp"
 #include "svi/experiment/plan.hpp"
+#include "svi/model/wan/dit.hpp"
 #include "svi/parallel/job_queue.hpp"
 
 namespace svi {
@@ -19,6 +21,7 @@ enum class Stage {
   train_base,  // pretraining only: the transformer
   train_lora,  // one arm, one seed
   evaluate,    // one arm, one seed, some scenes
+  diagnose,    // one arm, one seed, one diagnostic
 };
 
 /// One piece of an experiment, with everything that tells it apart.
@@ -30,6 +33,7 @@ struct Job {
   std::int64_t scene_offset =
       0;  // evaluate: first of its scenes, counted from evaluation.first_scene
   std::int64_t scene_count = 0;
+  std::string diagnostic = {};  // diagnose: the NAME of [diagnostic.NAME]
 };
 
 /// All jobs of an experiment in the order of their dependencies.
@@ -89,5 +93,10 @@ void run_train_lora(const JobContext& context);
 void run_train_vae(const JobContext& context);
 void run_train_base(const JobContext& context);
 void run_evaluate(const JobContext& context);
+void run_diagnose(const JobContext& context);
+
+/// The transformer that makes the job's films: with the arm's adapter merged in, where it is
+/// trained, so that generation costs nothing extra.
+std::unique_ptr<WanDit> load_merged(const JobContext& context);
 
 }  // namespace svi

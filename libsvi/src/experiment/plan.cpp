@@ -32,6 +32,32 @@ void check_seeds(const ExperimentConfig& experiment, const Document& document) {
   }
 }
 
+/// A section's lines, for comparing.
+std::string text_of(const Document& document, const std::string& section) {
+  std::string text;
+  if (const auto* found = document.find(section)) {
+    for (const auto& entry : found->entries) text += cat(entry.key, " = ", entry.value, "\n");
+  }
+  return text;
+}
+
+/// All arms fill the same tables of a diagnostic, so what decides on their sizes must be equal.
+void check_diagnostics(const Plan& plan) {
+  const auto& first = plan.arms.front();
+  const auto names = names_below(first.document, kDiagnosticPrefix);
+  if (names.empty()) return;
+  std::vector<std::string> sections = {"clip"};
+  for (const auto& name : names) sections.push_back(std::string(kDiagnosticPrefix) + name);
+  for (const auto& arm : plan.arms) {
+    for (const auto& section : sections) {
+      if (text_of(arm.document, section) == text_of(first.document, section)) continue;
+      raise<ConfigError>(plan.original.file(), ": [arm.", arm.name, "] changes [", section,
+                         "], but diagnostics measure all arms alike; set it for the whole "
+                         "experiment, or leave the diagnostics out");
+    }
+  }
+}
+
 }  // namespace
 
 std::string ExperimentConfig::problem() const {
@@ -95,6 +121,7 @@ Plan Plan::make(const Document& document, Registry& registry) {
     raise<ConfigError>(document.file(),
                        ": no arm; add a section such as [arm.base], even an empty one");
   }
+  check_diagnostics(plan);
   return plan;
 }
 

@@ -1,9 +1,11 @@
 #include "sections.hpp"
 
 #include <algorithm>
+#include <cctype>
 
 #include "svi/core/check.hpp"
 #include "svi/data/clip_source.hpp"
+#include "svi/diagnose/diagnostic.hpp"
 #include "svi/error/error_source.hpp"
 #include "svi/evaluate/rollout.hpp"
 #include "svi/experiment/plan.hpp"
@@ -22,8 +24,6 @@
 
 namespace svi {
 namespace {
-
-constexpr std::string_view kMetricPrefix = "metric.";
 
 /// The sections that are structs of options, in the order in which resolved.ini shows them.
 template <class Visit>
@@ -69,16 +69,38 @@ std::vector<std::string> known_sections() {
 void check_section_names(const Document& document) {
   const auto known = known_sections();
   for (const auto& section : document.sections()) {
-    if (section.name.starts_with(kMetricPrefix)) continue;
+    if (section.name.starts_with(kMetricPrefix) || section.name.starts_with(kDiagnosticPrefix))
+      continue;
     if (std::find(known.begin(), known.end(), section.name) != known.end()) continue;
     const auto near = nearest_name(section.name, known);
     raise<ConfigError>(section.origin, ": unknown section [", section.name, "]; ",
-                       near.empty() ? "known: " + join(known) + ", metric.NAME, arm.NAME"
-                                    : "did you mean [" + near + "]?");
+                       near.empty()
+                           ? "known: " + join(known) + ", metric.NAME, diagnostic.NAME, arm.NAME"
+                           : "did you mean [" + near + "]?");
+  }
+}
+
+/// The name becomes that of a job and of a group in the result file.
+void check_diagnostic_name(const Document& document, const std::string& name) {
+  const bool good = !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '_' || c == '-';
+  });
+  const auto section = std::string(kDiagnosticPrefix) + name;
+  if (!good) {
+    raise<ConfigError>(document.find(section)->origin, ": [", section,
+                       "] names a part of the results: use letters, digits, '_' and '-'");
   }
 }
 
 }  // namespace
+
+std::vector<std::string> names_below(const Document& document, std::string_view prefix) {
+  std::vector<std::string> names;
+  for (const auto& section : document.sections()) {
+    if (section.name.starts_with(prefix)) names.push_back(section.name.substr(prefix.size()));
+  }
+  return names;
+}
 
 Document complete_document(const Document& document, const Registry& registry) {
   check_section_names(document);
@@ -90,10 +112,11 @@ Document complete_document(const Document& document, const Registry& registry) {
   for_each_component([&]<class Interface>(const char* fallback) {
     registry.make<Interface>(document, fallback, &complete);
   });
-  for (const auto& section : document.sections()) {
-    if (!section.name.starts_with(kMetricPrefix)) continue;
-    registry.make<Metric>(document, section.name.substr(kMetricPrefix.size()), &complete,
-                          section.name);
+  for (const auto& name : names_below(document, kMetricPrefix))
+    registry.make<Metric>(document, name, &complete, std::string(kMetricPrefix) + name);
+  for (const auto& name : names_below(document, kDiagnosticPrefix)) {
+    check_diagnostic_name(document, name);
+    registry.make<Diagnostic>(document, name, &complete, std::string(kDiagnosticPrefix) + name);
   }
   return complete;
 }

@@ -1,5 +1,6 @@
 set(SVI_EXPERIMENT_SOURCES
   src/experiment/builtins.cpp
+  src/experiment/diagnose_job.cpp
   src/experiment/evaluate_job.cpp
   src/experiment/experiment.cpp
   src/experiment/jobs.cpp

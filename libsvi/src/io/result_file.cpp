@@ -88,6 +88,28 @@ Attributes attributes_of(const json& text) {
   return result;
 }
 
+json to_json(const std::vector<ResultScale>& scales) {
+  json result = json::array();
+  for (const auto& scale : scales) {
+    Attributes values;
+    std::visit([&](const auto& held) { values["values"] = held; }, scale.values);
+    result.push_back({{"name", scale.name},
+                      {"values", to_json(values)},
+                      {"attributes", to_json(scale.attributes)}});
+  }
+  return result;
+}
+
+std::vector<ResultScale> scales_of(const json& text) {
+  std::vector<ResultScale> scales;
+  for (const auto& item : text) {
+    ResultScale scale{item.at("name"), {}, attributes_of(item.at("attributes"))};
+    scale_values(attributes_of(item.at("values")).at("values"), scale);
+    scales.push_back(std::move(scale));
+  }
+  return scales;
+}
+
 /// Reads what all parts hold, as text for the other ranks.
 std::string read_plan(const std::filesystem::path& folder) {
   json plan = json::array();
@@ -101,6 +123,7 @@ std::string read_plan(const std::filesystem::path& folder) {
                         {"shape", entry.place.shape},
                         {"dimensions", entry.place.dimensions},
                         {"attributes", to_json(entry.place.attributes)},
+                        {"scales", to_json(entry.place.scales)},
                         {"dtype", static_cast<int>(entry.dtype)}});
     }
     plan.push_back(std::move(blocks));
@@ -114,11 +137,12 @@ std::vector<std::vector<PartEntry>> parse_plan(const std::string& text) {
   for (const auto& blocks : json::parse(text)) {
     auto& part = parts.emplace_back();
     for (const auto& block : blocks) {
-      part.push_back({block.at("file"),
-                      block.at("dataset"),
-                      {block.at("path"), block.at("start"), block.at("shape"),
-                       block.at("dimensions"), attributes_of(block.at("attributes"))},
-                      static_cast<c10::ScalarType>(block.at("dtype").get<int>())});
+      part.push_back(
+          {block.at("file"),
+           block.at("dataset"),
+           {block.at("path"), block.at("start"), block.at("shape"), block.at("dimensions"),
+            attributes_of(block.at("attributes")), scales_of(block.at("scales"))},
+           static_cast<c10::ScalarType>(block.at("dtype").get<int>())});
     }
   }
   return parts;
@@ -142,26 +166,46 @@ std::map<std::string, PartEntry> datasets_of(const std::vector<std::vector<PartE
   return datasets;
 }
 
+void put_scale(Hdf5File& file, const std::string& path, const ResultScale& scale) {
+  std::visit(
+      [&](const auto& values) {
+        using T = std::decay_t<decltype(values)>;
+        if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+          file.put_strings(path, values);
+        } else {
+          file.put(path, at::tensor(values));
+        }
+      },
+      scale.values);
+  file.set_attributes(path, scale.attributes);
+  file.make_scale(path, scale.name);
+}
+
 void put_header(Hdf5File& file, const ResultHeader& header) {
   file.set_attributes("/", {{"name", header.name}, {"svi_version", kVersion}, {"format", kFormat}});
   file.set_attributes("/", header.attributes);
   for (const auto& [name, text] : header.texts) file.put_text("/" + name, text);
   file.create_group("/provenance");
   file.set_attributes("/provenance", header.provenance);
-  for (const auto& scale : header.scales) {
-    const auto path = "/" + scale.name;
-    std::visit(
-        [&](const auto& values) {
-          using T = std::decay_t<decltype(values)>;
-          if constexpr (std::is_same_v<T, std::vector<std::string>>) {
-            file.put_strings(path, values);
-          } else {
-            file.put(path, at::tensor(values));
-          }
-        },
-        scale.values);
-    file.set_attributes(path, scale.attributes);
-    file.make_scale(path, scale.name);
+  for (const auto& scale : header.scales) put_scale(file, "/" + scale.name, scale);
+}
+
+/// Puts the datasets' own scales beside them; throws IoError if datasets or parts disagree.
+void put_own_scales(Hdf5File& file, const std::vector<std::vector<PartEntry>>& parts) {
+  std::map<std::string, ResultScale> scales;  // by path
+  for (const auto& part : parts) {
+    for (const auto& entry : part) {
+      const auto group = entry.place.path.substr(0, entry.place.path.rfind('/'));
+      for (const auto& scale : entry.place.scales) {
+        const auto path = group + "/" + scale.name;
+        const auto [found, fresh] = scales.emplace(path, scale);
+        if (found->second.values != scale.values) {
+          raise<IoError>(entry.file, ": ", entry.place.path, " has other values along ", scale.name,
+                         " than another part; they are of different runs: remove the older ones");
+        }
+        if (fresh) put_scale(file, path, scale);
+      }
+    }
   }
 }
 
@@ -207,15 +251,19 @@ void make_datasets(Hdf5File& file, const std::map<std::string, PartEntry>& datas
     file.set_attributes(path, entry.place.attributes);
     for (std::size_t i = 0; i < entry.place.dimensions.size(); ++i) {
       const auto& name = entry.place.dimensions[i];
-      const bool is_scale =
-          std::any_of(header.scales.begin(), header.scales.end(),
-                      [&](const ResultScale& scale) { return scale.name == name; });
-      if (is_scale && file.shape("/" + name).front() != entry.place.shape[i]) {
+      const auto has = [&](const std::vector<ResultScale>& scales) {
+        return std::any_of(scales.begin(), scales.end(),
+                           [&](const ResultScale& scale) { return scale.name == name; });
+      };
+      std::string scale;
+      if (has(header.scales)) scale = "/" + name;
+      if (has(entry.place.scales)) scale = path.substr(0, path.rfind('/')) + "/" + name;
+      if (!scale.empty() && file.shape(scale).front() != entry.place.shape[i]) {
         raise<IoError>(entry.file, ": dimension ", name, " of ", path, " has ",
-                       entry.place.shape[i], " places, the run's scale ", name, " has ",
-                       file.shape("/" + name).front());
+                       entry.place.shape[i], " places, the scale ", scale, " has ",
+                       file.shape(scale).front());
       }
-      file.label_dimension(path, static_cast<int>(i), name, is_scale ? "/" + name : "");
+      file.label_dimension(path, static_cast<int>(i), name, scale);
     }
   }
 }
@@ -244,6 +292,7 @@ void merge_parts(const std::filesystem::path& folder, const std::filesystem::pat
   const auto header = read_header(folder);
   auto file = Hdf5File::create(temporary, group);
   put_header(file, header);
+  put_own_scales(file, parts);
   make_datasets(file, datasets, header);
 
   std::string problem;

@@ -14,6 +14,9 @@ constexpr const char* kPath = "part_path";
 constexpr const char* kStart = "part_start";
 constexpr const char* kShape = "part_shape";
 constexpr const char* kDimensions = "part_dimensions";
+constexpr const char* kScales = "part_scales";  // names of own scales; then per scale NAME:
+constexpr const char* kScale = "part_scale ";   // "part_scale NAME": its values
+                                                // "part_scale NAME/ATTRIBUTE": an attribute of it
 
 void check_job_name(const std::string& job) {
   const bool good =
@@ -54,7 +57,54 @@ void check_place(const ResultPlace& place, const at::Tensor& tensor) {
   }
 }
 
+/// Own scales, as attributes of the block.
+Attributes scale_attributes(const std::vector<ResultScale>& scales) {
+  Attributes attributes;
+  std::vector<std::string> names;
+  for (const auto& scale : scales) {
+    names.push_back(scale.name);
+    std::visit([&](const auto& values) { attributes[kScale + scale.name] = values; }, scale.values);
+    for (const auto& [name, value] : scale.attributes)
+      attributes[kScale + scale.name + "/" + name] = value;
+  }
+  attributes[kScales] = names;
+  return attributes;
+}
+
+/// Takes them out of a block's attributes again.
+std::vector<ResultScale> take_scales(Attributes& attributes, const std::string& where) {
+  std::vector<ResultScale> scales;
+  if (attributes.count(kScales) == 0) return scales;
+  for (const auto& name : take<std::vector<std::string>>(attributes, kScales, where)) {
+    ResultScale scale{name, {}, {}};
+    const auto key = kScale + name;
+    const auto found = attributes.find(key);
+    if (found == attributes.end() || !scale_values(found->second, scale))
+      raise<IoError>(where, " has no values for its scale ", name);
+    attributes.erase(found);
+    for (auto i = attributes.begin(); i != attributes.end();) {
+      const bool of_it = i->first.starts_with(key + "/");
+      if (of_it) scale.attributes[i->first.substr(key.size() + 1)] = i->second;
+      i = of_it ? attributes.erase(i) : std::next(i);
+    }
+    scales.push_back(std::move(scale));
+  }
+  return scales;
+}
+
 }  // namespace
+
+bool scale_values(const AttributeValue& value, ResultScale& scale) {
+  return std::visit(
+      [&](const auto& held) {
+        using T = std::decay_t<decltype(held)>;
+        constexpr bool fits = std::is_constructible_v<decltype(scale.values), T> &&
+                              !std::is_arithmetic_v<T> && !std::is_same_v<T, std::string>;
+        if constexpr (fits) scale.values = held;
+        return fits;
+      },
+      value);
+}
 
 struct PartWriter::Impl {
   AtomicFile target;
@@ -88,6 +138,7 @@ void PartWriter::add(const ResultPlace& place, const at::Tensor& tensor) {
                                     {kStart, place.start},
                                     {kShape, place.shape},
                                     {kDimensions, place.dimensions}});
+  if (!place.scales.empty()) impl_->file.set_attributes(name, scale_attributes(place.scales));
 }
 
 void PartWriter::set_attribute(const std::string& name, const AttributeValue& value) {
@@ -136,6 +187,7 @@ std::vector<PartEntry> read_entries(const std::string& file) {
     entry.place.start = take<std::vector<std::int64_t>>(attributes, kStart, where);
     entry.place.shape = take<std::vector<std::int64_t>>(attributes, kShape, where);
     entry.place.dimensions = take<std::vector<std::string>>(attributes, kDimensions, where);
+    entry.place.scales = take_scales(attributes, where);
     entry.place.attributes = std::move(attributes);
     entries.push_back(std::move(entry));
   }

@@ -20,4 +20,7 @@ struct PartEntry {
 /// All blocks of a part, sorted by dataset. Throws IoError for a file that is no part.
 std::vector<PartEntry> read_entries(const std::string& file);
 
+/// Gives a scale the values that an attribute holds; false if that is no list.
+bool scale_values(const AttributeValue& value, ResultScale& scale);
+
 }  // namespace svi

@@ -57,7 +57,15 @@ struct RolledClip {
   std::int64_t clip = 0;
   std::int64_t first_frame = 0;  // index in the film of frames[..., 0, ..]
   at::Tensor frames;             // [B, 3, T', H, W]  fp32 in [-1, 1]: what the film shows, stitched
+  at::Tensor video;              // [B, 3, T, H, W]   the same before stitching: the clip by itself
   at::Tensor latent;             // [B, z, F, h, w]   as sampled, before stitching
+  std::vector<std::string> prompts;  // [B]
+};
+
+/// Where a clip in the middle of a chain begins: frames of a film, whoever made them.
+struct ClipStart {
+  at::Tensor motion;                 // [B, 3, m, H, W]  fp32 in [-1, 1]: the frames handed over
+  at::Tensor anchor;                 // [B, 3, H, W]     fp32 in [-1, 1]: the scenes' first images
   std::vector<std::string> prompts;  // [B]
 };
 
@@ -79,11 +87,18 @@ class SVI_EXPORT Rollout {
   void run(const std::vector<Scene>& scenes,
            const std::function<void(const RolledClip&)>& on_clip) const;
 
+  /// What the model is told of a clip that follows these frames, by the variant's plan for the
+  /// clips after the first. Frames go through the codec, with latent hand-over too.
+  Condition condition(const ClipStart& start) const;
+  /// That clip alone: noise [B, z, F, h, w] to the sampled latent of the same shape.
+  at::Tensor clip_after(const ClipStart& start, const at::Tensor& noise) const;
+
  private:
   struct Chain;
   void advance(Chain& chain, std::int64_t clip, const std::vector<Scene>& scenes,
                const std::function<void(const RolledClip&)>& on_clip) const;
   at::Tensor noise(const std::vector<Scene>& scenes, std::int64_t clip) const;
+  at::Tensor sample(const Condition& condition, const at::Tensor& noise) const;
 
   const VelocityModel& model_;
   const WanVae& vae_;

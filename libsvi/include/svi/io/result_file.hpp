@@ -16,21 +16,23 @@
 
 namespace svi {
 
-/// Where a block of numbers belongs in the run's results.
-struct ResultPlace {
-  std::string path;                     // "/metrics/clip/psnr"
-  std::vector<std::int64_t> start;      // index of the block's first element, one per dimension
-  std::vector<std::int64_t> shape;      // of the whole dataset, the same in every part
-  std::vector<std::string> dimensions;  // "arm", "seed", ...: scales of those names are attached
-  Attributes attributes = {};           // unit, meaning, higher_is_better (0 or 1), ...
-};
-
 /// The values along one dimension: names of arms and scenes, numbers of seeds, clips, frames,
 /// steps.
 struct ResultScale {
-  std::string name;  // "arm"; its dataset is "/arm"
+  std::string name;  // "arm"; of the run: its dataset is "/arm"; of a dataset: beside that
   std::variant<std::vector<std::string>, std::vector<std::int64_t>, std::vector<double>> values;
   Attributes attributes = {};
+};
+
+/// Where a block of numbers belongs in the run's results.
+struct ResultPlace {
+  std::string path;                      // "/metrics/clip/psnr"
+  std::vector<std::int64_t> start;       // index of the block's first element, one per dimension
+  std::vector<std::int64_t> shape;       // of the whole dataset, the same in every part
+  std::vector<std::string> dimensions;   // "arm", "seed", ...: scales of those names are attached
+  Attributes attributes = {};            // unit, meaning, higher_is_better (0 or 1), ...
+  std::vector<ResultScale> scales = {};  // of dimensions of its own, kept in the dataset's group;
+                                         // they go before the run's scales of the same name
 };
 
 /// What belongs to the run as a whole.

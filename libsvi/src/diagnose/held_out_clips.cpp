@@ -1,0 +1,102 @@
+#include "held_out_clips.hpp"
+
+#include <ATen/ATen.h>
+
+#include "svi/core/check.hpp"
+#include "svi/core/random.hpp"
+#include "svi/tensor/random.hpp"
+
+namespace svi {
+namespace {
+
+RandomKey key_of(const Scene& scene, std::uint64_t seed, DiagnosticDraw draw,
+                 std::int64_t number = 0) {
+  return {seed, Purpose::diagnostic, static_cast<std::uint32_t>(scene.index),
+          static_cast<std::uint32_t>(draw) + static_cast<std::uint32_t>(number)};
+}
+
+}  // namespace
+
+bool HeldOutClips::any_known() const {
+  return std::find(known.begin(), known.end(), true) != known.end();
+}
+
+HeldOutClips held_out_clips(const DiagnosticView& view, std::int64_t count, std::int64_t moments,
+                            std::uint64_t seed, const std::string& section) {
+  const auto last = view.first_scene + count;
+  if (last > view.source.scene_count()) {
+    raise<ConfigError>("[", section, "] asks for scene ", last - 1, ", but [data] holds ",
+                       view.source.scene_count(),
+                       "; lower its scenes, or [evaluation] first_scene");
+  }
+  const auto m = motion_frames(view);
+  HeldOutClips clips;
+  std::vector<at::Tensor> motions, anchors, truths;
+  for (auto index = view.first_scene; index < last; ++index) {
+    auto scene = view.source.scene(index, view.shape);
+    const auto moment = static_cast<std::int64_t>(uniform_index(
+        key_of(scene, seed, DiagnosticDraw::moment), static_cast<std::uint64_t>(moments)));
+    auto truth = view.source.truth(index, moment, view.shape.frames, view.shape);
+    if (!truth) truth = view.source.truth(index, 0, view.shape.frames, view.shape);
+    scene.image = scene.image.to(view.device);
+    clips.known.push_back(truth.has_value());
+    truths.push_back(
+        truth ? truth->to(view.device)
+              : scene.image.new_zeros({3, view.shape.frames, view.shape.height, view.shape.width}));
+    motions.push_back(truth ? truths.back().narrow(1, 0, m)
+                            : scene.image.unsqueeze(1).expand({-1, m, -1, -1}));
+    anchors.push_back(scene.image);
+    const auto plan = view.variant.plan(1, static_cast<std::int64_t>(scene.prompts.size()));
+    clips.start.prompts.push_back(scene.prompts[static_cast<std::size_t>(plan.prompt_index)]);
+    clips.scenes.push_back(std::move(scene));
+  }
+  clips.start.motion = at::stack(motions);
+  clips.start.anchor = at::stack(anchors);
+  clips.truth = at::stack(truths);
+  return clips;
+}
+
+ClipStart rows(const ClipStart& start, std::int64_t first, std::int64_t count) {
+  return {start.motion.narrow(0, first, count),
+          start.anchor.narrow(0, first, count),
+          {start.prompts.begin() + first, start.prompts.begin() + first + count}};
+}
+
+at::Tensor clip_noise(const DiagnosticView& view, const HeldOutClips& clips, std::int64_t first,
+                      std::int64_t count, std::uint64_t seed, std::int64_t draw) {
+  const auto stride = view.vae.config().spatial_stride();
+  const std::vector<std::int64_t> sizes = {view.vae.config().z_dim,
+                                           view.vae.latent_frames(view.shape.frames),
+                                           view.shape.height / stride, view.shape.width / stride};
+  std::vector<at::Tensor> noises;
+  for (auto i = first; i < first + count; ++i) {
+    const auto& scene = clips.scenes[static_cast<std::size_t>(i)];
+    noises.push_back(normal(key_of(scene, seed, DiagnosticDraw::noise, draw), sizes));
+  }
+  return at::stack(noises).to(view.device);
+}
+
+at::Tensor true_frames(const DiagnosticView& view, const std::vector<Scene>& scenes,
+                       std::int64_t first, std::int64_t count, std::vector<bool>& known) {
+  std::vector<at::Tensor> frames;
+  known.clear();
+  for (const auto& scene : scenes) {
+    const auto truth = view.source.truth(scene.index, first, count, view.shape);
+    known.push_back(truth.has_value());
+    frames.push_back(truth ? *truth : at::zeros({3, count, view.shape.height, view.shape.width}));
+  }
+  return at::stack(frames).to(view.device);
+}
+
+std::int64_t motion_frames(const DiagnosticView& view) {
+  const auto m = view.variant.plan(1, 1).motion_frames;
+  SVI_CHECK(m < view.shape.frames, "[variant] motion_frames = ", m,
+            " leaves nothing to generate in a clip of ", view.shape.frames, " frames");
+  return m;
+}
+
+at::Tensor to_full_range(const at::Tensor& frames) {
+  return (frames.to(at::kCPU, at::kDouble) + 1) * 0.5;
+}
+
+}  // namespace svi

@@ -1,0 +1,10 @@
+set(SVI_DIAGNOSE_SOURCES
+  src/diagnose/builtins.cpp
+  src/diagnose/diagnostic.cpp
+  src/diagnose/directions.cpp
+  src/diagnose/error_map.cpp
+  src/diagnose/error_measurement.cpp
+  src/diagnose/held_out_clips.cpp
+  src/diagnose/loop_gain.cpp
+  src/diagnose/loop_measurement.cpp
+  src/diagnose/spectrum.cpp)

@@ -1,0 +1,82 @@
+#include <ATen/ATen.h>
+
+#include <array>
+
+#include "jobs.hpp"
+#include "models.hpp"
+#include "sections.hpp"
+#include "svi/diagnose/diagnostic.hpp"
+#include "svi/io/result_file.hpp"
+
+namespace svi {
+namespace {
+
+/// Every dimension of a diagnostic's own but its axes is a mere label; those of the run have other
+/// lengths.
+void check_dimensions(const DiagnosticReport& report, const std::string& name) {
+  constexpr std::array<std::string_view, 7> kOfTheRun = {"arm",   "seed", "scene",   "clip",
+                                                         "frame", "step", "vae_step"};
+  for (const auto& result : report.results) {
+    for (const auto& dimension : result.dimensions) {
+      const bool of_the_run =
+          std::find(kOfTheRun.begin(), kOfTheRun.end(), dimension) != kOfTheRun.end();
+      const bool own = std::any_of(report.axes.begin(), report.axes.end(),
+                                   [&](const ResultScale& axis) { return axis.name == dimension; });
+      SVI_CHECK(own || !of_the_run, "diagnostic ", name, ": ", result.name, " has the dimension ",
+                dimension, ", which is the run's; give it an axis of its own, or another name");
+    }
+  }
+}
+
+void write_report(const JobContext& context, const DiagnosticReport& report) {
+  PartWriter part(Folders(context.plan.folder()).root(), context.job.name);
+  for (const auto& result : report.results) {
+    ResultPlace place{
+        "/diagnostic/" + context.job.diagnostic + "/" + result.name,
+        {static_cast<std::int64_t>(context.job.arm), static_cast<std::int64_t>(context.job.seed)},
+        {context.shape.arms, context.shape.seeds},
+        {"arm", "seed"},
+        {{"unit", result.unit}, {"meaning", result.meaning}}};
+    for (std::size_t d = 0; d < result.dimensions.size(); ++d) {
+      const auto& dimension = result.dimensions[d];
+      place.start.push_back(0);
+      place.shape.push_back(result.values.size(static_cast<std::int64_t>(d)));
+      place.dimensions.push_back(dimension);
+      for (const auto& axis : report.axes) {
+        if (axis.name == dimension) place.scales.push_back(axis);
+      }
+    }
+    part.add(place, result.values);
+  }
+  part.commit();
+}
+
+}  // namespace
+
+void run_diagnose(const JobContext& context) {
+  if (context.team.rank() != 0) return;  // one model, looked into once
+  const auto& arm = context.plan.arms[context.job.arm];
+  const auto& document = arm.document;
+  const auto model = model_of(context.plan, arm);
+  const auto vae = load_vae(model, context.device);
+  const auto dit = load_merged(context);
+  const auto clip = section<ClipConfig>(document, "clip");
+  check_clip(clip, vae.config(), dit->config());
+  const auto encode_text = text_encoder(model, context.device);
+  const auto source = context.registry.make<ClipSource>(document, "");
+  const auto variant = context.registry.make<Variant>(document, "");
+  const auto sampler = context.registry.make<Sampler>(document, "");
+  const auto& name = context.job.diagnostic;
+  const auto diagnostic = context.registry.make<Diagnostic>(document, name, nullptr,
+                                                            std::string(kDiagnosticPrefix) + name);
+
+  const auto report = diagnostic->run(
+      {*dit, vae, encode_text, *variant, *sampler, *source, clip,
+       section<RolloutConfig>(document, "rollout"), context.device,
+       section<EvaluationConfig>(document, "evaluation").first_scene,
+       [&](std::int64_t done, std::int64_t total) { context.progress.update(done, total); }});
+  check_dimensions(report, name);
+  write_report(context, report);
+}
+
+}  // namespace svi
