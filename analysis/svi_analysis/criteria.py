@@ -33,15 +33,16 @@ class CriteriaError(Exception):
 
 @dataclass(frozen=True)
 class Term:
-    """An arm's value at a place of its films, in one quantity."""
+    """An arm's value at a place of its films, in one quantity; `name` is one of a diagnostic's own, as 'brightness'."""
 
     arm: str
     point: Point
     quantity: str
+    name: str = ""
 
     @property
     def text(self):
-        return f"{self.arm}, {self.point.text}"
+        return ", ".join(filter(None, (self.arm, self.name, self.point.text)))
 
 
 @dataclass(frozen=True)
@@ -137,17 +138,30 @@ def _criterion(path, name, section, defaults):
             raise wrong(key, f"'{value}'{_near(value, choices[key])}")
     terms = []
     for letter in letters:
-        arm, comma, place = section[letter].partition(",")
         try:
-            point = Point.parse(place if comma else "film")
+            terms.append(_term(section[letter], section["quantity"].strip()))
         except PointError as error:
             raise wrong(letter, f"{error}, as in '{letter} = erft, clip 50'") from error
-        terms.append(Term(arm.strip(), point, section["quantity"].strip()))
     return Criterion(name, section.get("claim", name), test, tuple(terms), **numbers, **chosen)
 
 
-def _quantity(path, result, name):
-    """The result's quantity of that name; 'loop_gain/gain' names one of a diagnostic."""
+def _term(text, quantity):
+    """'ARM', 'ARM, PLACE' or, of a diagnostic, 'ARM, NAME' or 'ARM, NAME, PLACE'."""
+    arm, *places = (part.strip() for part in text.split(","))
+    name = ""
+    if "/" in quantity and places:
+        try:
+            Point.parse(places[0])
+        except PointError:
+            name = places.pop(0)
+    if len(places) > 1:
+        raise PointError(f"'{text}' names more than one place")
+    return Term(arm, Point.parse(places[0] if places else "film"), quantity, name)
+
+
+def _quantity(path, result, term):
+    """The result's quantity that a term names; 'loop_gain/gain' is one of a diagnostic."""
+    name = term.quantity
     if "/" not in name:
         return result.quantity(name)
     diagnostic, _, key = name.rpartition("/")
@@ -155,8 +169,15 @@ def _quantity(path, result, name):
     if key not in fields:
         raise results.ResultError(f"{path} holds no {name}; it holds "
                                   + ", ".join(f"{diagnostic}/{other}" for other in fields))
-    field = fields[key]
-    values = field.values.reshape(*field.values.shape[:2], 1, -1)
+    field, values = fields[key], fields[key].values
+    if term.name:
+        named = {str(label): (axis, index) for axis, dimension in enumerate(field.dimensions) if axis >= 2
+                 for index, label in enumerate(field.axes.get(dimension, []))}
+        if term.name not in named:
+            raise results.ResultError(f"{name} has no {term.name}; it has {', '.join(named) or 'no named directions'}")
+        axis, index = named[term.name]
+        values = values.take(index, axis=axis)
+    values = values.reshape(*values.shape[:2], 1, -1)
     return results.Quantity(name, field.unit, field.meaning, field.better, values, of_sets=True)
 
 
@@ -176,7 +197,7 @@ def judge(path, criteria):
         try:
             samples = []
             for term in criterion.terms:
-                quantity = _quantity(path, result, term.quantity)
+                quantity = _quantity(path, result, term)
                 samples.append(comparing.at_point(result, quantity, term.point, result.arm(term.arm)))
         except (results.ResultError, PointError) as error:
             raise CriteriaError(f"[{criterion.name}]: {error}") from error

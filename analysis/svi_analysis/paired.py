@@ -16,7 +16,8 @@ import numpy as np
 from .statistics import LEVEL, Interval, resample_indices
 
 RESAMPLES = 10000
-BAND_RESAMPLES = 2000
+BAND_RESAMPLES = 2000  # for bands over more than MANY points, to stay quick
+MANY = 1000
 SEED_LEVEL, SCENE_LEVEL = 1, 2  # keys of the two streams of random numbers
 
 
@@ -132,16 +133,17 @@ def ratio(a, b):
 
 def band(values):
     """Mean, low and high, [3, clips], of [seed, scene, clips]: as interval(), clip by clip."""
-    seeds, scenes, clips = values.shape
+    clips = values.shape[2]
+    resamples = RESAMPLES if clips <= MANY else BAND_RESAMPLES
     out = np.full((3, clips), np.nan)
     made = ~np.isnan(values).all(axis=2)
     values = values[np.ix_(made.any(axis=1), made.any(axis=0))] if made.any() else values[:0]
     if not values.size:
         return out
-    by_seed = _weights(values.shape[0], SEED_LEVEL, BAND_RESAMPLES)
-    by_scene = _weights(values.shape[1], SCENE_LEVEL, BAND_RESAMPLES)
-    for begin in range(0, clips, 128):  # a few clips at a time: memory stays small for films of thousands of frames
-        part = values[..., begin:begin + 128]
+    by_seed = _weights(values.shape[0], SEED_LEVEL, resamples)
+    by_scene = _weights(values.shape[1], SCENE_LEVEL, resamples)
+    for begin in range(0, clips, 64):  # a few clips at a time: memory stays small for films of thousands of frames
+        part = values[..., begin:begin + 64]
         known = ~np.isnan(part)
         flat = lambda array: (by_seed @ array.reshape(array.shape[0], -1)).reshape(-1, *array.shape[1:])  # noqa: E731
         total = np.einsum("rsc,rs->rc", flat(np.where(known, part, 0.0)), by_scene)
@@ -149,7 +151,7 @@ def band(values):
         held = known.any(axis=(0, 1))
         with np.errstate(invalid="ignore", divide="ignore"):
             drawn = total / count
-            out[0, begin:begin + 128] = np.where(known, part, 0.0).sum(axis=(0, 1)) / known.sum(axis=(0, 1))
+            out[0, begin:begin + 64] = np.where(known, part, 0.0).sum(axis=(0, 1)) / known.sum(axis=(0, 1))
         if held.any():
             ends = np.nanquantile(drawn[:, held], [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
             out[1:, begin:begin + part.shape[-1]][:, held] = ends
