@@ -30,7 +30,7 @@ class Films {
     this.range = host.querySelector("input[type=range]");
     this.readout = host.querySelector(".readout");
     this.speed = host.querySelector("select");
-    this.urls = new Map();
+    this.sources = new Map();
     this.playing = false;
     this.play.addEventListener("click", () => this.toggle());
     this.range.addEventListener("input", () => this.seek(Number(this.range.value) / 1000));
@@ -40,12 +40,12 @@ class Films {
     this.open(0);
   }
 
-  url(film) {
-    if (!this.urls.has(film)) {
+  source(film) {
+    if (!this.sources.has(film)) {
       const bytes = Uint8Array.from(atob(film.data), (letter) => letter.charCodeAt(0));
-      this.urls.set(film, URL.createObjectURL(new Blob([bytes], {type: film.type})));
+      this.sources.set(film, URL.createObjectURL(new Blob([bytes], {type: film.type})));
     }
-    return this.urls.get(film);
+    return this.sources.get(film);
   }
 
   open(scene) {
@@ -57,7 +57,7 @@ class Films {
       const figure = document.createElement("figure"), video = document.createElement("video");
       const caption = document.createElement("figcaption");
       if (film.arm >= 0) { figure.style.setProperty("--arm", armColour(film.arm)); figure.dataset.arm = film.arm; }
-      Object.assign(video, {muted: true, playsInline: true, loop: false, preload: "auto", src: this.url(film)});
+      Object.assign(video, {muted: true, playsInline: true, loop: false, preload: "auto", src: this.source(film)});
       video.setAttribute("aria-label", `Film of scene ${number}: ${film.label}`);
       video.playbackRate = Number(this.speed.value);
       video.addEventListener("ended", () => { if (this.playing && this.videos.every((other) => other.ended)) this.again(); });
