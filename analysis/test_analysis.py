@@ -16,51 +16,11 @@ from svi_analysis import environment  # noqa: E402
 
 environment.enter(exit_code=77)
 
-import h5py  # noqa: E402
 import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 
+from fixture import ARMS, FRAMES, SCENES, write_film, write_result  # noqa: E402
 from svi_analysis import films, results, statistics, tables  # noqa: E402
-
-ARMS = ["base", "plain", "no_image", "erft"]
-LABELS = ["base chaining", "plain fine-tuning", "ERFT without image error", "ERFT, 100 % & {more}: it's"]
-SEEDS, SCENES, CLIPS, FRAMES = 3, 4, 12, 49
-
-
-def write_result(path, quantities=("psnr", "motion", "pocket_consistency", "pocket_quality", "seam_jump")):
-    """A file as svi-experiment writes it, with curves whose slopes are known."""
-    noise = np.random.default_rng(0)
-    with h5py.File(path, "w") as file:
-        file.attrs.update({"format": "1", "name": path.stem, "question": "Does it fall?", "svi_version": "0.1.0"})
-        scales = {"arm": np.array(ARMS, "S"), "seed": np.arange(SEEDS), "scene": np.array([f"s{i}" for i in range(SCENES)], "S"),
-                  "clip": np.arange(CLIPS), "frame": np.arange(FRAMES)}
-        for name, values in scales.items():
-            file[name] = values
-            file[name].make_scale(name)
-        file["arm"].attrs["labels"] = np.array(LABELS, h5py.string_dtype())
-        for index, name in enumerate(quantities):
-            slopes = -0.5 * np.arange(len(ARMS))[::-1, None, None, None] / (index + 1)
-            values = 30 + slopes * np.arange(CLIPS) + 0.01 * noise.standard_normal((len(ARMS), SEEDS, SCENES, CLIPS))
-            values[0, 1:] = np.nan  # an untrained arm is rolled out once
-            if name == "seam_jump":
-                values[..., 0] = np.nan  # no seam before the first clip
-            dataset = file.create_dataset(f"metrics/clip/{name}", data=values)
-            for dimension, scale in enumerate(("arm", "seed", "scene", "clip")):
-                dataset.dims[dimension].attach_scale(file[scale])
-            dataset.attrs.update({"unit": "dB" if name in ("psnr", "pocket_quality") else "1", "meaning": f"what {name} means",
-                                  "higher_is_better": int(name != "seam_jump")})
-    return path
-
-
-def write_film(path, hue, frames=FRAMES, size=48):
-    """A square that moves over a background that darkens."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    video = np.zeros((frames, size, size, 3), np.uint8)
-    for t in range(frames):
-        video[t, :, :, hue] = 220 - 3 * t
-        video[t, 8:20, t % 30:t % 30 + 12] = 255
-    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size}x{size}",
-                    "-r", "8", "-i", "-", "-c:v", "libx264", "-pix_fmt", "yuv420p", path], input=video.tobytes(), check=True)
 
 
 def script(name, *arguments):

@@ -36,9 +36,9 @@ def philox(counter, key):
 
 
 @functools.lru_cache(maxsize=64)
-def resample_indices(count, seed=0):
-    """[RESAMPLES, count]: which values each resample takes; the same as svi::bootstrap_interval."""
-    stream, block = np.meshgrid(np.arange(RESAMPLES), np.arange(count), indexing="ij")
+def resample_indices(count, seed=0, resamples=RESAMPLES):
+    """[resamples, count]: which values each resample takes; the same as svi::bootstrap_interval."""
+    stream, block = np.meshgrid(np.arange(resamples), np.arange(count), indexing="ij")
     words = philox((block, np.zeros_like(block), stream, np.full_like(block, BOOTSTRAP_PURPOSE)),
                    (seed & 0xFFFFFFFF, seed >> 32))
     bits = (words[0] << np.uint64(32)) | words[1]

@@ -1,0 +1,82 @@
+"""What Li et al. 2025 (arXiv 2510.09212) print, as far as it is known here, and our stand-ins for its columns.
+
+Theirs are dimensions of VBench++ x 100, of films of 480 x 832 pixels by a model of 14 billion parameters. Ours are
+quantities of whatever the result file holds. The scales have nothing to do with each other; what can be compared is
+the order of the arms.
+"""
+
+SCALE = "the paper's: VBench++ x 100 of 480 x 832 films; another scale than ours, only the order of rows compares"
+
+SUBJECT, BACKGROUND = "subject consistency", "background consistency"
+AESTHETIC, IMAGING = "aesthetic quality", "imaging quality"
+DYNAMIC, SMOOTH = "dynamic degree", "motion smoothness"
+COLUMNS = (SUBJECT, BACKGROUND, AESTHETIC, IMAGING, DYNAMIC, SMOOTH)
+
+# Our quantity for each column: the first of these that the file holds and no column before has taken.
+STAND_INS = {
+    SUBJECT: ("pocket_consistency", "identity", "ssim"),
+    BACKGROUND: ("pocket_background", "background", "pocket_structure", "ssim_y"),
+    AESTHETIC: ("critic_quality", "critic_score", "pocket_quality", "psnr"),
+    IMAGING: ("pocket_sharpness", "pocket_quality", "psnr", "ssim_y"),
+    DYNAMIC: ("pocket_motion", "motion"),
+    SMOOTH: ("motion_smoothness", "temporal_flicker", "seam_jump"),
+}
+
+# Rows of the component table: what the paper calls them, the arms that may hold them, and the paper's numbers.
+COMPONENTS = (
+    ("base", ("base", "base_chaining"), {}),
+    ("fine-tuned without errors", ("plain", "plain_lora", "finetune", "no_errors"), {}),
+    ("without image error", ("no_image_error", "no_image", "no_eimg"),
+     {SUBJECT: 73.82, BACKGROUND: 84.21, AESTHETIC: 49.58, IMAGING: 57.63}),
+    ("without video error", ("no_video_error", "no_latent_error", "no_video", "no_latent", "no_evid"), {}),
+    ("without noise error", ("no_noise_error", "no_noise", "no_enoi"), {}),
+    ("full", ("erft", "full", "svi"), {SUBJECT: 94.69, BACKGROUND: 95.39, AESTHETIC: 61.88, IMAGING: 71.22}),
+)
+
+# The benchmark of one prompt held throughout. Which of the two lengths these belong to is not known here.
+CONSISTENT = {"SVI-Shot": {SUBJECT: 98.13, BACKGROUND: 98.19, AESTHETIC: 63.84, IMAGING: 71.88, DYNAMIC: 17.61,
+                           SMOOTH: 98.93}}
+
+SECONDS_PER_CLIP = 5  # 81 frames at 16 a second
+LENGTHS = (10, 50)  # clips of the 50 s and 250 s films
+
+
+class MappingError(ValueError):
+    """A mapping that cannot be used; the text says what would do."""
+
+
+def parse_mapping(text, known, what):
+    """'LEFT=RIGHT, ...' to a dict; MappingError where LEFT is none of `known`."""
+    out = {}
+    for part in filter(None, (part.strip() for part in (text or "").split(","))):
+        left, sign, right = (piece.strip() for piece in part.partition("="))
+        if not sign or left not in known:
+            raise MappingError(f"'{part}': write {what}, with a left side out of {', '.join(known)}")
+        out[left] = right
+    return out
+
+
+def columns(result, chosen=None):
+    """{column of the paper: our Quantity or None}. `chosen` maps columns to names; an empty name leaves one out."""
+    chosen = chosen or {}
+    names, taken, out = [quantity.name for quantity in result.quantities], set(chosen.values()), {}
+    for column in COLUMNS:
+        if column in chosen:
+            name = chosen[column] or None
+        else:
+            name = next((name for name in STAND_INS[column] if name in names and name not in taken), None)
+        out[column] = result.quantity(name) if name else None
+        taken.add(name)
+    return out
+
+
+def component_arms(result, chosen=None):
+    """[(row of the paper, arm index or None, the paper's numbers)]."""
+    chosen = chosen or {}
+    out = []
+    for row, candidates, numbers in COMPONENTS:
+        if row in chosen:
+            out.append((row, result.arm(chosen[row]) if chosen[row] else None, numbers))
+        else:
+            out.append((row, next((result.arms.index(name) for name in candidates if name in result.arms), None), numbers))
+    return out
