@@ -3,47 +3,19 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "error/step_fixture.hpp"
 #include "svi/core/check.hpp"
 #include "svi/error/builtins.hpp"
 #include "svi/error/one_step.hpp"
 #include "svi/error/residual.hpp"
 #include "svi/error/rollout.hpp"
 #include "svi/plugin/registry.hpp"
-#include "svi/tensor/random.hpp"
 
 namespace svi {
 namespace {
 
-at::Tensor gaussian(std::uint32_t stream, at::IntArrayRef sizes = {3, 2, 3, 4, 5}) {
-  return normal({1, Purpose::test, stream, 0}, sizes);
-}
-
-/// One step with errors injected into every sample but the last.
-struct Step {
-  at::Tensor clean = gaussian(1), noise = gaussian(2), predicted = gaussian(3);
-  at::Tensor sigma = at::arange(3, at::kFloat) * 0.4 + 0.1;
-  at::Tensor latent_error = gaussian(4), noise_error = gaussian(5);
-  at::Tensor noisy, target;
-
-  Step() {
-    latent_error[2].zero_();
-    noise_error[2].zero_();
-    settle();
-  }
-  void settle() {
-    const auto s = sigma.view({-1, 1, 1, 1, 1});
-    noisy = (1 - s) * (clean + latent_error) + s * (noise + noise_error);
-    target = noise + noise_error - clean;
-  }
-  StepView view() const {
-    return {clean, noise, noisy, target, predicted, sigma, latent_error, noise_error};
-  }
-
-  at::Tensor estimate(ErrorEnd end, std::int64_t b, const at::Tensor& velocity) const {
-    const double s = sigma[b].item<float>();
-    return end == ErrorEnd::data ? noisy[b] - s * velocity[b] : noisy[b] + (1 - s) * velocity[b];
-  }
-};
+using test::gaussian;
+using test::Step;
 
 bool close(const at::Tensor& a, const at::Tensor& b) { return at::allclose(a, b, 1e-5, 1e-5); }
 
@@ -157,7 +129,7 @@ TEST(ErrorSource, BuiltInsAreMadeByName) {
 
   const auto made = registry.make<ErrorSource>(document, "none");
 
-  EXPECT_EQ(registry.kinds().at("error_source").size(), 4u);
+  EXPECT_EQ(registry.kinds().at("error_source").size(), 8u);
   EXPECT_TRUE(made->extract(Step().view())[0].data_offset.defined());
   EXPECT_TRUE(registry.make<ErrorSource>(Document(), "none")->extract(Step().view()).empty());
 }

@@ -156,6 +156,110 @@ TEST(TimeGridBank, ReportsItsFillAndTheBiasItWouldTeach) {
   EXPECT_THAT(statistics.per_bin, testing::ElementsAre(1, 1));
   EXPECT_THAT(statistics.mean_rms, testing::ElementsAre(3, 1));
   EXPECT_DOUBLE_EQ(statistics.mean_error, 1);
+  EXPECT_DOUBLE_EQ(statistics.data_rms, std::sqrt(5));
+  EXPECT_DOUBLE_EQ(statistics.mean_depth, 0);
+}
+
+TEST(TimeGridBank, ReportsTheRmsOfDataErrorsWithTheirGainsAndOffsets) {
+  TimeGridBank bank({.storage = StorageType::fp32});
+  auto scaled = error(3), shifted = error(1);
+  scaled.data_gain = -2;                              // RMS 6
+  shifted.data_offset = at::full({2, 3, 4, 5}, 7.0);  // RMS 8
+  bank.store(scaled, key(0));
+  bank.store(shifted, key(1));
+
+  EXPECT_NEAR(bank.statistics().data_rms, std::sqrt((36 + 64) / 2.0), 1e-6);
+}
+
+TEST(TimeGridBank, RemovesTheMeanOfTheBinAtTheEndAskedFor) {
+  TimeGridBank bank({.storage = StorageType::fp32, .remove_mean = BankMean::bin});
+  auto shifted = error(5, 0.9);
+  shifted.data_gain = 3;  // 15 at the data end, 10 at the noise end; the other is 1 and 2
+  shifted.noise_gain = 2;
+  bank.store(error(1, 0.9), key(0));
+  bank.store(shifted, key(1));
+  bank.store(error(4, 0.1), key(2));
+  bank.store(error(-2, 0.1), key(3));
+
+  EXPECT_THAT(values(bank, 0.9, 0.9), testing::ElementsAre(-7, 7));
+  EXPECT_THAT(values(bank, 0.1, 0.1), testing::ElementsAre(-3, 3));
+  // Over all bins each error loses the mean of its own.
+  EXPECT_THAT(values(bank), testing::ElementsAre(-7, -3, 3, 7));
+  const auto noise = bank.recall({ErrorEnd::noise, 0.9, 0.9, key(0)});
+  EXPECT_EQ(std::abs(noise->flatten()[0].item<float>()), 4);
+  EXPECT_EQ(bank.statistics().mean_error, 0);
+}
+
+TEST(TimeGridBank, FollowsTheMeanAsErrorsComeAndGo) {
+  TimeGridBank bank({.capacity = 2,
+                     .eviction = Eviction::oldest,
+                     .storage = StorageType::fp32,
+                     .max_age = 10,
+                     .remove_mean = BankMean::bin});
+  bank.store(error(1, 0.5, 0), key(0));
+  EXPECT_THAT(values(bank), testing::ElementsAre(0));
+  bank.store(error(3, 0.5, 1), key(1));
+  EXPECT_THAT(values(bank), testing::ElementsAre(-1, 1));
+  bank.store(error(9, 0.5, 2), key(2));  // evicts 1
+  EXPECT_THAT(values(bank), testing::ElementsAre(-3, 3));
+  bank.store(error(7, 0.1, 20), key(3));  // the others are too old
+  EXPECT_THAT(values(bank), testing::ElementsAre(0));
+}
+
+TEST(TimeGridBank, RecallsWithoutItsMeanAfterLoadingAsBefore) {
+  const TimeGridBank::Config config{.bins = 3, .capacity = 4, .remove_mean = BankMean::bin};
+  TimeGridBank whole(config), resumed(config);
+  for (std::uint32_t i = 0; i < 40; ++i) {
+    auto each = error(i, uniform(key(i, Purpose::sample_time)));
+    whole.store(each, key(i));
+    whole.recall({ErrorEnd::data, 0, 1, key(i)});  // whatever it caches on the way
+  }
+  resumed.load(whole.state());
+
+  for (std::uint32_t i = 0; i < 50; ++i) {
+    const Recall request{ErrorEnd::data, 0, 1, key(i, Purpose::recall_image)};
+    EXPECT_TRUE(at::equal(*whole.recall(request), *resumed.recall(request)));
+  }
+}
+
+TEST(TimeGridBank, KeepsTheDepthOfErrors) {
+  TimeGridBank bank({}), again({});
+  for (std::int64_t depth : {0, 5}) {
+    auto each = error(static_cast<double>(depth));
+    each.depth = depth;
+    bank.store(each, key(0));
+  }
+  again.load(bank.state());
+
+  EXPECT_EQ(again.statistics().mean_depth, 2.5);
+  for (std::uint32_t i = 0; i < 20; ++i) {
+    const auto recalled = again.recall_entry({ErrorEnd::data, 0, 1, key(i)});
+    EXPECT_EQ(static_cast<float>(recalled->depth), recalled->error.flatten()[0].item<float>());
+  }
+}
+
+TEST(TimeGridBank, LoadsStatesFromBeforeErrorsHadADepth) {
+  TimeGridBank bank({}), again({});
+  auto each = error(3);
+  each.depth = 4;
+  bank.store(each, key(0));
+  auto state = bank.state();
+  state[1].second = state[1].second.narrow(1, 0, 9);
+
+  again.load(state);
+
+  EXPECT_THAT(values(again), testing::ElementsAre(3));
+  EXPECT_EQ(again.statistics().mean_depth, 0);
+}
+
+TEST(TimeGridBank, GivesAllErrorsInTheOrderOfArrival) {
+  TimeGridBank bank({.capacity = 2, .eviction = Eviction::oldest});
+  for (int i = 0; i < 6; ++i) bank.store(error(i, i % 2 == 0 ? 0.9 : 0.1, i), key(0));
+
+  std::vector<std::int64_t> steps;
+  for (const auto& each : bank.errors()) steps.push_back(each.step);
+
+  EXPECT_THAT(steps, testing::ElementsAre(2, 3, 4, 5));
 }
 
 BankedError random_error(std::uint32_t i) {
@@ -170,6 +274,7 @@ BankedError random_error(std::uint32_t i) {
   result.step = i;
   result.sample = i % 7;
   result.clean = i % 2 == 0;
+  result.depth = i % 4;
   return result;
 }
 
@@ -222,7 +327,7 @@ TEST(TimeGridBank, RefusesDamagedNumbersAndSizesOfAState) {
   empty[2].second = at::zeros({2, 0, 4, 5});
   offset.emplace_back("time_grid.000000.data_offset", at::zeros({2, 3, 4, 6}));
 
-  for (const std::int64_t column : {0, 1, 2, 3, 8}) {
+  for (const std::int64_t column : {0, 1, 2, 3, 8, 9}) {
     EXPECT_THROW(bank.load(damaged(column, kNaN)), IoError) << column;
     EXPECT_THROW(bank.load(damaged(column, 1e300)), IoError) << column;
   }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <sstream>
 #include <thread>
 
@@ -83,6 +84,55 @@ TEST(RunJobs, DrawsABlockOnATerminal) {
 
   EXPECT_THAT(out.str(), HasSubstr("\x1b[1A\x1b[2K"));
   EXPECT_THAT(out.str(), HasSubstr("  a 1/2"));
+}
+
+TEST(RunJobs, TellsAnObserverFromTheBeginningToTheEnd) {
+  std::vector<QueueStatus> seen;
+  const auto work = [](std::size_t job, const Communicator&, JobProgress& progress) {
+    progress.update(1, 4, job == 0 ? "loss 0.5" : "");
+    std::this_thread::sleep_for(std::chrono::milliseconds(60));
+    if (job == 1) progress.update(4, 4, "loss 0.25");
+  };
+  auto options = silent();
+  options.observe_seconds = 0.01;
+  options.observe = [&](const QueueStatus& status) { seen.push_back(status); };
+
+  run_jobs(Communicator::self(), 1, {{"a"}, {"b", {0}}}, work, options);
+
+  using State = JobStatus::State;
+  ASSERT_GE(seen.size(), 4u);
+  for (std::size_t i = 0; i + 1 < seen.size(); ++i) EXPECT_FALSE(seen[i].ended);
+  const auto middle = std::find_if(seen.begin(), seen.end(), [](const QueueStatus& status) {
+    return status.jobs[0].state == State::running && status.jobs[0].total == 4;
+  });
+  ASSERT_NE(middle, seen.end());
+  EXPECT_EQ(middle->jobs[0].first_rank, 0);
+  EXPECT_EQ(middle->jobs[0].note, "loss 0.5");
+  EXPECT_EQ(middle->jobs[1].state, State::waiting);
+  EXPECT_EQ(middle->jobs[1].started, -1);
+  const auto& last = seen.back();
+  EXPECT_TRUE(last.ended);
+  EXPECT_EQ(last.remaining_seconds, 0);
+  EXPECT_EQ(last.jobs[1].state, State::done);
+  EXPECT_EQ(last.jobs[1].steps, 4);
+  EXPECT_GE(last.jobs[1].started, last.jobs[0].ended);
+}
+
+TEST(RunJobs, AsksASlowObserverLessOften) {
+  int calls = 0;
+  auto options = silent();
+  options.observe_seconds = 0.001;
+  options.observe = [&](const QueueStatus&) {
+    ++calls;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  };
+  const auto work = [](std::size_t, const Communicator&, JobProgress&) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  };
+
+  run_jobs(Communicator::self(), 1, {{"a"}}, work, options);
+
+  EXPECT_LE(calls, 4);  // at 0, 0.2 and the end, not every millisecond
 }
 
 }  // namespace

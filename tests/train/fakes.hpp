@@ -75,18 +75,22 @@ class FakeData final : public BatchSource {
 /// Condition latents that depend on step, index and what was carried over.
 class FakeClips final : public ClipGenerator {
  public:
-  GeneratedClip generate(std::int64_t step, std::int64_t index,
-                         const at::Tensor* carried) override {
-    ++made;
-    const auto truth = normal(test_key(5000 + index, step), {1, kC, 1, kH, kW});
-    auto generated = truth + 0.1 * normal(test_key(6000 + index, step), {1, kC, 1, kH, kW});
-    if (carried != nullptr) {
+  GeneratedClips generate(std::int64_t step, const std::vector<ClipStart>& starts) override {
+    ++batches;
+    std::vector<at::Tensor> truths, generated;
+    for (const auto& start : starts) {
+      ++made;
+      truths.push_back(normal(test_key(5000 + start.index, step), {kC, 1, kH, kW}));
+      generated.push_back(truths.back() +
+                          0.1 * normal(test_key(6000 + start.index, step), {kC, 1, kH, kW}));
+      if (!start.carried.defined()) continue;
       ++chained;
-      generated = generated + carried->narrow(1, 0, 1).unsqueeze(0);
+      generated.back() = generated.back() + start.carried.narrow(1, 0, 1);
     }
-    return {truth, generated};
+    return {at::stack(truths), at::stack(generated)};
   }
 
+  int batches = 0;
   int made = 0, chained = 0;
 };
 

@@ -3,6 +3,8 @@
 #include "fakes.hpp"
 #include "svi/core/check.hpp"
 #include "svi/error/rollout.hpp"
+#include "svi/error/shuffled.hpp"
+#include "svi/tensor/error_records.hpp"
 
 namespace svi {
 namespace {
@@ -59,9 +61,31 @@ TEST(TrainerMpi, GivesTheSameBitsWithRollouts) {
   for (const auto share : {BankSharing::all, BankSharing::none}) {
     FakeRun::Options options;
     options.recycling.share = share;
-    options.source = std::make_shared<RolloutError>(RolloutError::Config{.every = 3, .batch = 5});
+    options.source = std::make_shared<RolloutError>(
+        RolloutError::Config{.every = 3, .batch = 5, .chain_probability = 0.8, .max_depth = 2});
 
     expect_independent_of_ranks(options);
+  }
+}
+
+TEST(TrainerMpi, GivesTheSameBitsWithShuffledErrors) {
+  FakeRun::Options options;
+  options.source = std::make_shared<ShuffledError>(ShuffledError::Config{});
+  options.bank.remove_mean = BankMean::bin;
+
+  expect_independent_of_ranks(options);
+}
+
+TEST(TrainerMpi, KeepsTheSameBankOnAnyNumberOfRanks) {
+  for (const auto share : {BankSharing::all, BankSharing::warmup, BankSharing::none}) {
+    FakeRun::Options options;
+    options.recycling = {.share = share, .warmup_steps = 8};
+    FakeRun alone(options), together(options, Communicator::world());
+    for (auto* run : {&alone, &together}) run->trainer->run({});
+
+    EXPECT_EQ(test::first_difference(pack_errors(alone.recycler->errors()),
+                                     pack_errors(together.recycler->errors())),
+              "");
   }
 }
 

@@ -53,8 +53,23 @@ std::vector<BankedError> ErrorSource::extract(const RolloutView& rollout) const 
   return errors;
 }
 
+std::vector<BankedError> ErrorSource::preload(at::IntArrayRef latent) const {
+  SVI_CHECK(latent.size() == 4, "latent sizes ", latent, " are no [C, F, h, w]");
+  const c10::NoGradGuard no_grad;
+  auto errors = do_preload(latent);
+  for (const auto& error : errors) {
+    const auto [C, F, h, w] = dims<4>(error.residual, "residual [C, F, h, w]");
+    SVI_CHECK(C == latent[0] && F <= latent[1] && h == latent[2] && w == latent[3], "an error ",
+              error.residual.sizes(), " does not fit a latent ", latent);
+  }
+  return errors;
+}
+
 std::int64_t ErrorSource::do_rollouts_due(std::int64_t) const { return 0; }
 double ErrorSource::do_rollout_chain_probability() const { return 0; }
+std::int64_t ErrorSource::do_rollout_max_depth() const { return 0; }
 std::vector<BankedError> ErrorSource::do_extract_rollout(const RolloutView&) const { return {}; }
+std::vector<BankedError> ErrorSource::do_preload(at::IntArrayRef) const { return {}; }
+std::vector<InputFile> ErrorSource::do_inputs() const { return {}; }
 
 }  // namespace svi

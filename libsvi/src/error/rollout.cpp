@@ -9,7 +9,10 @@ void RolloutError::Config::describe(OptionVisitor& visit) {
                 .help = "generate clips every so many training steps",
                 .unit = "step",
                 .min = 1});
-  visit(batch, {.key = "batch", .help = "clips generated each time", .unit = "clip", .min = 1});
+  visit(batch, {.key = "batch",
+                .help = "clips generated each time; those of one slot at once",
+                .unit = "clip",
+                .min = 1});
   visit(first_step, {.key = "first_step",
                      .help = "no clips before this training step",
                      .unit = "step",
@@ -19,6 +22,11 @@ void RolloutError::Config::describe(OptionVisitor& visit) {
                                     "carries a banked error",
                             .min = 0,
                             .max = 1});
+  visit(max_depth, {.key = "max_depth",
+                    .help = "errors with more carried errors behind them than this are not carried "
+                            "on; 0: no limit",
+                    .unit = "clip",
+                    .min = 0});
   visit(scale, {.key = "scale", .help = "factor on every error"});
 }
 

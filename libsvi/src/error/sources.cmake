@@ -1,6 +1,9 @@
 set(SVI_ERROR_SOURCES
   src/error/builtins.cpp
   src/error/error_source.cpp
+  src/error/gaussian.cpp
   src/error/one_step.cpp
+  src/error/recorded.cpp
   src/error/residual.cpp
-  src/error/rollout.cpp)
+  src/error/rollout.cpp
+  src/error/shuffled.cpp)

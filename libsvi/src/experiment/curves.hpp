@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "svi/core/check.hpp"
 #include "svi/io/result_file.hpp"
 
 namespace svi {
@@ -26,6 +27,10 @@ class Curves {
     return at::tensor(rows_, at::kDouble).view({-1, static_cast<std::int64_t>(columns_.size())});
   }
   void load(const at::Tensor& state) {
+    if (state.dim() != 2 || state.size(1) != static_cast<std::int64_t>(columns_.size())) {
+      raise<IoError>("the checkpoint holds curves ", state.sizes(), ", this version writes ",
+                     columns_.size(), " columns: it cannot go on with it; use --overwrite");
+    }
     const auto flat = state.to(at::kDouble).contiguous().view(-1);
     rows_.assign(flat.const_data_ptr<double>(), flat.const_data_ptr<double>() + flat.numel());
   }

@@ -151,6 +151,10 @@ std::filesystem::path Folders::lora(const Arm& arm, std::int64_t seed) const {
   return root_ / "lora" / cat(safe(arm.name), "-seed", seed, ".safetensors");
 }
 
+std::filesystem::path Folders::bank(const Arm& arm, std::int64_t seed) const {
+  return root_ / "banks" / cat(safe(arm.name), "-seed", seed, ".safetensors");
+}
+
 std::filesystem::path Folders::video(const std::string& arm, std::int64_t scene) const {
   return root_ / "videos" / safe(arm) / cat("scene", scene, ".mp4");
 }

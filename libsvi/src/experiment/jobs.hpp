@@ -51,6 +51,7 @@ class Folders {
   const std::filesystem::path& root() const { return root_; }
   std::filesystem::path pool(const Plan& plan, const Arm& arm) const;
   std::filesystem::path lora(const Arm& arm, std::int64_t seed) const;
+  std::filesystem::path bank(const Arm& arm, std::int64_t seed) const;
   std::filesystem::path weights() const { return root_ / "weights"; }
   std::filesystem::path checkpoints(const Job& job) const {
     return root_ / "checkpoints" / job.name;

@@ -29,30 +29,38 @@ TrainingBatch PoolBatches::batch(std::int64_t step, std::int64_t first, std::int
   return batch;
 }
 
-GeneratedClip PoolRollouts::generate(std::int64_t step, std::int64_t index,
-                                     const at::Tensor* carried) {
+GeneratedClips PoolRollouts::generate(std::int64_t step, const std::vector<ClipStart>& starts) {
   c10::NoGradGuard no_gradients;
   const auto& pool = parts_.pool;
-  const auto stream = static_cast<std::uint32_t>(index), at_step = static_cast<std::uint32_t>(step);
-  const auto clip = static_cast<std::int64_t>(uniform_index(
-      {seed_, Purpose::rollout_start, stream, at_step}, static_cast<std::uint64_t>(pool.size())));
-  Condition condition;
-  condition.image =
-      pool.image.narrow(0, clip, 1).to(device_, pool.image.scalar_type(), false, /*copy=*/true);
-  condition.text = pool.text.narrow(0, clip, 1).to(device_);
-  const auto z = pool.latent.size(1), mask = pool.image.size(1) - z;
-  if (carried != nullptr) {
-    const auto frames = std::min(carried->size(1), condition.image.size(2));
-    condition.image.narrow(1, mask, z)
-        .narrow(2, 0, frames)
-        .add_(carried->narrow(1, 0, frames).unsqueeze(0).to(device_));
+  const auto at_step = static_cast<std::uint32_t>(step);
+  std::vector<std::int64_t> clips;
+  std::vector<at::Tensor> noises;
+  for (const auto& start : starts) {
+    const auto stream = static_cast<std::uint32_t>(start.index);
+    clips.push_back(
+        static_cast<std::int64_t>(uniform_index({seed_, Purpose::rollout_start, stream, at_step},
+                                                static_cast<std::uint64_t>(pool.size()))));
+    noises.push_back(
+        normal({seed_, Purpose::rollout_noise, stream, at_step}, pool.latent.sizes().slice(1)));
   }
-  const auto noise = normal({seed_, Purpose::rollout_noise, stream, at_step},
-                            pool.latent.narrow(0, clip, 1).sizes())
-                         .to(device_);
-  const auto latent = parts_.sampler.sample(parts_.model, noise, condition, nullptr);
+  const auto index = at::tensor(clips);  // [B]
+  Condition condition;
+  condition.image = pool.image.index_select(0, index).to(device_);
+  condition.text = pool.text.index_select(0, index).to(device_);
+  const auto z = pool.latent.size(1), mask = pool.image.size(1) - z;
+  for (std::size_t b = 0; b < starts.size(); ++b) {
+    const auto& carried = starts[b].carried;
+    if (!carried.defined()) continue;
+    const auto frames = std::min(carried.size(1), condition.image.size(2));
+    condition.image[static_cast<std::int64_t>(b)]
+        .narrow(0, mask, z)
+        .narrow(1, 0, frames)
+        .add_(carried.narrow(1, 0, frames).to(device_));
+  }
+  const auto latent =
+      parts_.sampler.sample(parts_.model, at::stack(noises).to(device_), condition, nullptr);
   const auto video = parts_.vae.decode(latent).clamp(-1, 1);
-  return {pool.tail.narrow(0, clip, 1).to(device_),
+  return {pool.tail.index_select(0, index).to(device_),
           tail_latents(parts_.vae, video, plan_.motion_frames)};
 }
 

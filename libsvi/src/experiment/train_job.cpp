@@ -10,6 +10,7 @@
 #include "svi/io/checkpoint.hpp"
 #include "svi/io/safetensors.hpp"
 #include "svi/model/lora.hpp"
+#include "svi/tensor/error_records.hpp"
 #include "svi/train/trainable.hpp"
 #include "svi/train/trainer.hpp"
 #include "train_loop.hpp"
@@ -28,7 +29,9 @@ std::vector<Curves::Column> training_columns() {
       {"image_hits", "samples", "samples whose condition received a banked error"},
       {"rollouts", "clips", "clips generated before the step"},
       {"bank_entries", "errors", "entries of the bank, where it was looked at"},
-      {"bank_mean_error", "latent std", "RMS of the mean banked error: the bias it would teach"}};
+      {"bank_mean_error", "latent std", "RMS of the mean banked error: the bias it would teach"},
+      {"bank_rms", "latent std", "RMS of the banked errors at the data end"},
+      {"bank_depth", "errors", "carried errors behind a banked one, mean over the bank"}};
 }
 
 std::vector<double> training_row(const StepReport& report) {
@@ -43,7 +46,9 @@ std::vector<double> training_row(const StepReport& report) {
           static_cast<double>(report.image_hits),
           static_cast<double>(report.rollouts),
           report.bank ? static_cast<double>(report.bank->entries) : nan,
-          report.bank ? report.bank->mean_error : nan};
+          report.bank ? report.bank->mean_error : nan,
+          report.bank ? report.bank->data_rms : nan,
+          report.bank ? report.bank->mean_depth : nan};
 }
 
 void train_with_checkpoints(const JobContext& context, Trainer& trainer, Curves& curves) {
@@ -101,6 +106,26 @@ void run_encode(const JobContext& context) {
   save_safetensors(path, pool.tensors());
 }
 
+namespace {
+
+/// Collective.
+void keep_bank(const JobContext& context, const Recycler& recycler) {
+  const auto errors = recycler.errors();
+  if (context.team.rank() != 0) return;
+  const auto& arm = context.plan.arms[context.job.arm];
+  const auto seed = context.plan.experiment.seeds[context.job.seed];
+  const auto path = Folders(context.plan.folder()).bank(arm, seed);
+  std::filesystem::create_directories(path.parent_path());
+  save_safetensors(path, pack_errors(errors),
+                   {{"columns", join(error_columns())},
+                    {"experiment", context.plan.experiment.name},
+                    {"arm", arm.name},
+                    {"seed", cat(seed)},
+                    {"source", arm.document.get("error_source", "type").value_or("")}});
+}
+
+}  // namespace
+
 void run_train_lora(const JobContext& context) {
   const auto& arm = context.plan.arms[context.job.arm];
   const auto& document = arm.document;
@@ -129,20 +154,23 @@ void run_train_lora(const JobContext& context) {
   PoolBatches batches(pool, variant->training(), seed);
   const auto vae = load_vae(model, context.device);
   PoolRollouts rollouts({pool, *dit, vae, *sampler}, variant->training(), seed, context.device);
+  const auto recycling = section<Recycler::Config>(document, "recycling");
   std::unique_ptr<Recycler> recycler;
   // Without a source of errors nothing is ever banked: plain fine-tuning.
   if (document.get("error_source", "type") != "none") {
     recycler = std::make_unique<Recycler>(
-        section<Recycler::Config>(document, "recycling"),
+        recycling,
         Recycler::Parts{*source, *policy,
                         [&] { return context.registry.make<MemoryBank>(document, ""); }},
         seed, config.slots, config.micro_batch, context.team);
+    recycler->preload(pool.latent.sizes().slice(1));
   }
   Trainer trainer(config, {*dit, trainable(*lora), batches, *collective, recycler.get(), &rollouts},
                   seed, context.team);
   Curves curves(training_columns());
   train_with_checkpoints(context, trainer, curves);
 
+  if (recycler && recycling.keep_bank) keep_bank(context, *recycler);
   if (context.team.rank() != 0) return;
   const auto path = folders.lora(arm, seed_number);
   std::filesystem::create_directories(path.parent_path());

@@ -34,10 +34,15 @@ void MemoryBank::store(const BankedError& error, const RandomKey& key) {
   do_store(error, key);
 }
 
-std::optional<at::Tensor> MemoryBank::recall(const Recall& request) const {
+std::optional<Recalled> MemoryBank::recall_entry(const Recall& request) const {
   check(request);
   const c10::NoGradGuard no_grad;
   return do_recall(request);
+}
+
+std::optional<at::Tensor> MemoryBank::recall(const Recall& request) const {
+  auto recalled = recall_entry(request);
+  return recalled ? std::optional(std::move(recalled->error)) : std::nullopt;
 }
 
 bool MemoryBank::has(const Recall& request) const {

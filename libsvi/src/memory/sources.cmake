@@ -4,6 +4,5 @@ set(SVI_MEMORY_SOURCES
   src/memory/memory_bank.cpp
   src/memory/nearest.cpp
   src/memory/storage.cpp
-  src/memory/time_bins.cpp
   src/memory/time_grid.cpp
   src/memory/time_grid_state.cpp)

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "memory/storage_detail.hpp"
@@ -21,6 +22,7 @@ constexpr std::int64_t kMeanErrorEntries = 256;
 
 std::vector<std::string> enum_names(Eviction) { return {"random", "oldest", "nearest"}; }
 std::vector<std::string> enum_names(StorageType) { return {"bf16", "fp32"}; }
+std::vector<std::string> enum_names(BankMean) { return {"none", "bin"}; }
 
 void TimeGridBank::Config::describe(OptionVisitor& visit) {
   visit(bins, {.key = "bins",
@@ -40,12 +42,16 @@ void TimeGridBank::Config::describe(OptionVisitor& visit) {
                   .help = "errors older than this are dropped at the next store; 0: never",
                   .unit = "step",
                   .min = 0});
+  visit(remove_mean, {.key = "remove_mean",
+                      .help = "bin: a recalled error loses the mean of what its bin holds at that "
+                              "moment, so that no bias is taught"});
 }
 
 TimeGridBank::TimeGridBank(Config config)
     : config_(config),
       time_bins_(config.bins, config.shift),
-      bins_(static_cast<std::size_t>(config.bins)) {}
+      bins_(static_cast<std::size_t>(config.bins)),
+      means_(static_cast<std::size_t>(config.bins)) {}
 
 TimeGridBank::~TimeGridBank() = default;
 
@@ -63,7 +69,11 @@ TimeGridBank::Entry TimeGridBank::make_entry(const BankedError& error) const {
   const auto norm = entry.print.whole[0];
   SVI_CHECK(std::isfinite(norm), "an error of step ", error.step, ", sample ", error.sample,
             " is not finite");
-  entry.rms = norm / std::sqrt(static_cast<double>(entry.error.residual.numel()));
+  const auto root = std::sqrt(static_cast<double>(entry.error.residual.numel()));
+  entry.rms = norm / root;
+  const bool plain = !error.data_offset.defined();
+  entry.data_rms = plain ? std::abs(error.data_gain) * entry.rms
+                         : entry.error.at(ErrorEnd::data).norm().item<double>() / root;
   return entry;
 }
 
@@ -88,6 +98,7 @@ void TimeGridBank::drop(Bin& bin, std::size_t index) {
   --entries_;
   ++evicted_;
   bin.erase(bin.begin() + static_cast<std::ptrdiff_t>(index));
+  means_[static_cast<std::size_t>(&bin - bins_.data())] = {};
 }
 
 void TimeGridBank::evict_older_than(std::int64_t step) {
@@ -123,7 +134,9 @@ void TimeGridBank::do_store(const BankedError& error, const RandomKey& key) {
         static_cast<double>(added) / kBytesPerMebibyte, " MiB: raise it, or set 0 for no limit");
   }
   if (config_.max_age > 0) evict_older_than(error.step - config_.max_age);
-  auto& bin = bins_[static_cast<std::size_t>(time_bins_.bin(error.sigma))];
+  const auto g = static_cast<std::size_t>(time_bins_.bin(error.sigma));
+  auto& bin = bins_[g];
+  means_[g] = {};
   if (static_cast<std::int64_t>(bin.size()) >= config_.capacity) {
     auto& victim = bin[pick_victim(bin, entry, key)];
     bytes_ += added - victim.error.bytes();
@@ -137,23 +150,44 @@ void TimeGridBank::do_store(const BankedError& error, const RandomKey& key) {
   while (budget > 0 && static_cast<double>(bytes_) > budget) evict_oldest();
 }
 
-const TimeGridBank::Entry* TimeGridBank::entry(std::int64_t first_bin, std::int64_t last_bin,
-                                               std::uint64_t index) const {
-  for (auto g = first_bin; g <= last_bin; ++g) {
-    const auto& bin = bins_[static_cast<std::size_t>(g)];
-    if (index < bin.size()) return &bin[index];
-    index -= bin.size();
+TimeGridBank::Place TimeGridBank::find(std::int64_t first_bin, std::int64_t last_bin,
+                                       std::uint64_t index) const {
+  auto g = static_cast<std::size_t>(first_bin);
+  for (; g <= static_cast<std::size_t>(last_bin) && index >= bins_[g].size(); ++g) {
+    index -= bins_[g].size();
   }
-  return nullptr;
+  SVI_CHECK(g <= static_cast<std::size_t>(last_bin), "the bins hold fewer entries than asked for");
+  return {g, &bins_[g][index]};
 }
 
-std::optional<at::Tensor> TimeGridBank::do_recall(const Recall& request) const {
+const at::Tensor& TimeGridBank::mean_of_bin(std::size_t g, at::IntArrayRef sizes,
+                                            ErrorEnd end) const {
+  auto& mean = means_[g][end == ErrorEnd::data ? 0 : 1];
+  if (mean.defined() && mean.sizes() == sizes) return mean;
+  // Summed anew in the order of the bin, rather than kept up to date: a running sum would depend on
+  // what was stored and dropped before.
+  auto sum = at::zeros(sizes, at::kDouble);
+  double count = 0;
+  for (const auto& entry : bins_[g]) {
+    if (entry.error.residual.sizes() != sizes) continue;
+    sum.add_(entry.error.at(end));
+    ++count;
+  }
+  mean = (sum / count).to(at::kFloat);
+  return mean;
+}
+
+std::optional<Recalled> TimeGridBank::do_recall(const Recall& request) const {
   const auto first = time_bins_.bin(request.sigma_high);  // the noisiest comes first
   const auto last = time_bins_.bin(request.sigma_low);
   std::uint64_t count = 0;
   for (auto g = first; g <= last; ++g) count += bins_[static_cast<std::size_t>(g)].size();
   if (count == 0) return std::nullopt;
-  return entry(first, last, uniform_index(request.key, count))->error.at(request.end);
+  const auto [g, entry] = find(first, last, uniform_index(request.key, count));
+  Recalled recalled{entry->error.at(request.end), entry->error.depth};
+  if (config_.remove_mean == BankMean::bin)
+    recalled.error.sub_(mean_of_bin(g, recalled.error.sizes(), request.end));
+  return recalled;
 }
 
 bool TimeGridBank::do_has(const Recall& request) const {
@@ -165,14 +199,14 @@ bool TimeGridBank::do_has(const Recall& request) const {
 }
 
 double TimeGridBank::mean_error() const {
-  if (entries_ == 0) return 0;
+  if (entries_ == 0 || config_.remove_mean == BankMean::bin) return 0;
   const auto used = std::min(entries_, kMeanErrorEntries);
   at::Tensor sum;  // [C, F, h, w]  fp64
   std::int64_t summed = 0;
   for (std::int64_t i = 0; i < used; ++i) {
-    const auto* sampled =
-        entry(0, time_bins_.count() - 1, static_cast<std::uint64_t>(i * entries_ / used));
-    const auto error = sampled->error.at(ErrorEnd::data).to(at::kDouble);
+    const auto sampled =
+        find(0, time_bins_.count() - 1, static_cast<std::uint64_t>(i * entries_ / used));
+    const auto error = sampled.entry->error.at(ErrorEnd::data).to(at::kDouble);
     if (sum.defined() && sum.sizes() != error.sizes()) continue;
     sum = sum.defined() ? sum + error : error;
     ++summed;
@@ -186,16 +220,37 @@ BankStatistics TimeGridBank::do_statistics() const {
   statistics.bytes = bytes_;
   statistics.stored = stored_;
   statistics.evicted = evicted_;
+  double data_squares = 0, depths = 0;
   for (const auto& bin : bins_) {
     double squares = 0;
-    for (const auto& entry : bin) squares += entry.rms * entry.rms;
+    for (const auto& entry : bin) {
+      squares += entry.rms * entry.rms;
+      data_squares += entry.data_rms * entry.data_rms;
+      depths += static_cast<double>(entry.error.depth);
+    }
     const auto count = static_cast<std::int64_t>(bin.size());
     statistics.per_bin.push_back(count);
     statistics.mean_rms.push_back(count > 0 ? std::sqrt(squares / static_cast<double>(count)) : 0);
   }
+  if (entries_ > 0) {
+    statistics.data_rms = std::sqrt(data_squares / static_cast<double>(entries_));
+    statistics.mean_depth = depths / static_cast<double>(entries_);
+  }
   const c10::NoGradGuard no_grad;
   statistics.mean_error = mean_error();
   return statistics;
+}
+
+std::vector<BankedError> TimeGridBank::do_errors() const {
+  std::vector<const Entry*> entries;
+  for (const auto& bin : bins_) {
+    for (const auto& entry : bin) entries.push_back(&entry);
+  }
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry* a, const Entry* b) { return a->order < b->order; });
+  std::vector<BankedError> errors;
+  for (const auto* entry : entries) errors.push_back(entry->error);
+  return errors;
 }
 
 }  // namespace svi

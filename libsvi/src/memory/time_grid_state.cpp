@@ -8,7 +8,8 @@
 #include "svi/core/check.hpp"
 
 // State: "time_grid.counters" int64 [4] = bins, entries, stored, evicted;
-// "time_grid.entries" fp64 [N, 9], one row per entry in bin order, columns as in `Column`;
+// "time_grid.entries" fp64 [N, 10], one row per entry in bin order, columns as in `Column` (without
+// the last in older states);
 // "time_grid.N.residual", ".data_offset", ".noise_offset" per entry, the latter two where they
 // exist.
 
@@ -26,8 +27,10 @@ enum Column {
   kDataGain,
   kNoiseGain,
   kOffsets,
+  kDepth,
   kColumns
 };
+constexpr std::int64_t kColumnsBeforeDepth = kDepth;
 enum OffsetBits { kHasData = 1, kHasNoise = 2, kShared = 4 };
 
 std::string entry_name(std::int64_t index, const char* part) {
@@ -116,6 +119,7 @@ NamedTensors TimeGridBank::do_state() const {
       row[kDataGain] = error.data_gain;
       row[kNoiseGain] = error.noise_gain;
       row[kOffsets] = offset_bits(error);
+      row[kDepth] = static_cast<double>(error.depth);
       state.emplace_back(entry_name(index, "residual"), error.residual);
       if (error.data_offset.defined())
         state.emplace_back(entry_name(index, "data_offset"), error.data_offset);
@@ -137,11 +141,14 @@ void TimeGridBank::do_load(const NamedTensors& state) {
                    ": use the same number");
   }
   if (counts[1] < 0) raise<IoError>("state of a time_grid bank: ", counts[1], " entries");
-  const auto table = reader.table("time_grid.entries", at::kDouble, {counts[1], kColumns});
+  const auto& saved = reader.get("time_grid.entries");
+  const bool has_depth = saved.dim() != 2 || saved.size(1) != kColumnsBeforeDepth;
+  const auto columns = has_depth ? std::int64_t{kColumns} : kColumnsBeforeDepth;
+  const auto table = reader.table("time_grid.entries", at::kDouble, {counts[1], columns});
   std::vector<Bin> bins(bins_.size());
   std::int64_t bytes = 0;
   for (std::int64_t i = 0; i < counts[1]; ++i) {
-    const double* row = table.const_data_ptr<double>() + i * kColumns;
+    const double* row = table.const_data_ptr<double>() + i * columns;
     const auto offsets = whole(row, kOffsets, i);
     BankedError error;
     error.residual = reader.get(entry_name(i, "residual"));
@@ -157,6 +164,7 @@ void TimeGridBank::do_load(const NamedTensors& state) {
     error.step = whole(row, kStep, i);
     error.sample = whole(row, kSample, i);
     error.clean = row[kClean] != 0;
+    if (has_depth) error.depth = whole(row, kDepth, i);
     check_entry(error, i);
     const auto g = whole(row, kBin, i);
     if (g < 0 || g >= time_bins_.count())
@@ -171,6 +179,7 @@ void TimeGridBank::do_load(const NamedTensors& state) {
     }
   }
   bins_ = std::move(bins);
+  means_.assign(means_.size(), {});
   bytes_ = bytes;
   entries_ = counts[1];
   stored_ = counts[2];

@@ -1,5 +1,6 @@
 #include "svi/parallel/job_queue.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -78,6 +79,8 @@ class Scheduler {
         teams_((group.size() + ranks_per_job - 1) / ranks_per_job),
         schedule_(jobs),
         printer_(options),
+        observe_(options.observe),
+        observe_seconds_(options.observe_seconds),
         waiting_(static_cast<std::size_t>(teams_), false) {
     thread_ = std::thread([this] { serve(); });
   }
@@ -110,17 +113,34 @@ class Scheduler {
     try {
       while (!given_up_) {
         const bool busy = teams_ > 1 && receive();
+        bool ended = false;
         {
           const std::lock_guard lock(mutex_);
           for (int team = 0; team < teams_; ++team) reply(team);
           printer_.tick(schedule_);
-          if (told_ == teams_) return printer_.end(schedule_);
+          ended = told_ == teams_;
+          if (ended) printer_.end(schedule_);
         }
+        if (observe_) observe(ended);
+        if (ended) return;
         if (!busy) std::this_thread::sleep_for(std::chrono::milliseconds(2));
       }
     } catch (const std::exception& error) {
       end_all(0, "job queue", error.what(), 1);
     }
+  }
+
+  /// Tells the observer when it is time, with the lock held for the copy alone.
+  void observe(bool ended) {
+    const double now = schedule_.seconds();
+    if (now < next_observation_ && !ended) return;
+    std::unique_lock lock(mutex_);
+    auto status = schedule_.status(ranks_per_job_, group_.size());
+    lock.unlock();
+    status.ended = ended;
+    const Stopwatch watch;
+    observe_(status);
+    next_observation_ = now + std::max(observe_seconds_, 20 * watch.seconds());
   }
 
   bool receive() {
@@ -190,6 +210,9 @@ class Scheduler {
   std::condition_variable changed_;
   JobSchedule schedule_;
   ProgressPrinter printer_;
+  std::function<void(const QueueStatus&)> observe_;  // this and the next two: the thread's own
+  double observe_seconds_;
+  double next_observation_ = 0;
   std::vector<bool> waiting_;
   std::optional<std::int64_t> own_reply_;
   int told_ = 0;

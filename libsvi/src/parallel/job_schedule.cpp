@@ -1,5 +1,7 @@
 #include "job_schedule.hpp"
 
+#include <algorithm>
+
 #include "svi/core/check.hpp"
 
 namespace svi {
@@ -64,6 +66,30 @@ void JobSchedule::progress(std::size_t index, std::int64_t steps, std::int64_t t
   job.steps = steps;
   job.total = total;
   job.note = std::move(note);
+}
+
+QueueStatus JobSchedule::status(int ranks_per_job, int ranks) const {
+  QueueStatus status{seconds(), all_done() ? 0 : remaining_seconds()};
+  for (const auto& job : jobs_) {
+    JobStatus each{job.spec.name};
+    each.steps = job.steps;
+    each.total = job.total;
+    each.note = job.note;
+    if (job.state != State::waiting) {
+      each.state = JobStatus::State::running;
+      each.first_rank = job.team * ranks_per_job;
+      each.last_rank = std::min(each.first_rank + ranks_per_job, ranks) - 1;
+      each.started = job.started;
+      each.remaining_seconds = remaining_seconds(job);
+    }
+    if (job.state == State::done) {
+      each.state = JobStatus::State::done;
+      each.ended = job.ended;
+      each.remaining_seconds = 0;
+    }
+    status.jobs.push_back(std::move(each));
+  }
+  return status;
 }
 
 double JobSchedule::remaining_seconds(const Job& job) const {

@@ -41,6 +41,8 @@ class JobSchedule {
   double seconds() const { return watch_.seconds(); }
   /// Seconds until all are done, by cost; negative while nothing is known.
   double remaining_seconds() const;
+  /// All of it, for an observer; `ranks_per_job` and `ranks` tell who a team is.
+  QueueStatus status(int ranks_per_job, int ranks) const;
   /// Seconds until a running job is done; negative while it has not told how far it is.
   double remaining_seconds(const Job& job) const;
 

@@ -18,6 +18,7 @@ enum Column {
   kDataGain,
   kNoiseGain,
   kOffsets,
+  kDepth,
   kC,
   kF,
   kH,
@@ -44,6 +45,7 @@ at::Tensor table_of(const std::vector<BankedError>& own, std::int64_t most) {
     row[kDataGain] = error.data_gain;
     row[kNoiseGain] = error.noise_gain;
     row[kOffsets] = offset_bits(error);
+    row[kDepth] = static_cast<double>(error.depth);
     for (int d = 0; d < 4; ++d) row[kC + d] = static_cast<double>(error.residual.size(d));
     row += kColumns;
   }
@@ -55,6 +57,7 @@ BankedError error_of(const double* row) {
   error.sample = static_cast<std::int64_t>(row[kSample]);
   error.step = static_cast<std::int64_t>(row[kStep]);
   error.clean = row[kClean] != 0;
+  error.depth = static_cast<std::int64_t>(row[kDepth]);
   error.sigma = row[kSigma];
   error.data_gain = row[kDataGain];
   error.noise_gain = row[kNoiseGain];

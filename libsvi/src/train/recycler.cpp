@@ -17,6 +17,8 @@ namespace {
 
 // Streams of generated clips, apart from those of training samples.
 constexpr std::uint32_t kRolloutStream = 0x80000000U;
+// Streams of errors that banks begin with, apart from both.
+constexpr std::uint32_t kPreloadStream = 0xC0000000U;
 
 /// E of sample `b` into the batch's error tensor, made when first needed.
 void put(at::Tensor& errors, std::int64_t b, const at::Tensor& error, const at::Tensor& like) {
@@ -40,6 +42,9 @@ void Recycler::Config::describe(OptionVisitor& visit) {
                                  .help = "probability that the error of a clean sample is banked",
                                  .min = 0,
                                  .max = 1});
+  visit(keep_bank, {.key = "keep_bank",
+                    .help = "write the bank at the end of training, for [error_source] type = "
+                            "recorded or to look at: banks/<arm>-seed<S>.safetensors"});
 }
 
 ClipGenerator::~ClipGenerator() = default;
@@ -167,9 +172,9 @@ RecycledBatch Recycler::inject(const BatchPlace& place, const CleanBatch& batch)
 void Recycler::collect(const BatchPlace& place, const CleanBatch& batch,
                        const RecycledBatch& recycled, const at::Tensor& predicted) {
   const auto detached = predicted.detach().to(at::kFloat);
-  auto errors = parts_.source.extract(StepView{batch.latent, batch.noise, recycled.noisy,
-                                               recycled.target, detached, batch.sigma,
-                                               recycled.latent_error, recycled.noise_error});
+  auto errors = parts_.source.extract(
+      StepView{batch.latent, batch.noise, recycled.noisy, recycled.target, detached, batch.sigma,
+               recycled.latent_error, recycled.noise_error, seed_, place.step, place.first_sample});
   SVI_CHECK(batch.latent.size(0) <= micro_batch_, batch.latent.size(0), " samples in a slot of ",
             micro_batch_);
   for (std::size_t b = 0; b < errors.size(); ++b) {
@@ -212,35 +217,68 @@ void Recycler::finish_step(std::int64_t step, Collective& collective) {
       [this](std::int64_t sample) { return sample / micro_batch_; }, collective);
 }
 
+std::vector<BankedError> Recycler::generate_for(std::int64_t slot, std::int64_t step,
+                                                std::int64_t count,
+                                                ClipGenerator& generator) const {
+  const auto deepest = parts_.source.rollout_max_depth();
+  std::vector<ClipStart> starts;
+  std::vector<std::int64_t> depths;
+  for (auto i = slot; i < count; i += slots_) {
+    const auto key = [&](Purpose purpose) {
+      return RandomKey{seed_, purpose, kRolloutStream + static_cast<std::uint32_t>(i),
+                       static_cast<std::uint32_t>(step)};
+    };
+    ClipStart start{i};
+    std::int64_t depth = 0;
+    if (uniform(key(Purpose::rollout_start)) < parts_.source.rollout_chain_probability()) {
+      auto recalled =
+          bank_of(slot)->recall_entry({ErrorEnd::data, 0, 1, key(Purpose::recall_image)});
+      if (recalled && (deepest == 0 || recalled->depth <= deepest)) {
+        start.carried = std::move(recalled->error);
+        depth = recalled->depth + 1;
+      }
+    }
+    starts.push_back(std::move(start));
+    depths.push_back(depth);
+  }
+  if (starts.empty()) return {};
+  const auto clips = generator.generate(step, starts);
+  auto errors = parts_.source.extract(RolloutView{clips.truth, clips.generated});
+  for (std::size_t b = 0; b < errors.size(); ++b) {
+    errors[b].step = step;
+    errors[b].sample = starts.at(b).index;
+    errors[b].depth = depths[b];
+  }
+  return errors;
+}
+
 std::int64_t Recycler::run_rollouts(std::int64_t step, ClipGenerator& generator,
                                     Collective& collective) {
   const auto count = parts_.source.rollouts_due(step);
   if (count == 0) return 0;
   std::vector<BankedError> errors;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const auto slot = i % slots_;
-    if (slot < own_.first || slot >= own_.first + own_.count) continue;
-    const auto stream = static_cast<std::uint32_t>(i);
-    const auto key = [&](Purpose purpose) {
-      return RandomKey{seed_, purpose, kRolloutStream + stream, static_cast<std::uint32_t>(step)};
-    };
-    std::optional<at::Tensor> carried;
-    if (uniform(key(Purpose::rollout_start)) < parts_.source.rollout_chain_probability()) {
-      carried = bank_of(slot)->recall({ErrorEnd::data, 0, 1, key(Purpose::recall_image)});
-    }
-    const auto clip = generator.generate(step, i, carried ? &*carried : nullptr);
-    for (auto& error : parts_.source.extract(RolloutView{clip.truth, clip.generated})) {
-      error.step = step;
-      error.sample = i;
+  for (std::int64_t i = 0; i < own_.count; ++i) {
+    for (auto& error : generate_for(own_.first + i, step, count, generator))
       errors.push_back(std::move(error));
-    }
   }
+  // Made slot by slot, stored clip by clip.
+  std::sort(errors.begin(), errors.end(),
+            [](const BankedError& a, const BankedError& b) { return a.sample < b.sample; });
   // Some rank may own up to this many: its slots once per round over all slots.
   const auto most = slots_of(0, group_.size(), slots_).count * ((count + slots_ - 1) / slots_);
   bank(
       std::move(errors), step, most, kRolloutStream, [this](std::int64_t i) { return i % slots_; },
       collective);
   return count;
+}
+
+void Recycler::preload(at::IntArrayRef latent) {
+  std::uint32_t number = 0;
+  for (const auto& error : parts_.source.preload(latent)) {
+    for (const auto& bank : banks_)
+      bank->store(error, {seed_, Purpose::bank_evict, kPreloadStream + number, 0});
+    ++number;
+  }
 }
 
 BankStatistics Recycler::statistics() const {

@@ -1,8 +1,10 @@
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "svi/core/check.hpp"
+#include "svi/tensor/error_records.hpp"
 #include "svi/train/recycler.hpp"
 #include "train/state_detail.hpp"
 
@@ -77,6 +79,31 @@ NamedTensors Recycler::state() const {
     for (auto& entry : unpack(bytes)) state.push_back(std::move(entry));
   }
   return state;
+}
+
+std::vector<BankedError> Recycler::errors() const {
+  std::vector<BankedError> errors;
+  for (const auto& bank : banks_) {
+    for (auto& error : bank->errors()) errors.push_back(std::move(error));
+  }
+  if (config_.share != BankSharing::all && group_.size() > 1) {
+    const auto own = pack(pack_errors(errors));
+    errors.clear();
+    for (const auto& bytes : group_.all_gather(own)) {
+      for (auto& error : unpack_errors(unpack(bytes), "another rank's bank"))
+        errors.push_back(std::move(error));
+    }
+  }
+  if (config_.share == BankSharing::all) return errors;
+  // Banks of slots share errors, at first or never.
+  const auto place = [](const BankedError& error) { return std::pair(error.step, error.sample); };
+  std::stable_sort(errors.begin(), errors.end(),
+                   [&](const BankedError& a, const BankedError& b) { return place(a) < place(b); });
+  errors.erase(
+      std::unique(errors.begin(), errors.end(),
+                  [&](const BankedError& a, const BankedError& b) { return place(a) == place(b); }),
+      errors.end());
+  return errors;
 }
 
 void Recycler::load(const NamedTensors& state) {

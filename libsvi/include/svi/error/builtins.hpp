@@ -5,7 +5,8 @@
 
 namespace svi {
 
-/// Adds the built-in error sources: one_step, rollout, residual, none.
+/// Adds the built-in error sources: one_step, rollout, residual, gaussian, gaussian_fixed,
+/// shuffled, recorded, none.
 SVI_EXPORT void register_error(Registrar& registrar);
 
 }  // namespace svi

@@ -19,4 +19,11 @@ SVI_EXPORT std::vector<std::string> enum_names(Eviction);
 enum class StorageType { bf16, fp32 };
 SVI_EXPORT std::vector<std::string> enum_names(StorageType);
 
+/// Which mean a recalled error loses.
+enum class BankMean {
+  none,
+  bin,  // the mean error of its bin, value by value, at the end asked for
+};
+SVI_EXPORT std::vector<std::string> enum_names(BankMean);
+
 }  // namespace svi

@@ -21,13 +21,21 @@ struct Recall {
   RandomKey key;                         // which of the entries: uniform over all that qualify
 };
 
+/// What a bank gave back.
+struct Recalled {
+  at::Tensor error;        // [C, F, h, w]  fp32, scaled for the end asked for
+  std::int64_t depth = 0;  // BankedError::depth
+};
+
 /// How full a bank is, bin by bin; what the runner writes into the result file.
 struct BankStatistics {
   std::int64_t entries = 0, bytes = 0, stored = 0, evicted = 0;
   std::vector<std::int64_t> per_bin;  // [G]
   std::vector<double> mean_rms;       // [G]  RMS of residuals, latent units; 0 where empty
   double mean_error =
-      0;  // RMS of the mean data-end error over all entries: the bias it would teach
+      0;                // RMS of the mean data-end error over all entries: the bias it would teach
+  double data_rms = 0;  // RMS of the data-end errors as banked, latent units
+  double mean_depth = 0;  // BankedError::depth, mean over entries
 };
 
 /// Keeps errors and gives them back.
@@ -43,9 +51,15 @@ class SVI_EXPORT MemoryBank : public Component {
   void store(const BankedError& error, const RandomKey& key);
   /// One error scaled for the end asked for, [C, F, h, w] fp32, or nothing if no entry qualifies.
   std::optional<at::Tensor> recall(const Recall& request) const;
+  /// The same with what is known of that error.
+  std::optional<Recalled> recall_entry(const Recall& request) const;
   bool has(const Recall& request) const;
 
   BankStatistics statistics() const { return do_statistics(); }
+
+  /// All entries in the order in which they were stored. Their tensors are the bank's own: not to
+  /// be changed.
+  std::vector<BankedError> errors() const { return do_errors(); }
 
   /// Everything needed to go on as if never interrupted.
   NamedTensors state() const { return do_state(); }
@@ -54,9 +68,10 @@ class SVI_EXPORT MemoryBank : public Component {
 
  private:
   virtual void do_store(const BankedError& error, const RandomKey& key) = 0;
-  virtual std::optional<at::Tensor> do_recall(const Recall& request) const = 0;
+  virtual std::optional<Recalled> do_recall(const Recall& request) const = 0;
   virtual bool do_has(const Recall& request) const = 0;
   virtual BankStatistics do_statistics() const = 0;
+  virtual std::vector<BankedError> do_errors() const = 0;
   virtual NamedTensors do_state() const = 0;
   virtual void do_load(const NamedTensors& state) = 0;
 };

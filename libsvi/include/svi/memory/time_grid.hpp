@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -8,7 +9,7 @@
 #include "svi/config/option.hpp"
 #include "svi/memory/eviction.hpp"
 #include "svi/memory/memory_bank.hpp"
-#include "svi/memory/time_bins.hpp"
+#include "svi/tensor/time_bins.hpp"
 
 namespace svi {
 
@@ -17,6 +18,11 @@ namespace svi {
 /// Each error is kept once, as its residual; recall scales it for the end asked for
 /// (docs/architecture.md, "One training step"). Stored tensors are never changed in place, so that
 /// `state()` costs no copy and stays valid while the bank goes on.
+///
+/// With remove_mean = bin, recall subtracts the mean of what the error's bin holds at that moment,
+/// so the mean over all that a bin can answer is exactly zero, and so is that over any range of
+/// bins: no bias is taught, neither the model's present one nor one of errors long stale. The power
+/// of what n entries answer falls by the factor 1 - 1 / n; a single entry answers zero.
 class SVI_EXPORT TimeGridBank final : public MemoryBank {
  public:
   struct Config {
@@ -27,6 +33,7 @@ class SVI_EXPORT TimeGridBank final : public MemoryBank {
     StorageType storage = StorageType::bf16;
     double byte_budget = 0;
     std::int64_t max_age = 0;
+    BankMean remove_mean = BankMean::none;
 
     void describe(OptionVisitor& visit);
   };
@@ -39,9 +46,10 @@ class SVI_EXPORT TimeGridBank final : public MemoryBank {
   using Bin = std::vector<Entry>;
 
   void do_store(const BankedError& error, const RandomKey& key) override;
-  std::optional<at::Tensor> do_recall(const Recall& request) const override;
+  std::optional<Recalled> do_recall(const Recall& request) const override;
   bool do_has(const Recall& request) const override;
   BankStatistics do_statistics() const override;
+  std::vector<BankedError> do_errors() const override;
   NamedTensors do_state() const override;
   void do_load(const NamedTensors& state) override;
 
@@ -51,11 +59,18 @@ class SVI_EXPORT TimeGridBank final : public MemoryBank {
   void evict_oldest();
   void drop(Bin& bin, std::size_t index);
   double mean_error() const;
-  const Entry* entry(std::int64_t first_bin, std::int64_t last_bin, std::uint64_t index) const;
+  struct Place {
+    std::size_t bin;
+    const Entry* entry;
+  };
+  Place find(std::int64_t first_bin, std::int64_t last_bin, std::uint64_t index) const;
+  const at::Tensor& mean_of_bin(std::size_t g, at::IntArrayRef sizes, ErrorEnd end) const;
 
   Config config_;
   TimeBins time_bins_;
   std::vector<Bin> bins_;  // [G]
+  /// Means by bin and end, [C, F, h, w] fp32; undefined where the bin has changed since.
+  mutable std::vector<std::array<at::Tensor, 2>> means_;
   std::int64_t bytes_ = 0;
   std::int64_t entries_ = 0;
   std::int64_t stored_ = 0;   // ever; also the next entry's order of arrival

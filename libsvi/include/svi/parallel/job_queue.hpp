@@ -19,6 +19,26 @@ struct JobSpec {
   double cost = 1;  // in any one unit; long chains start first, and the ETA weighs by it
 };
 
+/// How far one job is. Seconds count from the beginning of the queue.
+struct JobStatus {
+  enum class State { waiting, running, done };
+  std::string name = {};
+  State state = State::waiting;
+  int first_rank = -1, last_rank = -1;  // of the team that has it; -1 while it waits
+  double started = -1, ended = -1;      // seconds; -1: not yet
+  std::int64_t steps = 0, total = 0;    // as it told last; total 0: it has told nothing
+  std::string note = {};                // as it told last
+  double remaining_seconds = -1;        // -1: not known
+};
+
+/// How far a queue of jobs is.
+struct QueueStatus {
+  double seconds = 0;             // since its beginning
+  double remaining_seconds = -1;  // until all are done, by cost; -1: not known
+  bool ended = false;             // all are done, and this is the last one
+  std::vector<JobStatus> jobs = {};
+};
+
 /// How the running jobs are shown on rank 0.
 struct ProgressOptions {
   enum class Style {
@@ -30,6 +50,11 @@ struct ProgressOptions {
   Style style = Style::automatic;
   double interval_seconds = 30;  // between lines
   std::ostream* out = nullptr;   // null: standard error
+  /// Called from the queue's thread on rank 0 at the beginning, about every `observe_seconds` and
+  /// at the end, never while a job waits for a lock. One that takes long is called less often, so
+  /// that it takes a twentieth of the time at most. Must not throw.
+  std::function<void(const QueueStatus&)> observe = {};
+  double observe_seconds = 1;
 };
 
 /// Tells how far a job is. On ranks other than the team's first it does nothing.

@@ -27,6 +27,7 @@ struct SVI_EXPORT BankedError {
   std::int64_t step = 0;    // training step at which it was made
   std::int64_t sample = 0;  // global index of the training sample it came from
   bool clean = false;       // came from a sample into which nothing was injected on purpose
+  std::int64_t depth = 0;   // carried errors behind it, one made from another; 0: none
 
   /// The error at one end: gain * residual + offset, [C, F, h, w], fp32 on the residual's device.
   at::Tensor at(ErrorEnd end) const;

@@ -64,10 +64,17 @@ struct RecycledBatch {
   std::vector<SampleRecord> samples;
 };
 
-/// One clip generated during training beside the truth, for on-policy error sources.
-struct GeneratedClip {
-  at::Tensor truth;      // [1, C, F, h, w]  condition latents of the true last frames
-  at::Tensor generated;  // [1, C, F, h, w]  condition latents of the generated last frames
+/// Where one clip generated during training begins.
+struct ClipStart {
+  std::int64_t index = 0;  // of the clip among all of its step
+  /// [C, F, h, w], F may be fewer frames: added to the condition latents; undefined: nothing is.
+  at::Tensor carried = {};
+};
+
+/// Clips generated during training beside the truth, for on-policy error sources.
+struct GeneratedClips {
+  at::Tensor truth;      // [B, C, F, h, w]  condition latents of the true last frames
+  at::Tensor generated;  // [B, C, F, h, w]  condition latents of the generated last frames
 };
 
 /// Generates clips with the model being trained.
@@ -75,11 +82,9 @@ class SVI_EXPORT ClipGenerator {
  public:
   virtual ~ClipGenerator();
 
-  /// Clip `index` of training step `step`, a function of both and of the seed alone. `carried`
-  /// [C, F, h, w], if not null, is added to the condition latents the clip starts from (F may be
-  /// fewer frames).
-  virtual GeneratedClip generate(std::int64_t step, std::int64_t index,
-                                 const at::Tensor* carried) = 0;
+  /// One clip per start, as one batch; at least one. What a clip is depends on step, index, what it
+  /// carries and the seed alone, but for the rounding of batched kernels.
+  virtual GeneratedClips generate(std::int64_t step, const std::vector<ClipStart>& starts) = 0;
 };
 
 /// Composes error source, injection policy and memory around a training step (Li et al. 2025,
@@ -94,6 +99,7 @@ class SVI_EXPORT Recycler {
     BankSharing share = BankSharing::all;
     std::int64_t warmup_steps = 50;
     double clean_bank_probability = 0.1;
+    bool keep_bank = false;  // the composer's: a recycler writes no files
 
     void describe(OptionVisitor& visit);
   };
@@ -111,6 +117,9 @@ class SVI_EXPORT Recycler {
            std::int64_t micro_batch, const Communicator& group);
   ~Recycler();
 
+  /// Banks what the source has to begin with, in every bank. Once, before the first step or `load`;
+  /// `latent` is [C, F, h, w]. Throws IoError, for a file that is missing or does not fit.
+  void preload(at::IntArrayRef latent);
   /// Applies the policy's draws to one slot's batch. An injection that finds no entry does nothing.
   RecycledBatch inject(const BatchPlace& place, const CleanBatch& batch) const;
   /// Extracts the slot's errors and keeps them until `finish_step`. `predicted` [B, C, F, h, w].
@@ -120,10 +129,16 @@ class SVI_EXPORT Recycler {
   void finish_step(std::int64_t step, Collective& collective);
 
   /// Generates and banks the clips the source wants before `step`; returns how many. Collective.
+  /// Clip i belongs to slot i mod `slots`; those of one slot are one batch, so that batches, and
+  /// with them the last bits, do not depend on the number of ranks.
   std::int64_t run_rollouts(std::int64_t step, ClipGenerator& generator, Collective& collective);
 
   /// Of the common bank, or of this rank's first slot (empty if it has none).
   BankStatistics statistics() const;
+
+  /// What all banks hold, each error once, by step and sample: the same on any number of ranks.
+  /// Collective; costs the memory of all banks on every rank where slots have their own.
+  std::vector<BankedError> errors() const;
 
   /// The banks of all slots, the same on any number of ranks. Collective. Costs the memory of all
   /// banks on every rank where slots have their own.
@@ -138,6 +153,8 @@ class SVI_EXPORT Recycler {
   void hit_image(const BatchPlace& place, const Injection& injection, double sigma, std::int64_t b,
                  RecycledBatch& recycled) const;
   bool shared_at(std::int64_t step) const;
+  std::vector<BankedError> generate_for(std::int64_t slot, std::int64_t step, std::int64_t count,
+                                        ClipGenerator& generator) const;
   void bank(std::vector<BankedError> errors, std::int64_t step, std::int64_t most_per_rank,
             std::uint32_t stream, const std::function<std::int64_t(std::int64_t)>& slot_of,
             Collective& collective);

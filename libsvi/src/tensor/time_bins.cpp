@@ -1,4 +1,4 @@
-#include "svi/memory/time_bins.hpp"
+#include "svi/tensor/time_bins.hpp"
 
 #include <algorithm>
 #include <cmath>
