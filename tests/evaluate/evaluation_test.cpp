@@ -16,8 +16,8 @@ namespace {
 class Clock final : public Metric {
  public:
   std::vector<Quantity> quantities() const override {
-    return {{"clip_index", "1", "the clip's index", true, false, false},
-            {"frame_index", "1", "the frame's index", true, true, true}};
+    return {{"clip_index", "1", "the clip's index", Better::higher, false, false},
+            {"frame_index", "1", "the frame's index", Better::higher, true, true}};
   }
   std::unique_ptr<MetricSession> open() const override {
     class Session final : public MetricSession {

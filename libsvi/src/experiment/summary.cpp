@@ -51,15 +51,46 @@ SummaryCell cell_of(const at::Tensor& values) {  // [seeds, scenes, clips] fp64
   return cell;
 }
 
-nlohmann::ordered_json interval_json(const Interval& interval, bool higher_is_better) {
+std::string name_of(Better better) {
+  return enum_names(better).at(static_cast<std::size_t>(better));
+}
+
+/// Of a dataset of any svi: the first ones had `higher_is_better` alone.
+Better better_of(const Attributes& attributes) {
+  const auto named = attributes.find("better");
+  if (named != attributes.end()) {
+    for (const auto better : {Better::higher, Better::lower, Better::one}) {
+      if (std::get<std::string>(named->second) == name_of(better)) return better;
+    }
+  }
+  const auto higher = attributes.find("higher_is_better");
+  if (higher == attributes.end()) return Better::one;
+  return std::get<std::int64_t>(higher->second) != 0 ? Better::higher : Better::lower;
+}
+
+const char* direction(Better better) {
+  switch (better) {
+    case Better::higher:
+      return ", higher is better";
+    case Better::lower:
+      return ", lower is better";
+    case Better::one:
+      return ", best at 1";
+  }
+  return "";
+}
+
+nlohmann::ordered_json interval_json(const Interval& interval, Better better) {
   const auto number = [](double value) {
     return std::isnan(value) ? nlohmann::ordered_json() : nlohmann::ordered_json(value);
   };
-  return {{"mean", number(interval.mean)},
-          {"low", number(interval.low)},
-          {"high", number(interval.high)},
-          {"n", interval.count},
-          {"higher_is_better", higher_is_better}};
+  nlohmann::ordered_json json = {{"mean", number(interval.mean)},
+                                 {"low", number(interval.low)},
+                                 {"high", number(interval.high)},
+                                 {"n", interval.count},
+                                 {"better", name_of(better)}};
+  if (better != Better::one) json["higher_is_better"] = better == Better::higher;
+  return json;
 }
 
 std::string interval_text(const Interval& interval, const char* format) {
@@ -93,8 +124,7 @@ Summary summarise(const std::string& file, const Plan& plan) {
       auto cell = cell_of(values[static_cast<std::int64_t>(a)]);
       cell.metric = path.substr(path.rfind('/') + 1);
       cell.unit = std::get<std::string>(results.attribute(path, "unit"));
-      cell.higher_is_better =
-          std::get<std::int64_t>(results.attribute(path, "higher_is_better")) != 0;
+      cell.better = better_of(results.attributes(path));
       summary.arms[a].cells.push_back(std::move(cell));
     }
   }
@@ -110,10 +140,10 @@ std::string summary_json(const Summary& summary) {
     auto& entry = json["arms"][arm.name];
     entry = nlohmann::ordered_json::object();
     for (const auto& cell : arm.cells) {
-      entry[cell.metric] = interval_json(cell.mean, cell.higher_is_better);
-      entry[cell.metric + "_first_clip"] = interval_json(cell.first, cell.higher_is_better);
-      entry[cell.metric + "_last_clip"] = interval_json(cell.last, cell.higher_is_better);
-      entry[cell.metric + "_drift"] = interval_json(cell.slope, cell.higher_is_better);
+      entry[cell.metric] = interval_json(cell.mean, cell.better);
+      entry[cell.metric + "_first_clip"] = interval_json(cell.first, cell.better);
+      entry[cell.metric + "_last_clip"] = interval_json(cell.last, cell.better);
+      entry[cell.metric + "_drift"] = interval_json(cell.slope, cell.better);
     }
   }
   return json.dump(2) + "\n";
@@ -129,7 +159,7 @@ std::string summary_text(const Summary& summary) {
     const auto& head = summary.arms.front().cells[c];
     out << "\n"
         << pad(cat(head.metric, head.unit == "1" ? "" : " (" + head.unit + ")",
-                   head.higher_is_better ? ", higher is better" : ", lower is better"),
+                   direction(head.better)),
                34)
         << pad("whole film", 28) << pad("first clip", 28) << pad("last clip", 28)
         << "drift per clip\n";

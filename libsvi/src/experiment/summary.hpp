@@ -5,13 +5,14 @@
 
 #include "svi/experiment/plan.hpp"
 #include "svi/metric/drift.hpp"
+#include "svi/metric/metric.hpp"
 
 namespace svi {
 
 /// One metric of one arm: means over films (seed, scene), with 95 % bootstrap intervals.
 struct SummaryCell {
   std::string metric, unit;
-  bool higher_is_better = true;
+  Better better = Better::higher;
   Interval mean;   // over all clips of a film
   Interval first;  // its first clip
   Interval last;   // its last clip
@@ -32,7 +33,8 @@ struct Summary {
 /// Reads a merged result file.
 Summary summarise(const std::string& file, const Plan& plan);
 
-/// {"arms": {ARM: {METRIC: {"mean", "low", "high", "n", "higher_is_better"}}}}; METRIC_first_clip,
+/// {"arms": {ARM: {METRIC: {"mean", "low", "high", "n", "better"}}}}, and "higher_is_better" unless
+/// what is best is 1; METRIC_first_clip,
 /// METRIC_last_clip and METRIC_drift (slope per clip) stand beside METRIC.
 std::string summary_json(const Summary& summary);
 

@@ -1,6 +1,9 @@
 set(SVI_METRIC_SOURCES
   src/metric/builtins.cpp
+  src/metric/correlation.cpp
+  src/metric/critic.cpp
   src/metric/drift.cpp
+  src/metric/frechet.cpp
   src/metric/metric.cpp
   src/metric/pocket.cpp
   src/metric/pocket_fitter.cpp
