@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <numeric>
 
 #include "svi/core/check.hpp"
 #include "svi/tensor/dims.hpp"
@@ -216,18 +217,32 @@ std::string DamageConfig::problem() const {
              ": both are the PSNR that is left, in dB");
 }
 
-at::Tensor damage_at_random(const DamageConfig& config, const at::Tensor& frame, Damage kind,
-                            const at::Tensor& other, const RandomKey& key) {
+namespace {
+
+/// Damage of mean square `wanted`, or as near to it as the kind allows.
+at::Tensor damage_by(double wanted, const at::Tensor& frame, Damage kind, const at::Tensor& other,
+                     const RandomKey& key) {
   auto own = key;
   own.seed = derive_seed(key.seed, 0x6b696e64 + static_cast<std::uint64_t>(kind));
   const auto change = damaged(frame, kind, other, own) - frame;
-  const double wanted = std::lerp(config.strongest, config.weakest, uniform(key, 0));
-  const bool native = uniform(key, 1) < 0.5;  // blends as they are, too: half a blur is no blur
   const double error = change.square().mean().item<double>();
   if (error <= 0) return frame.clone();
-  double gain = std::sqrt(std::pow(10.0, -wanted / 10) / error);
-  if (!is_additive(kind)) gain = native ? 1 : std::min(gain, 1.0);
+  double gain = std::sqrt(wanted / error);
+  // Half a blur is no blur: what blends is often left at its full strength.
+  if (!is_additive(kind)) gain = uniform(key, 0) < 0.5 ? 1 : std::min(gain, 1.0);
   return (frame + gain * change).clamp(0, 1);
+}
+
+/// A mean square error, even in decibels.
+double draw_error(const DamageConfig& config, const RandomKey& key, std::uint32_t index) {
+  return std::pow(10.0, -std::lerp(config.strongest, config.weakest, uniform(key, index)) / 10);
+}
+
+}  // namespace
+
+at::Tensor damage_at_random(const DamageConfig& config, const at::Tensor& frame, Damage kind,
+                            const at::Tensor& other, const RandomKey& key) {
+  return damage_by(draw_error(config, key, 1), frame, kind, other, key);
 }
 
 DamagedFrame damage_at_random(const DamageConfig& config, const at::Tensor& frame,
@@ -238,14 +253,20 @@ DamagedFrame damage_at_random(const DamageConfig& config, const at::Tensor& fram
                              key, static_cast<std::uint64_t>(config.most_kinds), 1));
   std::vector<Damage> left;
   for (std::int64_t i = 0; i < kDamages; ++i) left.push_back(static_cast<Damage>(i));
+  const double error = draw_error(config, key, 2);
+  std::vector<double> shares;
+  for (std::int64_t i = 0; i < count; ++i)
+    shares.push_back(0.1 + uniform(key, static_cast<std::uint32_t>(3 + 2 * i)));
+  const double whole = std::accumulate(shares.begin(), shares.end(), 0.0);
   for (std::int64_t i = 0; i < count; ++i) {
     const auto which = static_cast<std::ptrdiff_t>(
-        uniform_index(key, left.size(), static_cast<std::uint32_t>(2 + i)));
+        uniform_index(key, left.size(), static_cast<std::uint32_t>(4 + 2 * i)));
     const auto kind = left[static_cast<std::size_t>(which)];
     left.erase(left.begin() + which);
     auto own = key;
     own.seed = derive_seed(key.seed, 0x74757266 + static_cast<std::uint64_t>(i));
-    result.frame = damage_at_random(config, result.frame, kind, other, own);
+    result.frame = damage_by(error * shares[static_cast<std::size_t>(i)] / whole, result.frame,
+                             kind, other, own);
     result.kinds.push_back(kind);
   }
   return result;

@@ -9,7 +9,8 @@
 
 namespace svi {
 
-/// One metric of one arm: means over films (seed, scene), with 95 % bootstrap intervals.
+/// One metric of one arm: means over films (seed, scene), with 95 % bootstrap intervals; of a
+/// distance between sets of films, means over seeds without intervals.
 struct SummaryCell {
   std::string metric, unit;
   Better better = Better::higher;
@@ -19,14 +20,21 @@ struct SummaryCell {
   Interval slope;  // robust slope per clip, clips 1 on (clip 0 has no seam)
 };
 
+/// A number that an experiment has once per arm.
+struct SummaryNumber {
+  std::string name, unit;
+  double value = 0;
+};
+
 struct SummaryArm {
   std::string name, label;
   std::vector<SummaryCell> cells;
+  std::vector<SummaryNumber> numbers;  // of a trained critic
 };
 
 struct Summary {
   std::string name, question;
-  std::int64_t clips = 0, films = 0;
+  std::int64_t clips = 0;
   std::vector<SummaryArm> arms;
 };
 

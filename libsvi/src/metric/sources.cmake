@@ -7,6 +7,7 @@ set(SVI_METRIC_SOURCES
   src/metric/metric.cpp
   src/metric/pocket.cpp
   src/metric/pocket_fitter.cpp
+  src/metric/pocket_truth.cpp
   src/metric/psnr.cpp
   src/metric/ssim.cpp
   src/metric/temporal.cpp)

@@ -16,6 +16,7 @@ namespace {
 constexpr std::int64_t kLargest = 1024;                      // width and features
 constexpr std::array<std::int64_t, 4> kGrowth = {1, 2, 4, 6};  // channels of the stages, in widths
 constexpr double kMiddle = (kCriticFloor + kCriticCeiling) / 2, kUnit = 10;  // dB
+constexpr double kFaintest = 1e-3;  // mean activation below which nothing is told apart
 
 struct Shape {
   std::string name;
@@ -38,7 +39,7 @@ std::vector<Shape> shapes(const CriticConfig& config) {
     layer(cat("stages.", i, ".refine"), {out, out, 3, 3});
     joined += out;
   }
-  layer("features", {config.features, joined});
+  layer("features", {config.features, 2 * joined});
   layer("score", {1, config.features});
   return all;
 }
@@ -152,7 +153,11 @@ CriticView Critic::look(const at::Tensor& frames) const {
     const auto &weight = take(), &bias = take();
     return at::conv2d(x, weight, bias, {stride, stride}, {1, 1});
   };
-  const auto mean = [](const at::Tensor& x) { return x.mean(at::IntArrayRef{2, 3}); };
+  // Decibels are logarithms, over three orders of magnitude: both scales go on.
+  const auto mean = [](const at::Tensor& x) {
+    const auto level = x.mean(at::IntArrayRef{2, 3});  // [B, channels], >= 0
+    return at::cat({level, (level + kFaintest).log()}, 1);
+  };
   auto x = at::relu(convolve(frames * 2 - 1, 1));
   std::vector<at::Tensor> means = {mean(x)};
   for (std::size_t i = 1; i < kGrowth.size(); ++i) {

@@ -54,9 +54,10 @@ struct DamagedFrame {
   std::vector<Damage> kinds;  // in the order in which they were done; empty: clean
 };
 
-/// Damages a frame in one to `most_kinds` ways of which none comes twice, each as strong as a PSNR
-/// drawn evenly between `weakest` and `strongest`, so that all strengths are seen equally often;
-/// what cannot be as strong as that is as strong as it can. A function of the arguments alone.
+/// Damages a frame in one to `most_kinds` ways of which none comes twice. Together they leave about
+/// a PSNR drawn evenly between `strongest` and `weakest`, so that all strengths are seen about
+/// equally often; kinds that blend (blur, ghost, ...) come at their full strength half of the time,
+/// and never stronger. A function of the arguments alone.
 SVI_EXPORT DamagedFrame damage_at_random(const DamageConfig& config, const at::Tensor& frame,
                                          const at::Tensor& other, const RandomKey& key);
 /// The same with one given kind.
