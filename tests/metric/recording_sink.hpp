@@ -20,9 +20,15 @@ class RecordingSink final : public MetricSink {
   void frames(std::size_t quantity, const std::vector<double>& values) override {
     per_frame[quantities_.at(quantity).name].push_back(values);
   }
+  void features(std::size_t quantity, const at::Tensor& shown_ones,
+                const at::Tensor& true_ones) override {
+    shown[quantities_.at(quantity).name].push_back(shown_ones);
+    truth[quantities_.at(quantity).name].push_back(true_ones);
+  }
 
   std::map<std::string, std::vector<double>> clips;
   std::map<std::string, std::vector<std::vector<double>>> per_frame;
+  std::map<std::string, std::vector<at::Tensor>> shown, truth;  // [K, D] per clip
 
  private:
   std::vector<Quantity> quantities_;

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "svi/core/check.hpp"
+#include "svi/tensor/dims.hpp"
 
 namespace svi {
 namespace {
@@ -17,8 +18,10 @@ class ScoreSink final : public MetricSink {
 
  private:
   void clip(std::size_t quantity, double value) override {
-    scores_.clip.at(offset_ + quantity)
-        .index_put_({at::tensor(scene_), at::tensor(clip_.clip)}, value);
+    auto& target = scores_.clip.at(offset_ + quantity);
+    SVI_CHECK(target.defined(), "quantity ", scores_.quantities.at(offset_ + quantity).name,
+              " has features, no number per clip");
+    target.index_put_({at::tensor(scene_), at::tensor(clip_.clip)}, value);
   }
   void frames(std::size_t quantity, const std::vector<double>& values) override {
     auto& target = scores_.frame.at(offset_ + quantity);
@@ -28,6 +31,20 @@ class ScoreSink final : public MetricSink {
     SVI_CHECK(count == clip_.frames.size(2), count, " values for ", clip_.frames.size(2),
               " frames");
     target[scene_].narrow(0, clip_.first_frame, count).copy_(at::tensor(values, at::kDouble));
+  }
+
+  void features(std::size_t quantity, const at::Tensor& shown, const at::Tensor& truth) override {
+    const auto index = offset_ + quantity;
+    const auto& about = scores_.quantities.at(index);
+    SVI_CHECK(about.features > 0, "quantity ", about.name, " has no features");
+    const auto put = [&](at::Tensor& target, const at::Tensor& rows) {
+      const auto [K, D] = dims<2>(rows, "features [K, D]");
+      SVI_CHECK(K <= about.feature_frames && D == about.features, about.name, ": features ",
+                rows.sizes(), " instead of up to ", about.feature_frames, " x ", about.features);
+      target[scene_][clip_.clip].narrow(0, 0, K).copy_(rows);
+    };
+    put(scores_.features.at(index), shown);
+    put(scores_.true_features.at(index), truth);
   }
 
   FilmScores& scores_;
@@ -61,7 +78,15 @@ FilmScores Evaluation::run(const std::vector<Scene>& scenes,
   for (std::size_t m = 0; m < metrics_.size(); ++m) {
     offsets.push_back(scores.quantities.size());
     for (auto& quantity : metrics_[m]->quantities()) {
-      scores.clip.push_back(at::full({count, clips_}, nan, at::kDouble));
+      const bool set = quantity.features > 0;
+      const auto features = [&] {
+        return set ? at::full({count, clips_, quantity.feature_frames, quantity.features}, nan,
+                              at::kFloat)
+                   : at::Tensor();
+      };
+      scores.features.push_back(features());
+      scores.true_features.push_back(features());
+      scores.clip.push_back(set ? at::Tensor() : at::full({count, clips_}, nan, at::kDouble));
       scores.frame.push_back(quantity.per_frame ? at::full({count, frames_}, nan, at::kDouble)
                                                 : at::Tensor());
       scores.quantities.push_back(std::move(quantity));

@@ -6,6 +6,7 @@
 #include "jobs.hpp"
 #include "models.hpp"
 #include "sections.hpp"
+#include "set_metrics.hpp"
 #include "svi/evaluate/evaluation.hpp"
 #include "svi/io/result_file.hpp"
 #include "svi/io/safetensors.hpp"
@@ -88,6 +89,34 @@ class FilmWriters {
   std::vector<VideoWriter> films_, truths_;
 };
 
+Attributes attributes_of(const Quantity& quantity) {
+  Attributes attributes = {
+      {"unit", quantity.unit},
+      {"meaning", quantity.meaning},
+      {"better", enum_names(quantity.better).at(static_cast<std::size_t>(quantity.better))}};
+  if (quantity.better != Better::one)
+    attributes["higher_is_better"] = std::int64_t{quantity.better == Better::higher};
+  return attributes;
+}
+
+/// What write_set_metrics makes its numbers of: attributes are those of the number.
+void write_features(const JobContext& context, PartWriter& part, const FilmScores& scores,
+                    std::size_t q) {
+  const auto& s = context.shape;
+  const auto& quantity = scores.quantities[q];
+  const auto add = [&](const char* group, const at::Tensor& features) {
+    part.add({group + quantity.name,
+              {static_cast<std::int64_t>(context.job.arm),
+               static_cast<std::int64_t>(context.job.seed), context.job.scene_offset, 0, 0, 0},
+              {s.arms, s.seeds, s.scenes, s.clips, quantity.feature_frames, quantity.features},
+              {"arm", "seed", "scene", "clip", "frame_of_clip", "feature"},
+              attributes_of(quantity)},
+             features.unsqueeze(0).unsqueeze(0));
+  };
+  add(kFeatures, scores.features[q]);
+  add(kTrueFeatures, scores.true_features[q]);
+}
+
 void write_scores(const JobContext& context, const FilmScores& scores) {
   PartWriter part(Folders(context.plan.folder()).root(), context.job.name);
   const auto& s = context.shape;
@@ -95,9 +124,11 @@ void write_scores(const JobContext& context, const FilmScores& scores) {
              seed = static_cast<std::int64_t>(context.job.seed);
   for (std::size_t q = 0; q < scores.quantities.size(); ++q) {
     const auto& quantity = scores.quantities[q];
-    const Attributes attributes = {{"unit", quantity.unit},
-                                   {"meaning", quantity.meaning},
-                                   {"higher_is_better", std::int64_t{quantity.higher_is_better}}};
+    const auto attributes = attributes_of(quantity);
+    if (quantity.features > 0) {
+      write_features(context, part, scores, q);
+      continue;
+    }
     part.add({"/metrics/clip/" + quantity.name,
               {arm, seed, context.job.scene_offset, 0},
               {s.arms, s.seeds, s.scenes, s.clips},

@@ -9,6 +9,7 @@
 
 #include "jobs.hpp"
 #include "models.hpp"
+#include "set_metrics.hpp"
 #include "summary.hpp"
 #include "svi/core/clock.hpp"
 #include "svi/core/log.hpp"
@@ -101,14 +102,18 @@ ResultHeader header_of(const Plan& plan, const Registry& registry, const ResultS
   const ClipShape clip = section<ClipConfig>(document, "clip");
   for (std::int64_t i = 0; i < shape.scenes; ++i)
     scenes.push_back(source->scene(evaluation.first_scene + i, clip).name);
-  header.scales = {{"arm", arms, {{"labels", labels}}},
-                   {"seed", plan.experiment.seeds},
-                   {"scene", scenes},
+  header.scales = {{"arm", arms, {{"labels", labels}}}, {"seed", plan.experiment.seeds}};
+  if (shape.critic_steps > 0)
+    header.scales.push_back({"critic_step", range<std::int64_t>(shape.critic_steps)});
+  if (plan.experiment.kind == ExperimentKind::critic) return header;
+  header.scales.insert(
+      header.scales.end(),
+                  {{"scene", scenes},
                    {"clip", range<std::int64_t>(shape.clips)},
                    {"frame",
                     range<std::int64_t>(shape.frames),
                     {{"fps", section<ClipConfig>(document, "clip").fps}}},
-                   {"step", range<std::int64_t>(shape.steps)}};
+                   {"step", range<std::int64_t>(shape.steps)}});
   if (shape.vae_steps > 0)
     header.scales.push_back({"vae_step", range<std::int64_t>(shape.vae_steps)});
   return header;
@@ -123,6 +128,8 @@ void run_one(const JobContext& context) {
       return run_train_vae(context);
     case Stage::train_base:
       return run_train_base(context);
+    case Stage::train_critic:
+      return run_train_critic(context);
     case Stage::train_lora:
       return run_train_lora(context);
     case Stage::evaluate:
@@ -162,6 +169,7 @@ void run_experiment(const Plan& plan, const Registry& registry, const Communicat
              });
     if (world.rank() == 0) {
       SVI_INFO("experiment", "all jobs took ", jobs_watch.seconds(), " s");
+      write_set_metrics(folders.root(), list, shape);
       write_result_header(folders.root(), header_of(plan, registry, shape, facts));
     }
     world.barrier();

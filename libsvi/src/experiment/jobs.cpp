@@ -110,6 +110,16 @@ ModelConfig model_of(const Plan& plan, const Arm& arm) {
 
 JobList list_jobs(const Plan& plan) {
   Lister lister(plan);
+  if (plan.experiment.kind == ExperimentKind::critic) {
+    for (std::size_t a = 0; a < plan.arms.size(); ++a) {
+      const auto& arm = plan.arms[a];
+      lister.add({Stage::train_critic, "critic-" + safe(arm.name), a}, {},
+                 static_cast<double>(integer(arm.document, "critic_training", "steps") *
+                                     integer(arm.document, "critic_training", "batch")) *
+                     0.002);
+    }
+    return lister.take();
+  }
   const bool pretrain = plan.experiment.kind == ExperimentKind::pretrain;
   for (std::size_t a = 0; a < plan.arms.size(); ++a) {
     const auto& arm = plan.arms[a];
@@ -167,6 +177,7 @@ bool is_done(const Plan& plan, const Job& job) {
       return std::filesystem::exists(folders.pool(plan, arm));
     case Stage::train_vae:
     case Stage::train_base:
+    case Stage::train_critic:
     case Stage::train_lora:
     case Stage::evaluate:
     case Stage::diagnose:
@@ -182,7 +193,15 @@ ResultShape result_shape(const Plan& plan, const Registry& registry) {
                     0,
                     0,
                     0,
+                    0,
                     0};
+  if (plan.experiment.kind == ExperimentKind::critic) {
+    for (const auto& arm : plan.arms) {
+      shape.critic_steps =
+          std::max(shape.critic_steps, integer(arm.document, "critic_training", "steps"));
+    }
+    return shape;  // nothing is rolled out
+  }
   const bool pretrain = plan.experiment.kind == ExperimentKind::pretrain;
   for (const auto& arm : plan.arms) {
     const auto& document = arm.document;

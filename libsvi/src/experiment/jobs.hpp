@@ -19,6 +19,7 @@ enum class Stage {
   train_vae,   // pretraining only: the codec
   encode,      // a pool of training clips
   train_base,  // pretraining only: the transformer
+  train_critic,  // critic experiments only
   train_lora,  // one arm, one seed
   evaluate,    // one arm, one seed, some scenes
   diagnose,    // one arm, one seed, one diagnostic
@@ -74,7 +75,7 @@ bool is_done(const Plan& plan, const Job& job);
 
 /// Sizes that all parts of a result share.
 struct ResultShape {
-  std::int64_t arms, seeds, scenes, clips, frames, steps, vae_steps;
+  std::int64_t arms, seeds, scenes, clips, frames, steps, vae_steps, critic_steps;
 };
 ResultShape result_shape(const Plan& plan, const Registry& registry);
 
@@ -93,6 +94,7 @@ void run_encode(const JobContext& context);
 void run_train_lora(const JobContext& context);
 void run_train_vae(const JobContext& context);
 void run_train_base(const JobContext& context);
+void run_train_critic(const JobContext& context);
 void run_evaluate(const JobContext& context);
 void run_diagnose(const JobContext& context);
 

@@ -5,6 +5,7 @@
 
 #include "svi/core/check.hpp"
 #include "svi/core/log.hpp"
+#include "svi/io/data_folder.hpp"
 #include "svi/io/safetensors.hpp"
 
 namespace svi {
@@ -21,16 +22,6 @@ bool load_cuda() {
     return false;
   }
   return at::globalContext().hasCUDA();
-}
-
-fs::path data_folder() {
-  Dl_info info{};
-  if (dladdr(reinterpret_cast<const void*>(&model_folder), &info) != 0 &&
-      info.dli_fname != nullptr) {
-    const auto installed = fs::path(info.dli_fname).parent_path() / ".." / "share" / "svi" / "data";
-    if (fs::exists(installed)) return fs::canonical(installed);
-  }
-  return fs::path(SVI_SOURCE_DATA_DIR);
 }
 
 WanDitConfig sizes_of(const NamedTensors& weights, std::int64_t heads, const std::string& path) {

@@ -12,11 +12,13 @@
 #include "svi/injection/injection_policy.hpp"
 #include "svi/memory/memory_bank.hpp"
 #include "svi/metric/metric.hpp"
+#include "svi/model/critic.hpp"
 #include "svi/model/lora.hpp"
 #include "svi/model/wan/dit.hpp"
 #include "svi/model/wan/vae.hpp"
 #include "svi/parallel/collective.hpp"
 #include "svi/sampler/sampler.hpp"
+#include "svi/train/critic_trainer.hpp"
 #include "svi/train/recycler.hpp"
 #include "svi/train/trainer.hpp"
 #include "svi/train/vae_trainer.hpp"
@@ -44,6 +46,9 @@ void for_each_fixed_section(Visit&& visit) {
   visit.template operator()<WanDitConfig>("dit", "sizes of a transformer to pretrain");
   visit.template operator()<Trainer::Config>("pretraining",
                                              "pretraining of the transformer, all weights");
+  visit.template operator()<CriticConfig>("critic", "sizes of a quality critic to train");
+  visit.template operator()<CriticTrainingConfig>("critic_training",
+                                                  "training of the critic, on damaged real frames");
 }
 
 /// The sections that name a component by `type`, with the type that holds where nothing is said.

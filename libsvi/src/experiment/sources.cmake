@@ -1,6 +1,7 @@
 set(SVI_EXPERIMENT_SOURCES
   src/experiment/builtins.cpp
   src/experiment/diagnose_job.cpp
+  src/experiment/critic_job.cpp
   src/experiment/evaluate_job.cpp
   src/experiment/experiment.cpp
   src/experiment/jobs.cpp
@@ -11,6 +12,7 @@ set(SVI_EXPERIMENT_SOURCES
   src/experiment/provenance.cpp
   src/experiment/reference.cpp
   src/experiment/sections.cpp
+  src/experiment/set_metrics.cpp
   src/experiment/summary.cpp
   src/experiment/train_job.cpp
 )

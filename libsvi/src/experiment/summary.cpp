@@ -51,21 +51,53 @@ SummaryCell cell_of(const at::Tensor& values) {  // [seeds, scenes, clips] fp64
   return cell;
 }
 
-nlohmann::ordered_json interval_json(const Interval& interval, bool higher_is_better) {
+std::string name_of(Better better) {
+  return enum_names(better).at(static_cast<std::size_t>(better));
+}
+
+/// Of a dataset of any svi: the first ones had `higher_is_better` alone.
+Better better_of(const Attributes& attributes) {
+  const auto named = attributes.find("better");
+  if (named != attributes.end()) {
+    for (const auto better : {Better::higher, Better::lower, Better::one}) {
+      if (std::get<std::string>(named->second) == name_of(better)) return better;
+    }
+  }
+  const auto higher = attributes.find("higher_is_better");
+  if (higher == attributes.end()) return Better::one;
+  return std::get<std::int64_t>(higher->second) != 0 ? Better::higher : Better::lower;
+}
+
+const char* direction(Better better) {
+  switch (better) {
+    case Better::higher:
+      return ", higher is better";
+    case Better::lower:
+      return ", lower is better";
+    case Better::one:
+      return ", best at 1";
+  }
+  return "";
+}
+
+nlohmann::ordered_json interval_json(const Interval& interval, Better better) {
   const auto number = [](double value) {
     return std::isnan(value) ? nlohmann::ordered_json() : nlohmann::ordered_json(value);
   };
-  return {{"mean", number(interval.mean)},
-          {"low", number(interval.low)},
-          {"high", number(interval.high)},
-          {"n", interval.count},
-          {"higher_is_better", higher_is_better}};
+  nlohmann::ordered_json json = {{"mean", number(interval.mean)},
+                                 {"low", number(interval.low)},
+                                 {"high", number(interval.high)},
+                                 {"n", interval.count},
+                                 {"better", name_of(better)}};
+  if (better != Better::one) json["higher_is_better"] = better == Better::higher;
+  return json;
 }
 
 std::string interval_text(const Interval& interval, const char* format) {
   if (interval.count == 0 || std::isnan(interval.mean)) return "-";
   char number[3][48];
   std::snprintf(number[0], sizeof number[0], format, interval.mean);
+  if (std::isnan(interval.low)) return number[0];
   std::snprintf(number[1], sizeof number[1], format, interval.low);
   std::snprintf(number[2], sizeof number[2], format, interval.high);
   return cat(number[0], " [", number[1], ", ", number[2], "]");
@@ -76,6 +108,43 @@ std::string pad(std::string text, std::size_t width) {
   return text;
 }
 
+/// Distances of sets have no films to resample.
+void drop_intervals(SummaryCell& cell) {
+  for (auto* interval : {&cell.mean, &cell.first, &cell.last, &cell.slope}) {
+    interval->low = interval->high = std::numeric_limits<double>::quiet_NaN();
+  }
+}
+
+void add_cells(Summary& summary, const Hdf5File& results, const std::string& group, bool sets) {
+  if (!results.contains(group)) return;
+  for (const auto& path : results.datasets(group)) {
+    auto values = results.read(path);           // [arm, seed, scene, clip]
+    if (sets) values = values.unsqueeze(2);     // from [arm, seed, clip]
+    summary.clips = values.size(3);
+    for (std::size_t a = 0; a < summary.arms.size(); ++a) {
+      auto cell = cell_of(values[static_cast<std::int64_t>(a)]);
+      if (sets) drop_intervals(cell);
+      cell.metric = path.substr(path.rfind('/') + 1);
+      cell.unit = std::get<std::string>(results.attribute(path, "unit"));
+      cell.better = better_of(results.attributes(path));
+      summary.arms[a].cells.push_back(std::move(cell));
+    }
+  }
+}
+
+void add_critic(Summary& summary, const Hdf5File& results) {
+  for (const std::string name : {"pearson", "spearman", "error", "bias"}) {
+    const auto path = "/critic/" + name;
+    if (!results.contains(path)) return;
+    const auto values = results.read(path);  // [arm, seed]
+    for (std::size_t a = 0; a < summary.arms.size(); ++a) {
+      summary.arms[a].numbers.push_back(
+          {"critic_" + name, std::get<std::string>(results.attribute(path, "unit")),
+           values[static_cast<std::int64_t>(a)][0].item<double>()});
+    }
+  }
+}
+
 }  // namespace
 
 Summary summarise(const std::string& file, const Plan& plan) {
@@ -84,20 +153,9 @@ Summary summarise(const std::string& file, const Plan& plan) {
   summary.name = plan.experiment.name;
   summary.question = plan.experiment.question;
   for (const auto& arm : plan.arms) summary.arms.push_back({arm.name, arm.label, {}});
-  if (!results.contains("/metrics/clip")) return summary;
-  for (const auto& path : results.datasets("/metrics/clip")) {
-    const auto values = results.read(path);  // [arm, seed, scene, clip]
-    summary.clips = values.size(3);
-    summary.films = values.size(1) * values.size(2);
-    for (std::size_t a = 0; a < summary.arms.size(); ++a) {
-      auto cell = cell_of(values[static_cast<std::int64_t>(a)]);
-      cell.metric = path.substr(path.rfind('/') + 1);
-      cell.unit = std::get<std::string>(results.attribute(path, "unit"));
-      cell.higher_is_better =
-          std::get<std::int64_t>(results.attribute(path, "higher_is_better")) != 0;
-      summary.arms[a].cells.push_back(std::move(cell));
-    }
-  }
+  add_cells(summary, results, "/metrics/clip", false);
+  add_cells(summary, results, "/metrics/set", true);
+  add_critic(summary, results);
   return summary;
 }
 
@@ -110,11 +168,12 @@ std::string summary_json(const Summary& summary) {
     auto& entry = json["arms"][arm.name];
     entry = nlohmann::ordered_json::object();
     for (const auto& cell : arm.cells) {
-      entry[cell.metric] = interval_json(cell.mean, cell.higher_is_better);
-      entry[cell.metric + "_first_clip"] = interval_json(cell.first, cell.higher_is_better);
-      entry[cell.metric + "_last_clip"] = interval_json(cell.last, cell.higher_is_better);
-      entry[cell.metric + "_drift"] = interval_json(cell.slope, cell.higher_is_better);
+      entry[cell.metric] = interval_json(cell.mean, cell.better);
+      entry[cell.metric + "_first_clip"] = interval_json(cell.first, cell.better);
+      entry[cell.metric + "_last_clip"] = interval_json(cell.last, cell.better);
+      entry[cell.metric + "_drift"] = interval_json(cell.slope, cell.better);
     }
+    for (const auto& number : arm.numbers) entry[number.name] = number.value;
   }
   return json.dump(2) + "\n";
 }
@@ -123,13 +182,21 @@ std::string summary_text(const Summary& summary) {
   std::ostringstream out;
   out << "\n" << summary.name;
   if (!summary.question.empty()) out << ": " << summary.question;
-  out << "\n" << summary.clips << " clips a film; mean [95 % bootstrap interval] over films\n";
+  out << "\n";
+  if (summary.clips > 0)
+    out << summary.clips << " clips a film; mean [95 % bootstrap interval] over films\n";
+  for (const auto& arm : summary.arms) {
+    for (const auto& number : arm.numbers) {
+      out << "  " << pad(arm.label, 32) << pad(number.name, 20) << number.value
+          << (number.unit == "1" ? "" : " " + number.unit) << "\n";
+    }
+  }
   if (summary.arms.empty()) return out.str();
   for (std::size_t c = 0; c < summary.arms.front().cells.size(); ++c) {
     const auto& head = summary.arms.front().cells[c];
     out << "\n"
         << pad(cat(head.metric, head.unit == "1" ? "" : " (" + head.unit + ")",
-                   head.higher_is_better ? ", higher is better" : ", lower is better"),
+                   direction(head.better)),
                34)
         << pad("whole film", 28) << pad("first clip", 28) << pad("last clip", 28)
         << "drift per clip\n";

@@ -3,6 +3,7 @@ set(SVI_IO_SOURCES
   src/io/av.cpp
   src/io/checkpoint.cpp
   src/io/color_converter.cpp
+  src/io/data_folder.cpp
   src/io/hdf5_detail.cpp
   src/io/hdf5_file.cpp
   src/io/hdf5_text.cpp

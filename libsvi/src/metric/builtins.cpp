@@ -1,6 +1,8 @@
 #include "svi/metric/builtins.hpp"
 
+#include "svi/metric/critic.hpp"
 #include "svi/metric/pocket.hpp"
+#include "svi/metric/pocket_truth.hpp"
 #include "svi/metric/psnr.hpp"
 #include "svi/metric/ssim.hpp"
 #include "svi/metric/temporal.hpp"
@@ -18,6 +20,10 @@ void register_metric(Registrar& registrar) {
   registrar.add<Metric, MotionMetric>("motion", "how much moves, relative to the truth");
   registrar.add<Metric, PocketMetric>(
       "pocket", "quality, consistency, disc and motion of pocket scenes, without truth");
+  registrar.add<Metric, PocketTruthMetric>(
+      "pocket_truth", "background, object and motion of pocket scenes against the truth");
+  registrar.add<Metric, CriticMetric>(
+      "critic", "quality of each frame, and of all frames as a set, as a trained critic sees them");
 }
 
 }  // namespace svi

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <limits>
 #include <vector>
 
@@ -12,6 +14,14 @@ inline double mean(const std::vector<double>& values) {
   double sum = 0;
   for (const double value : values) sum += value;
   return values.empty() ? kNan : sum / static_cast<double>(values.size());
+}
+
+/// `count` frames of a clip of `length`, evenly spread, the last always among them.
+inline std::vector<std::int64_t> spread(std::int64_t length, std::int64_t count) {
+  count = std::min(count, length);
+  std::vector<std::int64_t> frames;
+  for (std::int64_t i = 1; i <= count; ++i) frames.push_back(i * length / count - 1);
+  return frames;
 }
 
 }  // namespace svi::detail

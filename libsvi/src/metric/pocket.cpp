@@ -120,7 +120,8 @@ std::vector<Quantity> PocketMetric::quantities() const {
       {.name = "pocket_motion",
        .unit = "1",
        .meaning = "speed of the disc in the prompt's direction over the world's; 1 is right, 0 "
-                  "is frozen"}};
+                  "is frozen",
+       .better = Better::one}};
 }
 
 std::unique_ptr<MetricSession> PocketMetric::open() const {

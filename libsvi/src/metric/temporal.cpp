@@ -140,7 +140,7 @@ std::vector<Quantity> SeamJumpMetric::quantities() const {
            .unit = "1",
            .meaning = "change across the seam with the clip before over the mean change inside the "
                       "clip; 1 is seamless",
-           .higher_is_better = false}};
+           .better = Better::lower}};
 }
 
 std::unique_ptr<MetricSession> SeamJumpMetric::open() const {
@@ -151,6 +151,7 @@ std::vector<Quantity> MotionMetric::quantities() const {
   return {{.name = "motion",
            .unit = "1",
            .meaning = "mean change from frame to frame over the truth's; 1 is right, 0 is frozen",
+           .better = Better::one,
            .needs_truth = true}};
 }
 

@@ -1,4 +1,5 @@
 set(SVI_TRAIN_SOURCES
+  src/train/critic_trainer.cpp
   src/train/error_exchange.cpp
   src/train/latent_pool.cpp
   src/train/optimizer.cpp

@@ -37,6 +37,7 @@ enum class Purpose : std::uint32_t {
   bootstrap = 24,       // resampling for confidence intervals
   error_source = 25,    // draws of an error source itself
   diagnostic = 30,      // start frames, damage and noise of a diagnostic
+  damage = 32,          // procedural damage to real frames
   test = 1000,
 };
 

@@ -14,8 +14,11 @@ namespace svi {
 enum class ExperimentKind {
   ablation,  // arms x seeds x held-out scenes on given weights
   pretrain,  // a codec and a base model from nothing, then the base chained on held-out scenes
+  critic,    // a quality critic from nothing, judged on held-out scenes
 };
-inline std::vector<std::string> enum_names(ExperimentKind) { return {"ablation", "pretrain"}; }
+inline std::vector<std::string> enum_names(ExperimentKind) {
+  return {"ablation", "pretrain", "critic"};
+}
 
 /// `[experiment]`: what is asked, and what is run.
 struct ExperimentConfig {
@@ -32,7 +35,8 @@ struct ExperimentConfig {
     visit(question,
           {.key = "question", .help = "what the experiment is to answer, in one sentence"});
     visit(kind,
-          {.key = "kind", .help = "compare arms on given weights, or pretrain a codec and a base"});
+          {.key = "kind", .help = "compare arms on given weights, pretrain a codec and a base, or train the critic "
+                  "that [metric.critic] asks"});
     visit(plugins, {.key = "plugins", .help = "plugins to load, by name or path"});
     visit(
         seeds,

@@ -1,0 +1,91 @@
+#include "svi/metric/critic.hpp"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <filesystem>
+
+#include "frames_detail.hpp"
+#include "svi/core/check.hpp"
+#include "svi/io/data_folder.hpp"
+#include "svi/tensor/dims.hpp"
+
+namespace svi {
+namespace {
+
+enum Index : std::size_t { kQuality, kFrechet };
+
+std::string weights_path(const std::string& weights) {
+  const auto path = weights == "pocket" ? (data_folder() / "pocket" / "critic.safetensors").string()
+                                        : weights;
+  if (!std::filesystem::is_regular_file(path)) {
+    raise<IoError>("[metric.critic] weights = ", weights, ": there is no file ", path,
+                   "; train a critic with experiments/pocket_critic.ini, or leave the section out");
+  }
+  return path;
+}
+
+class Session final : public MetricSession {
+ public:
+  Session(std::shared_ptr<const Critic> critic, std::int64_t frames)
+      : critic_(std::move(critic)), frames_(frames) {}
+
+  void add(const ClipView& clip, MetricSink& sink) override {
+    const auto [C, T, H, W] = dims<4>(clip.frames, "frames [3, T, H, W]");
+    const c10::NoGradGuard no_gradients;
+    const auto seen = critic_->look(clip.frames.transpose(0, 1).contiguous());
+    const auto psnr = seen.psnr.clamp(kCriticFloor, kCriticCeiling).to(at::kDouble);
+    const std::vector<double> values(psnr.const_data_ptr<double>(),
+                                     psnr.const_data_ptr<double>() + T);
+    sink.clip(kQuality, detail::mean(values));
+    sink.frames(kQuality, values);
+    if (!clip.truth.defined()) return;
+    const auto chosen = at::tensor(detail::spread(T, frames_));
+    const auto truth = clip.truth.index_select(1, chosen).transpose(0, 1).contiguous();
+    sink.features(kFrechet, seen.features.index_select(0, chosen), critic_->look(truth).features);
+  }
+
+ private:
+  std::shared_ptr<const Critic> critic_;
+  std::int64_t frames_;
+};
+
+}  // namespace
+
+void CriticMetric::Config::describe(OptionVisitor& visit) {
+  visit(weights, {.key = "weights",
+                  .help = "file of a trained critic; 'pocket' is the one of the pocket world that "
+                          "comes with svi"});
+  visit(frames, {.key = "frames",
+                 .help = "frames of each clip whose features are kept for critic_frechet: scenes "
+                         "times frames should be well above the number of features",
+                 .unit = "frames",
+                 .min = 1,
+                 .max = 1000});
+}
+
+CriticMetric::CriticMetric(Config config)
+    : config_(std::move(config)),
+      critic_(std::make_shared<const Critic>(Critic::open(weights_path(config_.weights)))) {}
+
+std::vector<Quantity> CriticMetric::quantities() const {
+  return {{.name = "critic_quality",
+           .unit = "dB",
+           .meaning = "PSNR to its undamaged original that a critic, trained on procedural damage "
+                      "to real frames, sees in each frame; mean over frames",
+           .per_frame = true},
+          {.name = "critic_frechet",
+           .unit = "1",
+           .meaning = "Frechet distance between the clip's frames of all scenes and the true ones, "
+                      "in the critic's features",
+           .better = Better::lower,
+           .needs_truth = true,
+           .features = critic_->config().features,
+           .feature_frames = config_.frames}};
+}
+
+std::unique_ptr<MetricSession> CriticMetric::open() const {
+  return std::make_unique<Session>(critic_, config_.frames);
+}
+
+}  // namespace svi

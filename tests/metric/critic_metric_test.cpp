@@ -1,0 +1,146 @@
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "recording_sink.hpp"
+#include "support/temporary_folder.hpp"
+#include "svi/core/check.hpp"
+#include "svi/data/damage.hpp"
+#include "svi/data/pocket_world.hpp"
+#include "svi/io/safetensors.hpp"
+#include "svi/metric/critic.hpp"
+#include "svi/metric/frechet.hpp"
+
+namespace svi {
+namespace {
+
+/// A true film, [3, T, H, W] in [0, 1].
+at::Tensor film_of(std::int64_t scene, std::int64_t frames = 8) {
+  return (*PocketWorld({}).truth(scene, 0, frames, {frames, 32, 32}) + 1) / 2;
+}
+
+std::string some_weights(const TemporaryFolder& folder) {
+  const auto path = (folder.path() / "critic.safetensors").string();
+  Critic critic({.width = 4, .features = 6});
+  critic.initialise(2);
+  save_safetensors(path, critic.parameters());
+  return path;
+}
+
+TEST(CriticMetric, SaysWhatTheCriticSaysOfEachFrame) {
+  const TemporaryFolder folder;
+  const auto path = some_weights(folder);
+  const auto film = film_of(0);
+
+  const auto seen = measure(CriticMetric({path, 2}), film, 4);
+  const auto said = Critic::open(path).look(film.transpose(0, 1).contiguous());
+
+  ASSERT_EQ(seen.clips.at("critic_quality").size(), 2u);
+  const auto& frames = seen.per_frame.at("critic_quality")[1];
+  ASSERT_EQ(frames.size(), 4u);
+  double sum = 0;
+  for (std::size_t t = 0; t < 4; ++t) {
+    const double whole = said.psnr[static_cast<std::int64_t>(4 + t)].item<double>();
+    EXPECT_NEAR(frames[t], std::clamp(whole, 10.0, 40.0), 1e-3);
+    sum += frames[t];
+  }
+  EXPECT_NEAR(seen.clips.at("critic_quality")[1], sum / 4, 1e-12);
+  EXPECT_TRUE(seen.shown.empty());  // without truth there is nothing to compare sets with
+}
+
+TEST(CriticMetric, GivesFeaturesOfFilmAndTruthAtTheSameFrames) {
+  const TemporaryFolder folder;
+  const CriticMetric metric({some_weights(folder), 2});
+  const auto film = film_of(0);
+  auto truth = film.clone();
+  truth.select(1, 3).zero_();
+
+  const auto seen = measure(metric, film, 4, truth);
+  const auto &shown = seen.shown.at("critic_frechet"), &wanted = seen.truth.at("critic_frechet");
+
+  ASSERT_EQ(shown.size(), 2u);
+  ASSERT_TRUE(shown[0].sizes().equals({2, 6}));
+  EXPECT_TRUE(at::allclose(shown[0][0], wanted[0][0], 1e-4, 1e-5));   // frame 1
+  EXPECT_FALSE(at::allclose(shown[0][1], wanted[0][1], 1e-4, 1e-5));  // frame 3
+  EXPECT_EQ(metric.quantities()[1].features, 6);
+  EXPECT_EQ(metric.quantities()[1].feature_frames, 2);
+}
+
+TEST(CriticMetric, NamesAFileThatIsNotThere) {
+  try {
+    CriticMetric({"/nonexistent/critic.safetensors", 4});
+    FAIL() << "expected an IoError";
+  } catch (const IoError& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("/nonexistent/critic.safetensors"));
+    EXPECT_THAT(error.what(), testing::HasSubstr("pocket_critic.ini"));
+  }
+}
+
+/// The weights that come with svi.
+class PocketCritic : public testing::Test {
+ protected:
+  /// Mean quality over scenes, each film changed by `change(film, scene)`.
+  template <class Change>
+  double quality(const Change& change) const {
+    constexpr std::int64_t kScenes = 24;
+    double sum = 0;
+    for (std::int64_t i = 0; i < kScenes; ++i) {
+      const auto film = change(film_of(i, 4), i);
+      sum += measure(metric_, film, 4).clips.at("critic_quality")[0] / kScenes;
+    }
+    return sum;
+  }
+
+  CriticMetric metric_{CriticMetric::Config{}};
+};
+
+TEST_F(PocketCritic, RanksDamagedFilmsBelowTheTruthBySeverity) {
+  const auto noisy = [](double deviation) {
+    return [=](const at::Tensor& film, std::int64_t i) {
+      auto noise = at::empty(film.sizes(), at::kFloat);
+      fill_normal({1, Purpose::test, static_cast<std::uint32_t>(i), 0},
+                  noise.mutable_data_ptr<float>(), noise.numel());
+      return (film + deviation * noise).clamp(0, 1);
+    };
+  };
+  const auto blurred = [](const at::Tensor& film, std::int64_t) {
+    return at::avg_pool2d(film.transpose(0, 1), {5, 5}, {1, 1}, {2, 2}, false, false)
+        .transpose(0, 1);
+  };
+
+  const double truth = quality([](const at::Tensor& film, std::int64_t) { return film; });
+
+  EXPECT_GT(truth, 33);
+  EXPECT_LT(quality(blurred), truth - 6);
+  EXPECT_NEAR(quality(noisy(0.1)), 20.5, 2.5);
+  EXPECT_NEAR(quality(noisy(0.03)), 30.5, 3);
+}
+
+TEST_F(PocketCritic, SeesNoDamageInAFrozenFilmOrAnotherScene) {
+  const double truth = quality([](const at::Tensor& film, std::int64_t) { return film; });
+  const double other = quality([](const at::Tensor&, std::int64_t i) { return film_of(i + 50, 4); });
+
+  EXPECT_NEAR(truth, other, 2);
+}
+
+TEST_F(PocketCritic, MovesTheSetOfDamagedFramesAwayFromTheTrueOnes) {
+  std::vector<at::Tensor> truth, others, noisy;
+  for (std::int64_t i = 0; i < 48; ++i) {
+    const auto film = film_of(i, 4), other = film_of(100 + i, 4);
+    const auto bad = (film + 0.05 * at::sin(at::arange(32) * 2.5)).clamp(0, 1);
+    const auto seen = measure(metric_, bad, 4, film);
+    noisy.push_back(seen.shown.at("critic_frechet")[0]);
+    truth.push_back(seen.truth.at("critic_frechet")[0]);
+    others.push_back(measure(metric_, other, 4, other).truth.at("critic_frechet")[0]);
+  }
+
+  const double same = frechet_distance(at::cat(others), at::cat(truth));
+  const double different = frechet_distance(at::cat(noisy), at::cat(truth));
+
+  EXPECT_GT(different, 2 * same);
+}
+
+}  // namespace
+}  // namespace svi

@@ -1,0 +1,118 @@
+#include "svi/train/critic_trainer.hpp"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "svi/core/check.hpp"
+#include "svi/data/pocket_world.hpp"
+
+namespace svi {
+namespace {
+
+constexpr std::int64_t kBatch = 8;
+
+Critic tiny_critic() { return Critic({.width = 4, .features = 8}); }
+
+CriticTrainingConfig config(std::int64_t steps) {
+  CriticTrainingConfig config;
+  config.steps = steps;
+  config.batch = kBatch;
+  config.seed = 3;
+  config.optimizer.warmup_steps = 2;
+  return config;
+}
+
+at::Tensor real_frames(std::int64_t step) {
+  const PocketWorld world({});
+  std::vector<at::Tensor> frames;
+  for (std::int64_t i = 0; i < kBatch; ++i) {
+    frames.push_back(world.training_clip(3, step * kBatch + i, {1, 16, 16}).video.select(1, 0));
+  }
+  return (at::stack(frames) + 1) / 2;
+}
+
+TEST(CriticTrainer, LearnsToTellNoise) {
+  auto critic = tiny_critic();
+  auto settings = config(150);
+  settings.optimizer.learning_rate = 5e-3;
+  CriticTrainer trainer(critic, settings, real_frames);
+
+  while (!trainer.finished()) trainer.advance();
+  std::vector<at::Tensor> frames;
+  for (std::int64_t i = 0; i < 8; ++i) frames.push_back(real_frames(1000 + i));
+  const auto report =
+      judge_critic(critic, settings.damage, Damage::noise, at::cat(frames), 1, 3);
+
+  EXPECT_GT(report.spearman, 0.7);
+  EXPECT_EQ(report.truth.size(), 64u);
+}
+
+TEST(CriticTrainer, ResumesBitForBit) {
+  auto whole = tiny_critic();
+  CriticTrainer straight(whole, config(8), real_frames);
+  while (!straight.finished()) straight.advance();
+
+  auto first = tiny_critic();
+  CriticTrainer before(first, config(8), real_frames);
+  for (int i = 0; i < 3; ++i) before.advance();
+  auto second = tiny_critic();
+  CriticTrainer after(second, config(8), real_frames);
+  after.load(before.state());
+  EXPECT_EQ(after.step(), 3);
+  while (!after.finished()) after.advance();
+
+  EXPECT_TRUE(at::equal(whole.flat(), second.flat()));
+  EXPECT_FALSE(at::equal(whole.flat(), first.flat()));
+}
+
+TEST(CriticTrainer, RefusesTheStateOfAnotherCritic) {
+  auto critic = tiny_critic(), other = Critic({.width = 2, .features = 8});
+  CriticTrainer trainer(critic, config(2), real_frames), smaller(other, config(2), real_frames);
+
+  EXPECT_THROW(trainer.load(smaller.state()), IoError);
+  EXPECT_THROW(trainer.load({}), IoError);
+}
+
+TEST(CriticTrainer, IsAFunctionOfItsSeed) {
+  auto a = tiny_critic(), b = tiny_critic(), c = tiny_critic();
+  auto other = config(2);
+  other.seed = 4;
+  CriticTrainer(a, config(2), real_frames).advance();
+  CriticTrainer(b, config(2), real_frames).advance();
+  CriticTrainer(c, other, real_frames).advance();
+
+  EXPECT_TRUE(at::equal(a.flat(), b.flat()));
+  EXPECT_FALSE(at::equal(a.flat(), c.flat()));
+}
+
+TEST(CriticTarget, IsThePsnrWithinItsRange) {
+  const auto frame = at::full({3, 8, 8}, 0.5);
+
+  EXPECT_NEAR(critic_target(frame + 0.1, frame), 20, 1e-4);
+  EXPECT_EQ(critic_target(frame, frame), kCriticCeiling);
+  EXPECT_EQ(critic_target(frame + 0.5, frame), kCriticFloor);
+}
+
+TEST(JudgeCritic, ComparesPredictionsWithTheTruth) {
+  const auto critic = tiny_critic();  // weights zero: always says the middle, 25 dB
+
+  const auto report = judge_critic(critic, {.clean_probability = 1}, real_frames(0), 2, 0);
+
+  EXPECT_EQ(report.truth, std::vector<double>(2 * kBatch, 40));
+  EXPECT_EQ(report.predicted, std::vector<double>(2 * kBatch, 25));
+  EXPECT_NEAR(report.error, 15, 1e-6);
+  EXPECT_NEAR(report.bias, -15, 1e-6);
+}
+
+TEST(CriticTrainingConfig, RefusesBatchesOfOneClip) {
+  auto wrong = config(1);
+  wrong.frames_per_clip = kBatch;
+  EXPECT_NE(wrong.problem(), "");
+  wrong.frames_per_clip = 3;
+  EXPECT_NE(wrong.problem(), "");
+  wrong.frames_per_clip = 4;
+  EXPECT_EQ(wrong.problem(), "");
+}
+
+}  // namespace
+}  // namespace svi
