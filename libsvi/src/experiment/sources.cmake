@@ -1,7 +1,7 @@
 set(SVI_EXPERIMENT_SOURCES
   src/experiment/builtins.cpp
-  src/experiment/diagnose_job.cpp
   src/experiment/critic_job.cpp
+  src/experiment/diagnose_job.cpp
   src/experiment/evaluate_job.cpp
   src/experiment/experiment.cpp
   src/experiment/jobs.cpp
