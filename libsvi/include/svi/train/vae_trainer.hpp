@@ -35,8 +35,11 @@ struct VaePretrainerConfig {
   bool bf16_activations = false;
 
   void describe(OptionVisitor& visit) {
-    visit(steps,
-          {.key = "steps", .help = "optimisation steps", .unit = "steps", .min = 0, .max = 1e9});
+    visit(steps, {.key = "steps",
+                  .help = "optimisation steps; 0: the codec of [model] is kept as it is",
+                  .unit = "steps",
+                  .min = 0,
+                  .max = 1e9});
     visit(batch,
           {.key = "batch", .help = "clips per step", .unit = "clips", .min = 1, .max = 4096});
     visit(seed, {.key = "seed", .help = "seed of weights, clips and sampling", .min = 0});
