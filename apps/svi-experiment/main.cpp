@@ -4,9 +4,15 @@
 //   svi-experiment experiments/smoke.ini
 //   mpirun -n 2 svi-experiment experiments/ablation_eimg.ini --resume
 //   svi-experiment --describe error_source.one_step
-//   svi-experiment experiments/ablation_eimg.ini --set training.steps=100 --validate
+//   svi-experiment experiments/ablation_eimg.ini --size full
+//   svi-experiment experiments/ablation_eimg.ini --set arm.erft.training.steps=100 --validate
+//   svi-experiment --watch results/ablation_eimg
+
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <boost/program_options.hpp>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -16,7 +22,9 @@
 #include "svi/core/log.hpp"
 #include "svi/experiment/builtins.hpp"
 #include "svi/experiment/experiment.hpp"
+#include "svi/experiment/overrides.hpp"
 #include "svi/experiment/reference.hpp"
+#include "svi/experiment/watch.hpp"
 #include "svi/parallel/environment.hpp"
 
 namespace po = boost::program_options;
@@ -24,24 +32,27 @@ namespace po = boost::program_options;
 namespace {
 
 struct Arguments {
-  std::string file;
+  std::string file, size;
   std::vector<std::string> settings, plugins;
   std::string describe, format = "text";
   svi::RunOptions run;
   bool help = false, version = false, list = false, described = false, validate = false,
-       verbose = false;
+       watch = false, verbose = false;
 };
 
 po::options_description options(Arguments& a) {
   po::options_description visible("svi-experiment [options] FILE.ini");
   auto add = visible.add_options();
   add("set", po::value(&a.settings)->composing(),
-      "section.key=value, over the file; may be repeated");
+      "section.key=value or arm.NAME.section.key=value, over the file; may be repeated");
+  add("size", po::value(&a.size), "apply [size.NAME] of the file, such as full");
   add("resume", po::bool_switch(&a.run.resume),
       "go on with a run that was stopped; a finished one is left as it is");
   add("overwrite", po::bool_switch(&a.run.overwrite),
       "throw away earlier results of the same name");
   add("validate", po::bool_switch(&a.validate), "check the file and stop");
+  add("watch", po::bool_switch(&a.watch),
+      "follow a run of FILE.ini, or of a result folder, from another terminal");
   add("list", po::bool_switch(&a.list), "list every component, built in or from a plugin");
   add("describe", po::value(&a.describe)->implicit_value("all"),
       "options of a section or component, such as injection.bernoulli; 'all' for everything");
@@ -92,14 +103,38 @@ svi::Document read_document(const Arguments& a, const svi::Communicator& world) 
   if (text.front() == '-')
     svi::raise<svi::ConfigError>(a.file, ": cannot be opened; is the path right?");
   auto document = svi::Document::parse(text.substr(1), a.file);
+  if (!a.size.empty()) document = svi::apply_size(document, a.size);
   for (const auto& setting : a.settings) {
     const auto equals = setting.find('=');
     if (equals == std::string::npos) {
       svi::raise<svi::ConfigError>("command line: --set ", setting, " is not section.key=value");
     }
-    document.set(setting.substr(0, equals), setting.substr(equals + 1), "--set " + setting);
+    svi::set_option(document, setting.substr(0, equals), setting.substr(equals + 1),
+                    "--set " + setting);
   }
   return document;
+}
+
+/// Follows a run, whose result folder is given or follows from the INI file. The other ranks,
+/// should there be any, have nothing to do.
+int watch(const Arguments& a, const svi::Communicator& world) {
+  std::filesystem::path folder = a.file;
+  if (folder.extension() == ".ini" && !std::filesystem::is_directory(folder)) {
+    const auto experiment =
+        svi::parse_config<svi::ExperimentConfig>(read_document(a, world), "experiment");
+    folder = std::filesystem::path(experiment.results) / experiment.name;
+  }
+  if (folder.empty()) {
+    svi::raise<svi::ConfigError>(
+        "command line: --watch needs an INI file or a result folder, such as results/smoke");
+  }
+  if (world.rank() != 0) return 0;
+  svi::WatchOptions options;
+  options.redraw = isatty(STDOUT_FILENO) != 0;
+  winsize window{};
+  if (options.redraw && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0)
+    options.columns = window.ws_col;
+  return svi::watch_run(folder, options) == svi::WatchEnd::complete ? 0 : 1;
 }
 
 int run(const Arguments& a, const svi::Communicator& world, char** argv) {
@@ -114,6 +149,7 @@ int run(const Arguments& a, const svi::Communicator& world, char** argv) {
     if (speaks) std::cout << "svi " << svi::kVersion << "\nABI: " << svi::kAbi << "\n";
     return 0;
   }
+  if (a.watch) return watch(a, world);
   svi::Registry registry;
   svi::register_builtins(registry);
   for (const auto& name : a.plugins) svi::load_plugin(svi::find_plugin(name), registry);
@@ -125,9 +161,15 @@ int run(const Arguments& a, const svi::Communicator& world, char** argv) {
     }
     return 0;
   }
-  const auto plan = svi::Plan::make(read_document(a, world), registry);
+  const auto document = read_document(a, world);
+  const auto plan = svi::Plan::make(document, registry);
   if (a.validate) {
-    if (speaks) std::cout << a.file << ": valid; " << plan.arms.size() << " arms\n";
+    const auto sizes = svi::size_names(document);
+    if (speaks) {
+      std::cout << a.file << ": valid; " << plan.arms.size() << " arms";
+      if (!sizes.empty()) std::cout << "; sizes: " << svi::join(sizes);
+      std::cout << "\n";
+    }
     return 0;
   }
   auto run_options = a.run;

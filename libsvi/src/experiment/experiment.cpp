@@ -5,10 +5,13 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <sstream>
 
+#include "inputs.hpp"
 #include "jobs.hpp"
 #include "models.hpp"
+#include "progress_file.hpp"
 #include "set_metrics.hpp"
 #include "summary.hpp"
 #include "svi/core/clock.hpp"
@@ -139,12 +142,47 @@ void run_one(const JobContext& context) {
   }
 }
 
+/// What running all jobs takes; borrowed.
+struct Work {
+  const Plan& plan;
+  const Registry& registry;
+  const Communicator& world;
+  const JobList& list;
+  at::Device device;
+  ResultShape shape;
+  ProgressFile* progress;  // on rank 0
+};
+
+void run_all(const Work& work) {
+  const Stopwatch watch;
+  ProgressOptions shown;
+  if (work.progress != nullptr)
+    shown.observe = [&](const QueueStatus& status) { work.progress->jobs(status); };
+  try {
+    run_jobs(
+        work.world, static_cast<int>(work.plan.run.ranks_per_job), work.list.specs,
+        [&](std::size_t index, const Communicator& team, JobProgress& progress) {
+          run_one({work.plan, work.registry, work.list.jobs[index], team, progress, work.device,
+                   work.shape});
+        },
+        shown);
+  } catch (const std::exception& error) {
+    // In a world of one rank; with more, all are ended at once, and the heartbeat stops.
+    if (work.progress != nullptr) work.progress->state("failed", error.what());
+    throw;
+  }
+  if (work.progress == nullptr) return;
+  SVI_INFO("experiment", "all jobs took ", watch.seconds(), " s");
+  work.progress->state("merging");
+}
+
 }  // namespace
 
-void run_experiment(const Plan& plan, const Registry& registry, const Communicator& world,
+void run_experiment(const Plan& given, const Registry& registry, const Communicator& world,
                     const RunOptions& options) {
-  at::set_num_threads(static_cast<int>(plan.run.threads));
+  at::set_num_threads(static_cast<int>(given.run.threads));
   const Stopwatch watch;
+  const auto plan = pin_inputs(given, registry, world);
   const auto refusal = world.broadcast(world.rank() == 0 ? prepare_folder(plan, options) : "");
   if (!refusal.empty()) throw ConfigError(refusal);
   const auto device = choose_device(plan.run.device);
@@ -156,19 +194,16 @@ void run_experiment(const Plan& plan, const Registry& registry, const Communicat
   bool complete = fs::exists(target);
   for (const auto& job : list.jobs) complete = complete && is_done(plan, job);
   complete = world.broadcast(complete ? "1" : "0") == "1";
+  std::optional<ProgressFile> progress;
   if (!complete) {
     if (world.rank() == 0) {
       SVI_INFO("experiment", plan.experiment.name, ": ", list.jobs.size(), " jobs on ",
                world.size(), " rank(s), ", device.str(), "; results in ", folders.root().string());
+      progress.emplace(plan, list, world.size());
     }
     const auto facts = provenance(plan, world, device.str());
-    const Stopwatch jobs_watch;
-    run_jobs(world, static_cast<int>(plan.run.ranks_per_job), list.specs,
-             [&](std::size_t index, const Communicator& team, JobProgress& progress) {
-               run_one({plan, registry, list.jobs[index], team, progress, device, shape});
-             });
+    run_all({plan, registry, world, list, device, shape, progress ? &*progress : nullptr});
     if (world.rank() == 0) {
-      SVI_INFO("experiment", "all jobs took ", jobs_watch.seconds(), " s");
       write_set_metrics(folders.root(), list, shape);
       write_result_header(folders.root(), header_of(plan, registry, shape, facts));
     }
@@ -178,6 +213,7 @@ void run_experiment(const Plan& plan, const Registry& registry, const Communicat
   if (world.rank() == 0) {
     const auto summary = summarise(target.string(), plan);
     write_file(folders.root() / "summary.json", summary_json(summary));
+    if (progress) progress->state("complete");
     std::cout << summary_text(summary) << "\n"
               << target.string() << "  (" << human_duration(watch.seconds()) << ")\n";
   }

@@ -91,20 +91,28 @@ double training_cost(const Document& document, const char* section) {
 
 }  // namespace
 
+bool trains_codec(const Plan& plan, const Arm& arm) {
+  return plan.experiment.kind == ExperimentKind::pretrain &&
+         integer(arm.document, "vae_training", "steps") > 0;
+}
+
 std::string pool_name(const Plan& plan, const Arm& arm) {
   std::string key;
   for (const auto& name : {"data", "clip", "variant", "model", "pool"}) {
     for (const auto& entry : arm.document.find(name)->entries)
       key += cat(name, ".", entry.key, "=", entry.value, "\n");
   }
-  if (plan.experiment.kind == ExperimentKind::pretrain) key += "own codec\n";
+  if (trains_codec(plan, arm)) key += "own codec\n";
   return "pool-" + sha256_hex(key).substr(0, 12);
 }
 
 ModelConfig model_of(const Plan& plan, const Arm& arm) {
   auto model = section<ModelConfig>(arm.document, "model");
-  if (plan.experiment.kind == ExperimentKind::pretrain)
+  if (plan.experiment.kind == ExperimentKind::pretrain) {
+    if (!trains_codec(plan, arm))
+      model.vae = std::filesystem::absolute(model_folder(model) / model.vae).string();
     model.folder = Folders(plan.folder()).weights().string();
+  }
   return model;
 }
 
@@ -124,7 +132,7 @@ JobList list_jobs(const Plan& plan) {
   for (std::size_t a = 0; a < plan.arms.size(); ++a) {
     const auto& arm = plan.arms[a];
     std::vector<std::size_t> ready;
-    if (pretrain) {
+    if (trains_codec(plan, arm)) {
       ready = {lister.add({Stage::train_vae, "vae", a}, {},
                           static_cast<double>(integer(arm.document, "vae_training", "steps") *
                                               integer(arm.document, "vae_training", "batch")) *
@@ -216,10 +224,11 @@ ResultShape result_shape(const Plan& plan, const Registry& registry) {
     shape.scenes = std::max(shape.scenes, integer(document, "evaluation", "scenes"));
     shape.clips = std::max(shape.clips, clips);
     shape.frames = std::max(shape.frames, film_frames(clips, frames, motion));
-    shape.steps =
-        std::max(shape.steps, integer(document, pretrain ? "pretraining" : "training", "steps"));
-    if (pretrain)
+    shape.steps = std::max(shape.steps, integer(document, "training", "steps"));
+    if (pretrain) {
+      shape.steps = std::max(shape.steps, integer(document, "pretraining", "steps"));
       shape.vae_steps = std::max(shape.vae_steps, integer(document, "vae_training", "steps"));
+    }
   }
   return shape;
 }

@@ -67,6 +67,9 @@ class Folders {
 /// agree share one.
 std::string pool_name(const Plan& plan, const Arm& arm);
 
+/// Whether this experiment pretrains the codec, too, rather than keep that of [model].
+bool trains_codec(const Plan& plan, const Arm& arm);
+
 /// The weights an arm starts from: those named, or those this experiment pretrains.
 ModelConfig model_of(const Plan& plan, const Arm& arm);
 

@@ -6,19 +6,20 @@
 
 #include "sections.hpp"
 #include "svi/core/check.hpp"
+#include "svi/experiment/overrides.hpp"
 
 namespace svi {
 namespace {
 
-constexpr std::string_view kArmPrefix = "arm.";
+constexpr std::string_view kArmPrefix = "arm.", kSizePrefix = "size.";
 
 bool is_arm(const Document::Section& section) { return section.name.starts_with(kArmPrefix); }
 
-/// Everything but arms.
+/// Everything but arms and sizes.
 Document base_of(const Document& document) {
   Document base = document;
   for (const auto& section : document.sections()) {
-    if (is_arm(section)) base.erase(section.name);
+    if (is_arm(section) || section.name.starts_with(kSizePrefix)) base.erase(section.name);
   }
   return base;
 }
@@ -58,49 +59,8 @@ void check_diagnostics(const Plan& plan) {
   }
 }
 
-}  // namespace
-
-std::string ExperimentConfig::problem() const {
-  if (name.empty()) return "needs a name: it names the result folder and file";
-  const bool fits = std::all_of(name.begin(), name.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '_' || c == '-';
-  });
-  return fits ? "" : "name = " + name + " names a folder: use letters, digits, '_' and '-'";
-}
-
-Document apply_arm(const Document& base, const Document::Section& arm) {
-  Document document = base;
-  const auto overrides = [&](bool types) {
-    for (const auto& entry : arm.entries) {
-      if (entry.key == "label") continue;
-      const auto dot = entry.key.rfind('.');
-      if (dot == std::string::npos) {
-        raise<ConfigError>(entry.origin, ": [", arm.name, "] ", entry.key,
-                           ": an arm holds 'label' and 'section.key = value' lines");
-      }
-      const bool is_type = entry.key.substr(dot + 1) == "type";
-      if (is_type != types) continue;
-      const auto section = entry.key.substr(0, dot);
-      // Another type has other options: those of the base would be unknown to it.
-      if (is_type && base.get(section, "type") != entry.value) document.erase(section);
-      document.set(entry.key, entry.value, entry.origin + " ([" + arm.name + "])");
-    }
-  };
-  overrides(true);
-  overrides(false);
-  return document;
-}
-
-Plan Plan::make(const Document& document, Registry& registry) {
-  Plan plan;
-  plan.original = document;
-  plan.experiment = parse_config<ExperimentConfig>(document, "experiment");
-  plan.run = parse_config<RunConfig>(document, "run");
-  check_seeds(plan.experiment, document);
-  for (const auto& name : plan.experiment.plugins) {
-    plan.plugins.push_back(load_plugin(find_plugin(name), registry));
-  }
-
+/// Resolves the base and every arm.
+void complete(Plan& plan, const Document& document, const Registry& registry) {
   const auto base = base_of(document);
   plan.resolved = complete_document(base, registry);
   for (const auto& section : document.sections()) {
@@ -122,6 +82,46 @@ Plan Plan::make(const Document& document, Registry& registry) {
                        ": no arm; add a section such as [arm.base], even an empty one");
   }
   check_diagnostics(plan);
+  const bool pretrain = plan.resolved.get("experiment", "kind") == "pretrain";
+  if (pretrain && plan.arms.front().trained) {
+    raise<ConfigError>(document.file(), ": [arm.", plan.arms.front().name,
+                       "] comes first, so its curves are those of the base that kind = pretrain "
+                       "trains: set its training.steps = 0, and train adapters in later arms");
+  }
+}
+
+}  // namespace
+
+std::string ExperimentConfig::problem() const {
+  if (name.empty()) return "needs a name: it names the result folder and file";
+  const bool fits = std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '_' || c == '-';
+  });
+  return fits ? "" : "name = " + name + " names a folder: use letters, digits, '_' and '-'";
+}
+
+Plan Plan::make(const Document& document, Registry& registry) {
+  Plan plan;
+  plan.original = document;
+  plan.experiment = parse_config<ExperimentConfig>(document, "experiment");
+  plan.run = parse_config<RunConfig>(document, "run");
+  check_seeds(plan.experiment, document);
+  for (const auto& name : plan.experiment.plugins) {
+    plan.plugins.push_back(load_plugin(find_plugin(name), registry));
+  }
+  complete(plan, document, registry);
+  for (const auto& size : size_names(document)) {
+    if (size == plan.experiment.size) {
+      raise<ConfigError>(document.file(), ": [experiment] size = ", size,
+                         " records which size was applied; choose it with --size ", size);
+    }
+    // Nobody asked for it yet, but a mistake in it should not wait.
+    Plan other;
+    const auto sized = apply_size(document, size);
+    parse_config<RunConfig>(sized, "run");
+    check_seeds(parse_config<ExperimentConfig>(sized, "experiment"), sized);
+    complete(other, sized, registry);
+  }
   return plan;
 }
 

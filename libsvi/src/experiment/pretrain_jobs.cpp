@@ -1,5 +1,4 @@
 #include <ATen/ATen.h>
-#include <c10/core/GradMode.h>
 
 #include "curves.hpp"
 #include "jobs.hpp"
@@ -24,8 +23,6 @@ void run_train_vae(const JobContext& context) {
   const ClipShape shape = section<ClipConfig>(document, "clip");
   const auto source = context.registry.make<ClipSource>(document, "");
   WanVae vae(section<WanVaeConfig>(document, "vae"), context.device);
-  // A codec taken as it is keeps the statistics it came with.
-  const bool taken = !config.start.empty() && config.steps == 0;
   VaePretrainer trainer(vae, config, [&](std::int64_t step) {
     std::vector<at::Tensor> videos;
     for (std::int64_t i = 0; i < config.batch; ++i) {
@@ -36,10 +33,6 @@ void run_train_vae(const JobContext& context) {
     }
     return at::stack(videos).to(context.device);
   });
-  if (!config.start.empty()) {
-    c10::NoGradGuard no_gradients;
-    vae.load(SafetensorsFile::open(config.start).load_all(), config.start);
-  }
   Curves curves({{"vae_reconstruction", "1", "mean absolute error, pixels in [-1, 1]"},
                  {"vae_kl", "nats", "divergence from N(0, 1) per latent value"},
                  {"vae_idempotence", "1", "second trip against the first; 0 on steps without it"}});
@@ -61,7 +54,7 @@ void run_train_vae(const JobContext& context) {
       checkpoints.save({trainer.step(), std::move(state), {}});
     }
   }
-  if (!taken) trainer.finish();
+  trainer.finish();
   std::filesystem::create_directories(folders.weights());
   save_safetensors(folders.weights() / model_of(context.plan, arm).vae, vae.state());
   PartWriter part(folders.root(), context.job.name);

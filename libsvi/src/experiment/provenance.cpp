@@ -6,10 +6,10 @@
 
 #include <chrono>
 #include <ctime>
-#include <fstream>
+#include <filesystem>
 #include <set>
-#include <sstream>
 
+#include "jobs.hpp"
 #include "models.hpp"
 #include "svi/core/abi.hpp"
 #include "svi/core/sha256.hpp"
@@ -34,11 +34,7 @@ std::string host_name() {
 }
 
 std::string file_hash(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return "missing";
-  std::ostringstream bytes;
-  bytes << in.rdbuf();
-  return sha256_hex(bytes.str());
+  return std::filesystem::exists(path) ? sha256_file(path) : "missing";
 }
 
 }  // namespace
@@ -60,17 +56,21 @@ std::vector<std::pair<std::string, std::string>> provenance(const Plan& plan,
   for (const auto& plugin : plan.plugins) {
     facts.emplace_back("plugin " + plugin.name, plugin.version + " sha256 " + plugin.sha256);
   }
-  if (plan.experiment.kind == ExperimentKind::ablation) {
-    std::set<std::string> files;
-    for (const auto& arm : plan.arms) {
-      const auto model = parse_config<ModelConfig>(arm.document, "model");
-      const auto folder = model_folder(model);
-      for (const auto& file : {folder / model.dit, folder / model.vae}) {
-        if (files.insert(file.string()).second)
-          facts.emplace_back("weights " + file.filename().string(), "sha256 " + file_hash(file));
-      }
+  // Weights that this run makes itself are no part of where it came from.
+  std::set<std::string> files;
+  for (const auto& arm : plan.arms) {
+    const bool makes_base = plan.experiment.kind == ExperimentKind::pretrain;
+    if (trains_codec(plan, arm)) continue;
+    const auto model = parse_config<ModelConfig>(arm.document, "model");
+    const auto folder = model_folder(model);
+    for (const auto& name : {model.dit, model.vae}) {
+      if (makes_base && name == model.dit) continue;
+      if (files.insert((folder / name).string()).second)
+        facts.emplace_back("weights " + name, "sha256 " + file_hash(folder / name));
     }
   }
+  for (std::size_t i = 0; i < plan.experiment.inputs.size(); ++i)
+    facts.emplace_back("input " + std::to_string(i), "sha256 " + plan.experiment.inputs[i]);
   return facts;
 }
 

@@ -4,15 +4,19 @@ set(SVI_EXPERIMENT_SOURCES
   src/experiment/diagnose_job.cpp
   src/experiment/evaluate_job.cpp
   src/experiment/experiment.cpp
+  src/experiment/inputs.cpp
   src/experiment/jobs.cpp
   src/experiment/models.cpp
+  src/experiment/overrides.cpp
   src/experiment/plan.cpp
   src/experiment/pool_batches.cpp
   src/experiment/pretrain_jobs.cpp
+  src/experiment/progress_file.cpp
   src/experiment/provenance.cpp
   src/experiment/reference.cpp
   src/experiment/sections.cpp
   src/experiment/set_metrics.cpp
   src/experiment/summary.cpp
   src/experiment/train_job.cpp
+  src/experiment/watch.cpp
 )

@@ -88,12 +88,14 @@ void run_encode(const JobContext& context) {
   const auto& arm = context.plan.arms[context.job.arm];
   const auto& document = arm.document;
   const auto model = model_of(context.plan, arm);
+  const bool own_base = context.plan.experiment.kind == ExperimentKind::pretrain;
+  // The first job of a pretraining that keeps its codec: nobody has made the folder yet.
+  if (own_base) std::filesystem::create_directories(model.folder);
   const auto vae = load_vae(model, context.device);
   const auto source = context.registry.make<ClipSource>(document, "");
   const auto variant = context.registry.make<Variant>(document, "");
   const auto config = section<PoolConfig>(document, "pool");
   const auto shape = section<ClipConfig>(document, "clip");
-  const bool own_base = context.plan.experiment.kind == ExperimentKind::pretrain;
   check_clip(
       shape, vae.config(),
       own_base ? section<WanDitConfig>(document, "dit") : load_dit(model, at::kCPU)->config());

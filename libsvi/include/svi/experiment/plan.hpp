@@ -29,17 +29,13 @@ struct SVI_EXPORT Plan {
   std::vector<LoadedPlugin> plugins;
 
   /// Loads the plugins named, builds every component of every arm once, and throws what is wrong:
-  /// an unknown section, key, name or type, a value out of range, with file, line and remedy.
-  /// `registry` holds the built-ins and receives the plugins.
+  /// an unknown section, key, name or type, a value out of range, with file, line and remedy; also
+  /// in sizes that were not asked for. `registry` holds the built-ins and receives the plugins.
   static Plan make(const Document& document, Registry& registry);
 
   /// Result folder: <results>/<name>.
   std::string folder() const;
 };
-
-/// `[arm.NAME]` holds `label` and `section.key = value` lines. Where an arm changes a section's
-/// `type`, the base's other keys of that section do not apply to it.
-SVI_EXPORT Document apply_arm(const Document& base, const Document::Section& arm);
 
 /// What a section of an experiment is for: its describers, by name, for --describe and
 /// docs/options.md.

@@ -28,6 +28,8 @@ struct ExperimentConfig {
   std::vector<std::string> plugins;
   std::vector<std::int64_t> seeds = {0};
   std::string results = "results";
+  std::string size;
+  std::vector<std::string> inputs;
 
   void describe(OptionVisitor& visit) {
     visit(name, {.key = "name",
@@ -42,6 +44,10 @@ struct ExperimentConfig {
         seeds,
         {.key = "seeds", .help = "training seeds; every trained arm runs once per seed", .min = 0});
     visit(results, {.key = "results", .help = "folder under which <name>/ is written"});
+    visit(size, {.key = "size", .help = "the [size.NAME] that was applied; written by --size"});
+    visit(inputs, {.key = "inputs",
+                   .help = "SHA-256 and path of each file that errors are read from; written by a "
+                           "run, checked if given"});
   }
   SVI_EXPORT std::string problem() const;
 };

@@ -17,7 +17,6 @@ namespace svi {
 
 /// Options of codec pretraining, `[vae_training]`.
 struct VaePretrainerConfig {
-  std::string start = {};
   std::int64_t steps = 1000;
   std::int64_t batch = 4;
   std::int64_t seed = 0;
@@ -37,11 +36,11 @@ struct VaePretrainerConfig {
   bool bf16_activations = false;
 
   void describe(OptionVisitor& visit) {
-    visit(start, {.key = "start",
-                  .help = "weights to start from, safetensors, of the sizes in [vae]; empty: from "
-                          "nothing. With steps = 0 the codec is taken as it is"});
-    visit(steps,
-          {.key = "steps", .help = "optimisation steps", .unit = "steps", .min = 0, .max = 1e9});
+    visit(steps, {.key = "steps",
+                  .help = "optimisation steps; 0: the codec of [model] is kept as it is",
+                  .unit = "steps",
+                  .min = 0,
+                  .max = 1e9});
     visit(batch,
           {.key = "batch", .help = "clips per step", .unit = "clips", .min = 1, .max = 4096});
     visit(seed, {.key = "seed", .help = "seed of weights, clips and sampling", .min = 0});
