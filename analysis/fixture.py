@@ -11,6 +11,7 @@ LABELS = ["base chaining", "plain fine-tuning", "ERFT without image error", "ERF
 SEEDS, SCENES, CLIPS, FRAMES, STEPS = 3, 4, 12, 49, 30
 CLIP = ("psnr", "motion", "pocket_consistency", "pocket_quality", "seam_jump")
 SIGMAS, SIDE, FREQUENCIES = 5, 8, 6
+DRIFT_CLIPS = [0, 4, 11]  # that the error map looked at, counted from 0
 DIRECTIONS = ["brightness", "tint", "low_frequency", "noise"]
 INI = """# A question.
 [experiment]
@@ -111,10 +112,13 @@ def _write_whole(file):
 
 
 def _write_diagnostics(file, noise):
-    axes = {"direction": np.array(DIRECTIONS, "S"), "sigma": np.linspace(0.1, 1, SIGMAS), "k": np.arange(FREQUENCIES)}
-    for name, values in axes.items():
-        file[f"diagnostic/axes/{name}"] = values
-        file[f"diagnostic/axes/{name}"].make_scale(name)
+    axes = {"loop_gain": {"direction": np.array(DIRECTIONS, "S"), "clip": np.arange(CLIPS)},
+            "error_map": {"sigma": np.linspace(0.1, 1, SIGMAS), "latent_frame": np.arange(5), "clip": DRIFT_CLIPS,
+                          "k": np.arange(FREQUENCIES)}}
+    for name, scales in axes.items():
+        for dimension, values in scales.items():
+            file[f"diagnostic/{name}/{dimension}"] = values
+            file[f"diagnostic/{name}/{dimension}"].make_scale(dimension)
 
     def add(path, own, sizes, values=None):
         shape = (len(ARMS), SEEDS, *sizes)
@@ -123,8 +127,9 @@ def _write_diagnostics(file, noise):
         dataset = file.create_dataset(f"diagnostic/{path}", data=data)
         for index, dimension in enumerate(("arm", "seed", *own)):
             dataset.dims[index].label = dimension
-            if f"diagnostic/axes/{dimension}" in file:
-                dataset.dims[index].attach_scale(file[f"diagnostic/axes/{dimension}"])
+            scale = f"diagnostic/{path.split('/')[0]}/{dimension}"
+            if scale in file:
+                dataset.dims[index].attach_scale(file[scale])
         dataset.attrs.update({"unit": "1", "meaning": f"what {path} means"})
 
     gain = np.array([1.05, 1.02, 0.98, 0.6])[:, None, None] - 0.02 * np.arange(len(DIRECTIONS))
@@ -136,13 +141,17 @@ def _write_diagnostics(file, noise):
     rms = gain[..., None] ** clip * 0.1 + 0.02 * clip
     add("loop_gain/predicted_rms", ["direction", "clip"], [count, CLIPS], rms)
     add("loop_gain/measured_rms", ["direction", "clip"], [count, CLIPS], rms * 1.1)
-    add("error_map/one_step_rms", ["sigma", "frame"], [SIGMAS, 5])
+    pixels, clips = 4 * SIDE, len(DRIFT_CLIPS)
+    add("error_map/one_step_rms", ["sigma", "latent_frame"], [SIGMAS, 5])
     add("error_map/one_step_map", ["sigma", "h", "w"], [SIGMAS, SIDE, SIDE])
+    add("error_map/one_step_pixel_map", ["sigma", "H", "W"], [SIGMAS, pixels, pixels])
     add("error_map/one_step_spectrum", ["sigma", "k"], [SIGMAS, FREQUENCIES])
     add("error_map/mean_error_rms", ["sigma"], [SIGMAS])
-    add("error_map/drift_map", ["clip", "H", "W"], [CLIPS, 4 * SIDE, 4 * SIDE])
-    add("error_map/drift_spectrum", ["clip", "k"], [CLIPS, FREQUENCIES])
-    add("error_map/size_ratio", [], [])
+    add("error_map/drift_rms", ["clip"], [clips])
+    add("error_map/drift_map", ["clip", "H", "W"], [clips, pixels, pixels])
+    add("error_map/drift_spectrum", ["clip", "k"], [clips, FREQUENCIES])
+    add("error_map/size_ratio", ["clip", "sigma"], [clips, SIGMAS])
+    add("error_map/map_correlation", ["clip", "sigma"], [clips, SIGMAS])
 
 
 def write_film(path, hue, frames=FRAMES, size=48):

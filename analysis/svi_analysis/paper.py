@@ -14,12 +14,12 @@ COLUMNS = (SUBJECT, BACKGROUND, AESTHETIC, IMAGING, DYNAMIC, SMOOTH)
 
 # Our quantity for each column: the first of these that the file holds and no column before has taken.
 STAND_INS = {
-    SUBJECT: ("pocket_consistency", "identity", "ssim"),
-    BACKGROUND: ("pocket_background", "background", "pocket_structure", "ssim_y"),
-    AESTHETIC: ("critic_quality", "critic_score", "pocket_quality", "psnr"),
-    IMAGING: ("pocket_sharpness", "pocket_quality", "psnr", "ssim_y"),
-    DYNAMIC: ("pocket_motion", "motion"),
-    SMOOTH: ("motion_smoothness", "temporal_flicker", "seam_jump"),
+    SUBJECT: ("pocket_consistency", "object_shape", "ssim"),
+    BACKGROUND: ("background_psnr", "pocket_structure", "ssim_y"),
+    AESTHETIC: ("critic_quality", "pocket_quality", "psnr"),
+    IMAGING: ("pocket_quality", "psnr", "ssim_y"),
+    DYNAMIC: ("dynamic_degree", "pocket_motion", "motion"),
+    SMOOTH: ("temporal_flicker", "seam_jump"),
 }
 
 # Rows of the component table: what the paper calls them, the arms that may hold them, and the paper's numbers.

@@ -98,7 +98,7 @@ def stability(series, quantities, title, per_frame):
 
 def _lines(axes, field, along, arms, handles):
     """One line per arm of a field against one of its own dimensions; the band is that of seeds."""
-    x = axis(field, along).astype(np.float64)
+    x = axis(field, along).astype(np.float64) + (along == "clip")  # people count clips from 1
     values = over(field, ("arm", "seed", along))
     for index, label in arms:
         if np.isnan(values[index]).all():
@@ -117,7 +117,8 @@ def _spread(values, count):
 def _pictures(fields, arm):
     """[(what, field, [(text, picture)])]: one-step errors at three noise levels, the drift of films at three clips."""
     out = []
-    for name, along, what, form in (("one_step_map", "sigma", "one-step error", "σ = {:.2g}"),
+    one_step = "one_step_pixel_map" if "one_step_pixel_map" in fields else "one_step_map"  # decoded, as drift is
+    for name, along, what, form in ((one_step, "sigma", "one-step error", "σ = {:.2g}"),
                                     ("drift_map", "clip", "drift of films", "clip {:.0f}")):
         if name not in fields or along not in own(fields[name]):
             continue
@@ -160,12 +161,14 @@ def errors(fields, arms, labels, title, pictured=None):
     and the last).
     """
     kinds = [("one_step_rms", "sigma", "one-step error by noise level", "σ", None),
-             ("one_step_rms", "frame", "one-step error by latent frame", "latent frame", None),
-             ("mean_error_rms", "sigma", "mean (biased) part by noise level", "σ", None),
+             ("one_step_rms", "latent_frame", "one-step error by frame", "latent frame", None),
+             ("mean_error_rms", "sigma", "its mean (biased) part", "σ", None),
+             ("drift_rms", "clip", "drift of films", "clip", None),
+             ("size_ratio", "sigma", "drift over one-step error", "σ", "log"),
+             ("map_correlation", "sigma", "do both fall on the same places?", "σ", None),
              ("one_step_spectrum", "k", "spectrum of one-step errors", "spatial frequency, cycles a picture", "log"),
-             ("drift_spectrum", "k", "spectrum of the drift of films", "spatial frequency, cycles a picture", "log"),
-             ("size_ratio", None, "size of one-step errors over drift", "", None)]
-    kinds = [kind for kind in kinds if kind[0] in fields and (kind[1] is None or kind[1] in own(fields[kind[0]]))]
+             ("drift_spectrum", "k", "spectrum of the drift of films", "spatial frequency, cycles a picture", "log")]
+    kinds = [kind for kind in kinds if kind[0] in fields and kind[1] in own(fields[kind[0]])]
     if not kinds:
         raise ResultError("/diagnostic/error_map holds none of one_step_rms, one_step_spectrum, drift_spectrum")
     pictured = list(dict.fromkeys([0, len(arms) - 1])) if pictured is None else pictured
@@ -179,30 +182,16 @@ def errors(fields, arms, labels, title, pictured=None):
         handles = {}
         for axes, (name, along, heading, xlabel, scale) in zip(panels, kinds):
             field = fields[name]
-            if along is None:
-                _dots(axes, field, len(labels))
-                axes.axhline(1, color=GREY, linewidth=0.8, linestyle=":")
-            else:
-                _lines(axes, field, along, list(enumerate(labels)), handles)
+            _lines(axes, field, along, list(enumerate(labels)), handles)
             if scale:
                 axes.set_yscale(scale)
+            if name == "size_ratio":  # 1: errors of one step are as large as what a chain drifts by
+                axes.axhline(1, color=GREY, linewidth=0.8, linestyle=":")
             _titles(axes, heading, field.unit if field.unit != "1" else "", xlabel)
         _finish(figure, title, handles, below=row * len(maps))
         for i, (label, groups) in enumerate(maps):
             _map_row(figure, row * (len(maps) - 1 - i), row, groups, tops, label)
         return figure
-
-
-def _dots(axes, field, arms):
-    """One dot per arm and seed of a field."""
-    values = over(field, ("arm", "seed"))
-    for index in range(arms):
-        style = arm_style(index)
-        kept = values[index][~np.isnan(values[index])]
-        axes.plot(np.full(kept.size, index), kept, linestyle="none", marker=style["marker"], color=style["color"],
-                  markersize=6)
-    axes.set_xticks([])
-    axes.set_xlim(-0.7, arms - 0.3)
 
 
 def gain_rows(fields):
@@ -240,7 +229,7 @@ def gains(fields, labels, title):
         axes.axhline(1, color=GREY, linewidth=1, linestyle=":")
         axes.set_xticks(range(len(names)), names, rotation=20 if max(map(len, names)) > 7 else 0, fontsize=8)
         axes.grid(False, axis="x")
-        _titles(axes, "loop gain per direction", "1 keeps errors, below heals", "direction of the disturbance")
+        _titles(axes, "loop gain per direction", "below 1 heals", "direction of the disturbance")
         for axes, direction in zip(panels[1:], shown):
             for name in curves:
                 _gain_curves(axes, fields[name], direction, labels, name == "predicted_rms")

@@ -161,7 +161,7 @@ def html_table(table, heading="h3"):
     def show(cell):
         main, ends = parts(cell)
         main = f"<b>{html.escape(main)}</b>" if cell_of(cell).bold else html.escape(main)
-        kind = "" if isinstance(cell_of(cell).value, str) else ' class="n"'
+        kind = ' class="n"' if not isinstance(cell_of(cell).value, str) or len(main) < 16 else ""
         return f"<td{kind}>{main}" + (f" <small>{html.escape(ends)}</small>" if ends else "") + "</td>"
 
     out = ['<figure class="table">']

@@ -114,7 +114,7 @@ def compared(result, baseline, comparisons):
     body = "".join(details(table.title, html_table(Table(table.name, "", table.columns, table.rows, table.head)), i == 0)
                    for i, table in enumerate(tables))
     for verdict in ("better", "worse"):
-        body = body.replace(f"<td>{verdict}</td>", f'<td class="verdict {verdict}">{verdict}</td>')
+        body = body.replace(f'<td class="n">{verdict}</td>', f'<td class="n verdict {verdict}">{verdict}</td>')
     return section("compared", f"Compared with {result.labels[baseline]}",
                    "Scene by scene and seed by seed: what of a difference is not chance.",
                    body + f'<p class="note" id="comparisons-note">{escape(note[0])}</p>')
@@ -172,7 +172,7 @@ def criteria(table):
     if table is None:
         return ""
     text = html_table(Table(table.name, "", table.columns, table.rows, table.head, table.notes))
-    text = text.replace("<td>pass</td>", '<td class="pass">pass</td>').replace("<td>FAIL</td>", '<td class="fail">FAIL</td>')
+    text = text.replace('<td class="n">pass</td>', '<td class="pass">pass</td>').replace('<td class="n">FAIL</td>', '<td class="fail">FAIL</td>')
     return section("criteria", table.title.split(": ", 1)[-1], "Written down before the run; each is met or not.", text)
 
 
