@@ -75,7 +75,7 @@ class FakeData final : public BatchSource {
 /// Condition latents that depend on step, index and what was carried over.
 class FakeClips final : public ClipGenerator {
  public:
-  GeneratedClips generate(std::int64_t step, const std::vector<ClipStart>& starts) override {
+  GeneratedClips generate(std::int64_t step, const std::vector<CarriedStart>& starts) override {
     ++batches;
     std::vector<at::Tensor> truths, generated;
     for (const auto& start : starts) {

@@ -29,7 +29,7 @@ TrainingBatch PoolBatches::batch(std::int64_t step, std::int64_t first, std::int
   return batch;
 }
 
-GeneratedClips PoolRollouts::generate(std::int64_t step, const std::vector<ClipStart>& starts) {
+GeneratedClips PoolRollouts::generate(std::int64_t step, const std::vector<CarriedStart>& starts) {
   c10::NoGradGuard no_gradients;
   const auto& pool = parts_.pool;
   const auto at_step = static_cast<std::uint32_t>(step);

@@ -38,7 +38,7 @@ class PoolRollouts final : public ClipGenerator {
   PoolRollouts(Parts parts, TrainingPlan plan, std::uint64_t seed, at::Device device)
       : parts_(parts), plan_(plan), seed_(seed), device_(device) {}
 
-  GeneratedClips generate(std::int64_t step, const std::vector<ClipStart>& starts) override;
+  GeneratedClips generate(std::int64_t step, const std::vector<CarriedStart>& starts) override;
 
  private:
   Parts parts_;

@@ -32,6 +32,7 @@ const char* kind_of(Stage stage) {
   switch (stage) {
     case Stage::train_vae:
     case Stage::train_base:
+    case Stage::train_critic:
       return "pretrain";
     case Stage::encode:
       return "encode";
@@ -39,6 +40,8 @@ const char* kind_of(Stage stage) {
       return "train";
     case Stage::evaluate:
       return "evaluate";
+    case Stage::diagnose:
+      return "diagnose";
   }
   return "";
 }

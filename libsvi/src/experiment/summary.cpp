@@ -152,7 +152,7 @@ Summary summarise(const std::string& file, const Plan& plan) {
   Summary summary;
   summary.name = plan.experiment.name;
   summary.question = plan.experiment.question;
-  for (const auto& arm : plan.arms) summary.arms.push_back({arm.name, arm.label, {}});
+  for (const auto& arm : plan.arms) summary.arms.push_back({arm.name, arm.label, {}, {}});
   add_cells(summary, results, "/metrics/clip", false);
   add_cells(summary, results, "/metrics/set", true);
   add_critic(summary, results);

@@ -221,14 +221,14 @@ std::vector<BankedError> Recycler::generate_for(std::int64_t slot, std::int64_t 
                                                 std::int64_t count,
                                                 ClipGenerator& generator) const {
   const auto deepest = parts_.source.rollout_max_depth();
-  std::vector<ClipStart> starts;
+  std::vector<CarriedStart> starts;
   std::vector<std::int64_t> depths;
   for (auto i = slot; i < count; i += slots_) {
     const auto key = [&](Purpose purpose) {
       return RandomKey{seed_, purpose, kRolloutStream + static_cast<std::uint32_t>(i),
                        static_cast<std::uint32_t>(step)};
     };
-    ClipStart start{i};
+    CarriedStart start{i};
     std::int64_t depth = 0;
     if (uniform(key(Purpose::rollout_start)) < parts_.source.rollout_chain_probability()) {
       auto recalled =

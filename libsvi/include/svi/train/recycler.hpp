@@ -65,7 +65,7 @@ struct RecycledBatch {
 };
 
 /// Where one clip generated during training begins.
-struct ClipStart {
+struct CarriedStart {
   std::int64_t index = 0;  // of the clip among all of its step
   /// [C, F, h, w], F may be fewer frames: added to the condition latents; undefined: nothing is.
   at::Tensor carried = {};
@@ -84,7 +84,7 @@ class SVI_EXPORT ClipGenerator {
 
   /// One clip per start, as one batch; at least one. What a clip is depends on step, index, what it
   /// carries and the seed alone, but for the rounding of batched kernels.
-  virtual GeneratedClips generate(std::int64_t step, const std::vector<ClipStart>& starts) = 0;
+  virtual GeneratedClips generate(std::int64_t step, const std::vector<CarriedStart>& starts) = 0;
 };
 
 /// Composes error source, injection policy and memory around a training step (Li et al. 2025,
