@@ -14,6 +14,7 @@
 #include "svi/core/abi.hpp"
 #include "svi/core/sha256.hpp"
 #include "svi/experiment/commit.hpp"
+#include "svi/metric/critic.hpp"
 
 namespace svi {
 namespace {
@@ -60,8 +61,20 @@ std::vector<std::pair<std::string, std::string>> provenance(const Plan& plan,
   for (const auto& plugin : plan.plugins) {
     facts.emplace_back("plugin " + plugin.name, plugin.version + " sha256 " + plugin.sha256);
   }
+  std::set<std::string> files;
+  for (const auto& arm : plan.arms) {
+    for (const auto& section : arm.document.sections()) {
+      if (!section.name.starts_with("metric.")) continue;
+      const auto type = arm.document.get(section.name, "type").value_or(section.name.substr(7));
+      if (type != "critic") continue;
+      const auto path =
+          critic_weights(arm.document.get(section.name, "weights").value_or("pocket"));
+      if (files.insert(path).second)
+        facts.emplace_back("weights " + std::filesystem::path(path).filename().string(),
+                           "sha256 " + file_hash(path));
+    }
+  }
   if (plan.experiment.kind == ExperimentKind::ablation) {
-    std::set<std::string> files;
     for (const auto& arm : plan.arms) {
       const auto model = parse_config<ModelConfig>(arm.document, "model");
       const auto folder = model_folder(model);
