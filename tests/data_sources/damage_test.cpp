@@ -40,7 +40,8 @@ TEST(Damage, WorksAtOtherSizes) {
 
   for (std::int64_t k = 0; k < kDamages; ++k) {
     for (std::uint32_t draw = 0; draw < 8; ++draw) {
-      EXPECT_TRUE(damaged(frame, static_cast<Damage>(k), other, key(draw)).sizes() == frame.sizes());
+      EXPECT_TRUE(damaged(frame, static_cast<Damage>(k), other, key(draw)).sizes() ==
+                  frame.sizes());
     }
   }
   EXPECT_THROW(damaged(frame, Damage::noise, real_frame(1), key(0)), Error);
@@ -48,8 +49,8 @@ TEST(Damage, WorksAtOtherSizes) {
 
 TEST(Damage, AtRandomHasTheStrengthThatIsDrawn) {
   const auto frame = real_frame(2), other = real_frame(3);
-  const DamageConfig config{.clean_probability = 0, .most_kinds = 1, .weakest = 30.001,
-                            .strongest = 30};
+  const DamageConfig config{
+      .clean_probability = 0, .most_kinds = 1, .weakest = 30.001, .strongest = 30};
 
   // Kinds that add can have any strength; at 30 dB hardly a pixel is clamped.
   for (const auto kind : {Damage::noise, Damage::coloured_noise, Damage::blocks, Damage::stains,

@@ -47,9 +47,9 @@ class Places final : public Metric {
   std::unique_ptr<MetricSession> open() const override {
     class Session final : public MetricSession {
       void add(const ClipView& clip, MetricSink& sink) override {
-        const auto places = at::tensor({static_cast<float>(clip.clip),
-                                        static_cast<float>(clip.first_frame), 7.0F})
-                                .view({1, 3});
+        const auto places =
+            at::tensor({static_cast<float>(clip.clip), static_cast<float>(clip.first_frame), 7.0F})
+                .view({1, 3});
         sink.features(0, places, places + 100);
         EXPECT_THROW(sink.clip(0, 1), Error);
         EXPECT_THROW(sink.features(0, at::zeros({3, 3}), at::zeros({3, 3})), Error);
@@ -96,8 +96,8 @@ TEST(Evaluation, PutsEveryNumberWhereItsClipAndFrameAre) {
   ASSERT_TRUE(shown.sizes().equals({2, 3, 2, 3}));
   EXPECT_FALSE(scores.clip[2].defined());
   EXPECT_FALSE(scores.features[0].defined());
-  EXPECT_TRUE(at::equal(shown[1][2][0], at::tensor({2.0F, 33.0F, 7.0F})));
-  EXPECT_TRUE(at::equal(truth[1][2][0], at::tensor({102.0F, 133.0F, 107.0F})));
+  EXPECT_TRUE(at::equal(shown[1][2][0], at::tensor({2.0F, 32.0F, 7.0F})));
+  EXPECT_TRUE(at::equal(truth[1][2][0], at::tensor({102.0F, 132.0F, 107.0F})));
   EXPECT_TRUE(shown.select(2, 1).isnan().all().item<bool>());
 }
 

@@ -120,7 +120,8 @@ TEST_F(PocketCritic, RanksDamagedFilmsBelowTheTruthBySeverity) {
 
 TEST_F(PocketCritic, SeesNoDamageInAFrozenFilmOrAnotherScene) {
   const double truth = quality([](const at::Tensor& film, std::int64_t) { return film; });
-  const double other = quality([](const at::Tensor&, std::int64_t i) { return film_of(i + 50, 4); });
+  const double other =
+      quality([](const at::Tensor&, std::int64_t i) { return film_of(i + 50, 4); });
 
   EXPECT_NEAR(truth, other, 2);
 }

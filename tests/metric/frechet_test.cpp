@@ -19,7 +19,8 @@ at::Tensor random_rows(std::int64_t rows, std::int64_t features, std::uint32_t s
 /// axis at a time.
 at::Tensor axes(const std::vector<double>& variances) {
   const auto D = static_cast<std::int64_t>(variances.size());
-  const auto scale = (at::tensor(variances, at::kDouble) * (2.0 * static_cast<double>(D) - 1) / 2).sqrt();
+  const auto scale =
+      (at::tensor(variances, at::kDouble) * (2.0 * static_cast<double>(D) - 1) / 2).sqrt();
   return at::cat({scale.diag(), -scale.diag()});
 }
 

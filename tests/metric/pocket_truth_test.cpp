@@ -52,8 +52,7 @@ TEST(PocketTruth, GivesTheTruthThePerfectValueOfEverything) {
   const auto scene = some_scene(0);
   const auto truth = film_of(scene);
 
-  const auto seen =
-      measure(PocketTruthMetric({}), truth, kClip, truth, scene.prompt.text()).clips;
+  const auto seen = measure(PocketTruthMetric({}), truth, kClip, truth, scene.prompt.text()).clips;
 
   for (std::size_t clip = 0; clip < kFrames / kClip; ++clip) {
     EXPECT_EQ(seen.at("background_psnr")[clip], 100);
@@ -78,8 +77,7 @@ TEST(PocketTruth, FindsOutAFrozenFilm) {
 }
 
 TEST(PocketTruth, FindsOutAGreyFilm) {
-  const auto seen =
-      mean_of([](const at::Tensor& truth, int) { return at::full_like(truth, 0.5); });
+  const auto seen = mean_of([](const at::Tensor& truth, int) { return at::full_like(truth, 0.5); });
 
   EXPECT_LT(seen.at("background_psnr"), 15);
   EXPECT_EQ(seen.at("object_shape"), 0);
@@ -90,8 +88,7 @@ TEST(PocketTruth, FindsOutAGreyFilm) {
 }
 
 TEST(PocketTruth, FindsOutAnotherScene) {
-  const auto seen =
-      mean_of([](const at::Tensor&, int i) { return film_of(some_scene(100 + i)); });
+  const auto seen = mean_of([](const at::Tensor&, int i) { return film_of(some_scene(100 + i)); });
 
   EXPECT_LT(seen.at("background_psnr"), 15);
   EXPECT_GT(seen.at("object_colour"), 0.15);

@@ -123,10 +123,14 @@ TEST(Critic, RefusesDamagedWeightsByName) {
   EXPECT_THAT(saved([](auto& t) { t.pop_back(); }), HasSubstr("missing (1):\n    score.bias"));
   EXPECT_THAT(saved([](auto& t) { t.emplace_back("more", at::ones({1})); }),
               HasSubstr("unexpected (1):\n    more"));
-  EXPECT_THAT(saved([](auto& t) { t[2].second = at::ones({8, 5, 3, 3}); }),
+  EXPECT_THAT(saved([](auto& t) {
+                t[2].second = at::ones({8, 5, 3, 3});
+              }),
               HasSubstr("stages.1.down.weight: model [8, 4, 3, 3], weights [8, 5, 3, 3]"));
   EXPECT_THAT(saved([](auto& t) { t.erase(t.begin()); }), HasSubstr("no stem.weight"));
-  EXPECT_THAT(saved([](auto& t) { t[0].second = at::ones({1, 1}).expand({2000, 1}); }),
+  EXPECT_THAT(saved([](auto& t) {
+                t[0].second = at::ones({1, 1}).expand({2000, 1});
+              }),
               HasSubstr(path));
   saved([](auto&) {});
   std::filesystem::resize_file(path, std::filesystem::file_size(path) / 2);

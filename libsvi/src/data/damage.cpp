@@ -55,9 +55,9 @@ at::Tensor smooth_field(Draws& draws, std::int64_t channels, double grain, Size 
   return stretched(draws.field({channels, cells(size.height), cells(size.width)}), size);
 }
 
-/// Weights in [0, 1] of a soft region: everywhere once in four times, else an ellipse.
+/// Weights in [0, 1] of a soft region: everywhere once in eight times, else an ellipse.
 at::Tensor soft_region(Draws& draws, Size size) {  // [1, H, W]
-  const bool everywhere = draws.between(0, 1) < 0.25;
+  const bool everywhere = draws.between(0, 1) < 0.125;
   const double x = draws.between(0, 1), y = draws.between(0, 1);
   const double rx = draws.between(0.12, 0.6), ry = draws.between(0.12, 0.6);
   const double edge = draws.between(0.1, 1);
@@ -95,7 +95,8 @@ at::Tensor spread_blocks(const at::Tensor& cells, std::int64_t side, Size size) 
 
 at::Tensor with_block_noise(const at::Tensor& frame, Draws& draws, Size size) {
   const auto side = block_side(draws, size);
-  const auto cells = draws.field({3, (size.height + side - 1) / side, (size.width + side - 1) / side});
+  const auto cells =
+      draws.field({3, (size.height + side - 1) / side, (size.width + side - 1) / side});
   return frame + 0.3 * spread_blocks(cells, side, size);
 }
 
@@ -110,7 +111,8 @@ at::Tensor with_blocking(const at::Tensor& frame, Draws& draws, Size size) {
 at::Tensor with_ghost(const at::Tensor& frame, Draws& draws, Size size) {
   const double angle = draws.between(0, 2 * std::numbers::pi);
   const double length = draws.between(1.5, 10) * size.unit();
-  const auto dx = std::llround(length * std::cos(angle)), dy = std::llround(length * std::sin(angle));
+  const auto dx = std::llround(length * std::cos(angle)),
+             dy = std::llround(length * std::sin(angle));
   return at::lerp(frame, frame.roll({dy, dx}, {1, 2}), draws.between(0.3, 0.7));
 }
 
@@ -128,7 +130,8 @@ at::Tensor quantised(const at::Tensor& frame, Draws& draws) {
   return (frame * steps + offset).floor().add(0.5 - offset) / steps;
 }
 
-/// Whether more than the full strength makes sense: a picture can be noisier, not more than blurred.
+/// Whether more than the full strength makes sense: a picture can be noisier, not more than
+/// blurred.
 bool is_additive(Damage kind) {
   switch (kind) {
     case Damage::noise:
@@ -146,8 +149,8 @@ bool is_additive(Damage kind) {
 }  // namespace
 
 std::vector<std::string> enum_names(Damage) {
-  return {"noise",   "coloured_noise", "blur", "blocks", "blocking",   "stains",
-          "ghost",   "foreign",        "tint", "light",  "saturation", "quantisation"};
+  return {"noise", "coloured_noise", "blur", "blocks", "blocking",   "stains",
+          "ghost", "foreign",        "tint", "light",  "saturation", "quantisation"};
 }
 
 at::Tensor damaged(const at::Tensor& frame, Damage kind, const at::Tensor& other,
@@ -174,7 +177,8 @@ at::Tensor damaged(const at::Tensor& frame, Damage kind, const at::Tensor& other
     case Damage::ghost:
       return with_ghost(frame, draws, size);
     case Damage::foreign:
-      return at::lerp(frame, other, soft_region(draws, size) * draws.between(0.3, 1));
+      // Never more than the frame itself: a frame that is wholly another one is not damaged.
+      return at::lerp(frame, other, soft_region(draws, size) * draws.between(0.25, 0.6));
     case Damage::tint:
       return frame + 0.4 * soft_region(draws, size) * colour_cast(draws);
     case Damage::light:
@@ -249,8 +253,8 @@ DamagedFrame damage_at_random(const DamageConfig& config, const at::Tensor& fram
                               const at::Tensor& other, const RandomKey& key) {
   DamagedFrame result{frame, {}};
   if (uniform(key, 0) < config.clean_probability) return result;
-  const auto count = 1 + static_cast<std::int64_t>(uniform_index(
-                             key, static_cast<std::uint64_t>(config.most_kinds), 1));
+  const auto count = 1 + static_cast<std::int64_t>(
+                             uniform_index(key, static_cast<std::uint64_t>(config.most_kinds), 1));
   std::vector<Damage> left;
   for (std::int64_t i = 0; i < kDamages; ++i) left.push_back(static_cast<Damage>(i));
   const double error = draw_error(config, key, 2);

@@ -20,7 +20,8 @@ CriticTrainer::Frames training_frames(const ClipSource& source, const CriticTrai
                                       ClipShape shape) {
   shape.frames = config.frames_per_clip;
   const auto clips = config.batch / config.frames_per_clip;
-  return [&source, shape, clips, seed = static_cast<std::uint64_t>(config.seed)](std::int64_t step) {
+  return [&source, shape, clips,
+          seed = static_cast<std::uint64_t>(config.seed)](std::int64_t step) {
     std::vector<at::Tensor> frames;
     for (std::int64_t i = 0; i < clips; ++i) {
       frames.push_back(source.training_clip(seed, step * clips + i, shape).video.transpose(0, 1));

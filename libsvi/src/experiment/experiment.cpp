@@ -109,14 +109,12 @@ ResultHeader header_of(const Plan& plan, const Registry& registry, const ResultS
   if (shape.critic_steps > 0)
     header.scales.push_back({"critic_step", range<std::int64_t>(shape.critic_steps)});
   if (plan.experiment.kind == ExperimentKind::critic) return header;
-  header.scales.insert(
-      header.scales.end(),
-                  {{"scene", scenes},
-                   {"clip", range<std::int64_t>(shape.clips)},
-                   {"frame",
-                    range<std::int64_t>(shape.frames),
-                    {{"fps", section<ClipConfig>(document, "clip").fps}}},
-                   {"step", range<std::int64_t>(shape.steps)}});
+  header.scales.insert(header.scales.end(), {{"scene", scenes},
+                                             {"clip", range<std::int64_t>(shape.clips)},
+                                             {"frame",
+                                              range<std::int64_t>(shape.frames),
+                                              {{"fps", section<ClipConfig>(document, "clip").fps}}},
+                                             {"step", range<std::int64_t>(shape.steps)}});
   if (shape.vae_steps > 0)
     header.scales.push_back({"vae_step", range<std::int64_t>(shape.vae_steps)});
   return header;

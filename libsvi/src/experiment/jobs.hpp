@@ -16,13 +16,13 @@ namespace svi {
 
 /// What a job does.
 enum class Stage {
-  train_vae,   // pretraining only: the codec
-  encode,      // a pool of training clips
-  train_base,  // pretraining only: the transformer
+  train_vae,     // pretraining only: the codec
+  encode,        // a pool of training clips
+  train_base,    // pretraining only: the transformer
   train_critic,  // critic experiments only
-  train_lora,  // one arm, one seed
-  evaluate,    // one arm, one seed, some scenes
-  diagnose,    // one arm, one seed, one diagnostic
+  train_lora,    // one arm, one seed
+  evaluate,      // one arm, one seed, some scenes
+  diagnose,      // one arm, one seed, one diagnostic
 };
 
 /// One piece of an experiment, with everything that tells it apart.

@@ -14,6 +14,7 @@
 #include "svi/core/abi.hpp"
 #include "svi/core/sha256.hpp"
 #include "svi/experiment/commit.hpp"
+#include "svi/metric/critic.hpp"
 
 namespace svi {
 namespace {
@@ -56,8 +57,20 @@ std::vector<std::pair<std::string, std::string>> provenance(const Plan& plan,
   for (const auto& plugin : plan.plugins) {
     facts.emplace_back("plugin " + plugin.name, plugin.version + " sha256 " + plugin.sha256);
   }
-  // Weights that this run makes itself are no part of where it came from.
   std::set<std::string> files;
+  for (const auto& arm : plan.arms) {
+    for (const auto& section : arm.document.sections()) {
+      if (!section.name.starts_with("metric.")) continue;
+      const auto type = arm.document.get(section.name, "type").value_or(section.name.substr(7));
+      if (type != "critic") continue;
+      const auto path =
+          critic_weights(arm.document.get(section.name, "weights").value_or("pocket"));
+      if (files.insert(path).second)
+        facts.emplace_back("weights " + std::filesystem::path(path).filename().string(),
+                           "sha256 " + file_hash(path));
+    }
+  }
+  // Weights that this run makes itself are no part of where it came from.
   for (const auto& arm : plan.arms) {
     const bool makes_base = plan.experiment.kind == ExperimentKind::pretrain;
     if (trains_codec(plan, arm)) continue;

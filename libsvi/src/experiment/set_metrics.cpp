@@ -23,8 +23,7 @@ struct Set {
   std::map<std::pair<std::size_t, std::size_t>, Population> films;  // by arm and seed
 };
 
-std::map<std::string, Set> read_features(const std::filesystem::path& folder,
-                                         const JobList& list) {
+std::map<std::string, Set> read_features(const std::filesystem::path& folder, const JobList& list) {
   std::map<std::string, Set> sets;
   for (const auto& job : list.jobs) {
     if (job.stage != Stage::evaluate) continue;

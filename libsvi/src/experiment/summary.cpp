@@ -118,8 +118,8 @@ void drop_intervals(SummaryCell& cell) {
 void add_cells(Summary& summary, const Hdf5File& results, const std::string& group, bool sets) {
   if (!results.contains(group)) return;
   for (const auto& path : results.datasets(group)) {
-    auto values = results.read(path);           // [arm, seed, scene, clip]
-    if (sets) values = values.unsqueeze(2);     // from [arm, seed, clip]
+    auto values = results.read(path);        // [arm, seed, scene, clip]
+    if (sets) values = values.unsqueeze(2);  // from [arm, seed, clip]
     summary.clips = values.size(3);
     for (std::size_t a = 0; a < summary.arms.size(); ++a) {
       auto cell = cell_of(values[static_cast<std::int64_t>(a)]);
@@ -138,9 +138,9 @@ void add_critic(Summary& summary, const Hdf5File& results) {
     if (!results.contains(path)) return;
     const auto values = results.read(path);  // [arm, seed]
     for (std::size_t a = 0; a < summary.arms.size(); ++a) {
-      summary.arms[a].numbers.push_back(
-          {"critic_" + name, std::get<std::string>(results.attribute(path, "unit")),
-           values[static_cast<std::int64_t>(a)][0].item<double>()});
+      summary.arms[a].numbers.push_back({"critic_" + name,
+                                         std::get<std::string>(results.attribute(path, "unit")),
+                                         values[static_cast<std::int64_t>(a)][0].item<double>()});
     }
   }
 }

@@ -18,8 +18,7 @@ std::vector<double> ranks(const std::vector<double>& values) {
   for (std::size_t first = 0; first < order.size();) {
     auto last = first;
     while (last + 1 < order.size() && values[order[last + 1]] == values[order[first]]) ++last;
-    for (auto i = first; i <= last; ++i)
-      result[order[i]] = static_cast<double>(first + last) / 2;
+    for (auto i = first; i <= last; ++i) result[order[i]] = static_cast<double>(first + last) / 2;
     first = last + 1;
   }
   return result;

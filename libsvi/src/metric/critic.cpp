@@ -15,16 +15,6 @@ namespace {
 
 enum Index : std::size_t { kQuality, kFrechet };
 
-std::string weights_path(const std::string& weights) {
-  const auto path = weights == "pocket" ? (data_folder() / "pocket" / "critic.safetensors").string()
-                                        : weights;
-  if (!std::filesystem::is_regular_file(path)) {
-    raise<IoError>("[metric.critic] weights = ", weights, ": there is no file ", path,
-                   "; train a critic with experiments/pocket_critic.ini, or leave the section out");
-  }
-  return path;
-}
-
 class Session final : public MetricSession {
  public:
   Session(std::shared_ptr<const Critic> critic, std::int64_t frames)
@@ -52,6 +42,16 @@ class Session final : public MetricSession {
 
 }  // namespace
 
+std::string critic_weights(const std::string& weights) {
+  const auto path =
+      weights == "pocket" ? (data_folder() / "pocket" / "critic.safetensors").string() : weights;
+  if (!std::filesystem::is_regular_file(path)) {
+    raise<IoError>("[metric.critic] weights = ", weights, ": there is no file ", path,
+                   "; train a critic with experiments/pocket_critic.ini, or leave the section out");
+  }
+  return path;
+}
+
 void CriticMetric::Config::describe(OptionVisitor& visit) {
   visit(weights, {.key = "weights",
                   .help = "file of a trained critic; 'pocket' is the one of the pocket world that "
@@ -66,7 +66,7 @@ void CriticMetric::Config::describe(OptionVisitor& visit) {
 
 CriticMetric::CriticMetric(Config config)
     : config_(std::move(config)),
-      critic_(std::make_shared<const Critic>(Critic::open(weights_path(config_.weights)))) {}
+      critic_(std::make_shared<const Critic>(Critic::open(critic_weights(config_.weights)))) {}
 
 std::vector<Quantity> CriticMetric::quantities() const {
   return {{.name = "critic_quality",

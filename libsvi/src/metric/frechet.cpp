@@ -26,9 +26,8 @@ Gaussian fit(const at::Tensor& rows) {
   Gaussian gaussian;
   gaussian.mean = values.colwise().mean();
   const Matrix centred = values.rowwise() - gaussian.mean;
-  gaussian.covariance =
-      centred.transpose() * centred / static_cast<double>(std::max<Eigen::Index>(
-                                          1, values.rows() - 1));
+  gaussian.covariance = centred.transpose() * centred /
+                        static_cast<double>(std::max<Eigen::Index>(1, values.rows() - 1));
   return gaussian;
 }
 
@@ -44,8 +43,8 @@ double trace_of_root(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b) {
   const Eigen::MatrixXd root =
       solved.eigenvectors() * roots(solved).asDiagonal() * solved.eigenvectors().transpose();
   const Eigen::MatrixXd product = root * b * root;
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> spectrum(
-      (product + product.transpose()) / 2, Eigen::EigenvaluesOnly);
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> spectrum((product + product.transpose()) / 2,
+                                                                Eigen::EigenvaluesOnly);
   SVI_CHECK(spectrum.info() == Eigen::Success, "a product of covariances has no eigenvalues");
   return roots(spectrum).sum();
 }

@@ -34,7 +34,8 @@ struct Pair {
 
 /// Distance of the two discs in widths.
 double distance(const PocketFit& a, const PocketFit& b, std::int64_t height, std::int64_t width) {
-  const double dy = (a.disc_y - b.disc_y) * static_cast<double>(height) / static_cast<double>(width);
+  const double dy =
+      (a.disc_y - b.disc_y) * static_cast<double>(height) / static_cast<double>(width);
   return std::hypot(on_torus(a.disc_x - b.disc_x), dy);
 }
 
@@ -112,9 +113,9 @@ class Session final : public MetricSession {
                                       : kNoColour);
       values[kShape].push_back(truth.disc > 0 ? std::min(1.0, shown.disc / truth.disc)
                                               : detail::kNan);
-      values[kPath].push_back(there ? distance(shown, truth, pair.truth.frame.size(1),
-                                               pair.truth.frame.size(2))
-                                    : kFarthest);
+      values[kPath].push_back(
+          there ? distance(shown, truth, pair.truth.frame.size(1), pair.truth.frame.size(2))
+                : kFarthest);
     }
     for (std::size_t i = 0; i < values.size(); ++i) sink.clip(i, detail::mean(values[i]));
   }
@@ -132,9 +133,9 @@ class Session final : public MetricSession {
     for (std::size_t i = 1; i < pairs.size(); ++i) {
       const auto &from = pairs[i - 1], &to = pairs[i];
       const auto &a = from.shown.fit, &b = to.shown.fit;
-      const bool moves = is_there(from) && is_there(to) &&
-                         distance(a, b, to.shown.frame.size(1), to.shown.frame.size(2)) <=
-                             config_.jump * pace;
+      const bool moves =
+          is_there(from) && is_there(to) &&
+          distance(a, b, to.shown.frame.size(1), to.shown.frame.size(2)) <= config_.jump * pace;
       steps.push_back(moves ? forward(a, b) : 0);
     }
     const double true_change = detail::mean(true_changes);
@@ -179,7 +180,8 @@ std::vector<Quantity> PocketTruthMetric::quantities() const {
        .needs_truth = true},
       {.name = "object_colour",
        .unit = "of full range",
-       .meaning = "rms difference of the disc's shade from the true one's; 1 where no disc is shown",
+       .meaning =
+           "rms difference of the disc's shade from the true one's; 1 where no disc is shown",
        .better = Better::lower,
        .needs_truth = true},
       {.name = "object_shape",
@@ -189,7 +191,8 @@ std::vector<Quantity> PocketTruthMetric::quantities() const {
        .needs_truth = true},
       {.name = "path_error",
        .unit = "widths",
-       .meaning = "distance of the disc from its true place; 0.5, the farthest, where none is shown",
+       .meaning =
+           "distance of the disc from its true place; 0.5, the farthest, where none is shown",
        .better = Better::lower,
        .needs_truth = true},
       {.name = "speed_ratio",

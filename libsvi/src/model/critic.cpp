@@ -13,7 +13,7 @@
 namespace svi {
 namespace {
 
-constexpr std::int64_t kLargest = 1024;                      // width and features
+constexpr std::int64_t kLargest = 1024;                        // width and features
 constexpr std::array<std::int64_t, 4> kGrowth = {1, 2, 4, 6};  // channels of the stages, in widths
 constexpr double kMiddle = (kCriticFloor + kCriticCeiling) / 2, kUnit = 10;  // dB
 constexpr double kFaintest = 1e-3;  // mean activation below which nothing is told apart

@@ -14,8 +14,8 @@
 namespace svi {
 namespace {
 
-constexpr double kUnit = 10;        // dB, in which errors are of order 1
-constexpr double kLinearFrom = 0.2;  // in that unit: larger errors count linearly
+constexpr double kUnit = 10;                        // dB, in which errors are of order 1
+constexpr double kLinearFrom = 0.2;                 // in that unit: larger errors count linearly
 constexpr std::uint64_t kJudgeSalt = 0x6a75646765;  // "judge": draws that training never sees
 
 struct Damaged {
@@ -76,7 +76,8 @@ double critic_target(const at::Tensor& damaged, const at::Tensor& original) {
 }
 
 void CriticTrainingConfig::describe(OptionVisitor& visit) {
-  visit(steps, {.key = "steps", .help = "optimisation steps", .unit = "steps", .min = 0, .max = 1e9});
+  visit(steps,
+        {.key = "steps", .help = "optimisation steps", .unit = "steps", .min = 0, .max = 1e9});
   visit(batch,
         {.key = "batch", .help = "frames per step", .unit = "frames", .min = 2, .max = 4096});
   visit(seed, {.key = "seed", .help = "seed of weights, frames and damage", .min = 0});
@@ -120,11 +121,11 @@ CriticTrainer::CriticTrainer(Critic& critic, CriticTrainingConfig config, Frames
 
 CriticStep CriticTrainer::advance() {
   const auto real = frames_(step_);
-  const auto pairs = damage_all(
-      real, static_cast<std::uint64_t>(config_.seed), step_,
-      [&](const at::Tensor& frame, const at::Tensor& other, const RandomKey& key) {
-        return damage_at_random(config_.damage, frame, other, key).frame;
-      });
+  const auto pairs =
+      damage_all(real, static_cast<std::uint64_t>(config_.seed), step_,
+                 [&](const at::Tensor& frame, const at::Tensor& other, const RandomKey& key) {
+                   return damage_at_random(config_.damage, frame, other, key).frame;
+                 });
   const auto device = weights_.device();
   const auto gap =
       (critic_.look(pairs.frames.to(device)).psnr - pairs.target.to(device)) / kUnit;  // [N]

@@ -18,10 +18,11 @@ namespace svi {
 /// What the metrics said of a batch of films. NaN where a metric had nothing to say.
 struct FilmScores {
   std::vector<Quantity> quantities;
-  std::vector<at::Tensor> clip;   // per quantity [scenes, clips]   fp64; undefined if it has features
+  std::vector<at::Tensor>
+      clip;  // per quantity [scenes, clips]   fp64; undefined if it has features
   std::vector<at::Tensor> frame;  // per quantity [scenes, frames]  fp64; undefined unless per_frame
-  /// Per quantity [scenes, clips, K, D] fp32, of the films and of the truth; undefined unless it has
-  /// features.
+  /// Per quantity [scenes, clips, K, D] fp32, of the films and of the truth; undefined unless it
+  /// has features.
   std::vector<at::Tensor> features, true_features;
 };
 

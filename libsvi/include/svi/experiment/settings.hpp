@@ -36,9 +36,11 @@ struct ExperimentConfig {
                  .help = "names the result folder and file: letters, digits, '_' and '-'"});
     visit(question,
           {.key = "question", .help = "what the experiment is to answer, in one sentence"});
-    visit(kind,
-          {.key = "kind", .help = "compare arms on given weights, pretrain a codec and a base, or train the critic "
-                  "that [metric.critic] asks"});
+    visit(
+        kind,
+        {.key = "kind",
+         .help = "compare arms on given weights, pretrain a codec and a base, or train the critic "
+                 "that [metric.critic] asks"});
     visit(plugins, {.key = "plugins", .help = "plugins to load, by name or path"});
     visit(
         seeds,

@@ -51,8 +51,8 @@ class SVI_EXPORT MetricSink {
   virtual void clip(std::size_t quantity, double value) = 0;  // NaN where undefined
   virtual void frames(std::size_t quantity,
                       const std::vector<double>&) = 0;  // one value per frame of the clip
-  /// Of a quantity with features: both [K, D] fp32, K <= feature_frames rows of this clip and of the
-  /// truth at the same frames.
+  /// Of a quantity with features: both [K, D] fp32, K <= feature_frames rows of this clip and of
+  /// the truth at the same frames.
   virtual void features(std::size_t quantity, const at::Tensor& shown, const at::Tensor& truth) = 0;
 };
 

@@ -12,10 +12,10 @@
 namespace svi {
 
 /// Measures of a pocket film against its truth, each for one thing that can go wrong, and together
-/// for those that any one of them forgives: PocketFitter looks at film and truth alike, so the truth
-/// itself gets the perfect value of every one. A clip's value is the mean over its frames or steps;
-/// a step is from one frame of the film to the next, across seams too. Undefined without truth and
-/// for prompts that are not of the pocket world.
+/// for those that any one of them forgives: PocketFitter looks at film and truth alike, so the
+/// truth itself gets the perfect value of every one. A clip's value is the mean over its frames or
+/// steps; a step is from one frame of the film to the next, across seams too. Undefined without
+/// truth and for prompts that are not of the pocket world.
 ///
 /// | quantity | perfect | found out by it |
 /// | --- | --- | --- |

@@ -34,11 +34,11 @@ inline constexpr double kCriticFloor = 10, kCriticCeiling = 40;
 /// its undamaged original, which it has never seen.
 ///
 /// Convolutions at full, half, quarter and eighth size, each stage's mean over the picture joined
-/// into one vector, two linear layers: 0.2 M weights at the default width. The means make it work at
-/// any size >= 8; what it says of sizes far from those it was trained on is not calibrated. Trained
-/// by CriticTrainer on procedural damage to real frames and never on a model's output, so that no
-/// model under test has taught it. It sees damage; it does not see a legitimate picture of something
-/// else.
+/// into one vector, two linear layers: 0.2 M weights at the default width. The means make it work
+/// at any size >= 8; what it says of sizes far from those it was trained on is not calibrated.
+/// Trained by CriticTrainer on procedural damage to real frames and never on a model's output, so
+/// that no model under test has taught it. It sees damage; it does not see a legitimate picture of
+/// something else.
 class SVI_EXPORT Critic {
  public:
   /// Weights zero; on at::kMeta they have shapes only. Throws ConfigError for sizes < 1.

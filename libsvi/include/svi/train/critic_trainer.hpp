@@ -18,14 +18,14 @@ namespace svi {
 
 /// Options of a critic's training, `[critic_training]`.
 struct SVI_EXPORT CriticTrainingConfig {
-  std::int64_t steps = 1500;
-  std::int64_t batch = 48;
+  std::int64_t steps = 4000;
+  std::int64_t batch = 32;
   std::int64_t seed = 0;
   std::int64_t frames_per_clip = 1;
   std::int64_t held_out_scenes = 256;
   std::int64_t held_out_draws = 4;
   DamageConfig damage = {};
-  OptimizerConfig optimizer = {.learning_rate = 2e-3,
+  OptimizerConfig optimizer = {.learning_rate = 3e-3,
                                .schedule = LearningRateSchedule::cosine,
                                .warmup_steps = 50,
                                .final_fraction = 0.01};
