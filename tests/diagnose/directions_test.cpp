@@ -18,7 +18,8 @@ TEST(DamagePattern, HasUnitRmsAndNoMeanButForBrightness) {
     EXPECT_NEAR(pattern.square().mean().item<double>(), 1, 1e-12) << name;
     EXPECT_NEAR(pattern.mean().item<double>(), 0, 1e-12) << name;
   }
-  EXPECT_TRUE(at::equal(damage_pattern("brightness", frames(1), 5), at::ones({3, 8, 12}, at::kDouble)));
+  EXPECT_TRUE(
+      at::equal(damage_pattern("brightness", frames(1), 5), at::ones({3, 8, 12}, at::kDouble)));
 }
 
 TEST(DamagePattern, IsAFunctionOfItsSeedAndNotOfTheFrame) {
@@ -29,7 +30,8 @@ TEST(DamagePattern, IsAFunctionOfItsSeedAndNotOfTheFrame) {
 }
 
 TEST(DamagePattern, OfLowFrequencyHasNoWavesBeyondTwoCycles) {
-  const auto power = radial_power(damage_pattern("low_frequency", at::zeros({3, 32, 32}), 5)).sum(0);
+  const auto power =
+      radial_power(damage_pattern("low_frequency", at::zeros({3, 32, 32}), 5)).sum(0);
 
   // (2, 2) rounds to the radius 3.
   EXPECT_NEAR(power.narrow(0, 1, 3).sum().item<double>(), 3, 1e-10);

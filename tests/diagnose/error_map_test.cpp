@@ -42,26 +42,31 @@ DiagnosticReport run_wrong(const at::Tensor& offset, const ErrorMap::Config& con
   WrongModel model;
   model.offset = offset;
   const test::PlainChain variant;
-  return ErrorMap(config).run({model, arm.vae, arm.encode_text, variant, arm.sampler, arm.source,
-                               {FakeArm::kFrames, FakeArm::kHeight, FakeArm::kWidth}, arm.rollout,
-                               at::kCPU, 0, {}});
+  return ErrorMap(config).run({model,
+                               arm.vae,
+                               arm.encode_text,
+                               variant,
+                               arm.sampler,
+                               arm.source,
+                               {FakeArm::kFrames, FakeArm::kHeight, FakeArm::kWidth},
+                               arm.rollout,
+                               at::kCPU,
+                               0,
+                               {}});
 }
 
 TEST(ErrorMap, OneStepErrorIsSigmaTimesTheVelocitysError) {
   // Larger in later frames, so that frames and places can be told apart. At data 0 the noisy latent
   // is sigma n, so noisy / sigma is v* exactly.
-  const auto offset =
-      at::stack({picture(1), picture(2) * 2, picture(3) * 3}, 1);  // [3, F, h, w]
+  const auto offset = at::stack({picture(1), picture(2) * 2, picture(3) * 3}, 1);  // [3, F, h, w]
   const auto report = run_wrong(offset, small());
 
   const auto wide = offset.to(at::kDouble);
   const auto frames = wide.square().mean({0, 2, 3}).sqrt(),
              places = wide.square().flatten(0, 1).mean(0).sqrt();
   for (const auto& [row, sigma] : {std::pair{0, 0.25}, std::pair{1, 1.0}}) {
-    EXPECT_TRUE(
-        at::allclose(values_of(report, "one_step_rms")[row], frames * sigma, 1e-4, 1e-6));
-    EXPECT_TRUE(
-        at::allclose(values_of(report, "one_step_map")[row], places * sigma, 1e-4, 1e-6));
+    EXPECT_TRUE(at::allclose(values_of(report, "one_step_rms")[row], frames * sigma, 1e-4, 1e-6));
+    EXPECT_TRUE(at::allclose(values_of(report, "one_step_map")[row], places * sigma, 1e-4, 1e-6));
     EXPECT_TRUE(at::allclose(values_of(report, "one_step_pixel_map")[row], places * (sigma / 2),
                              1e-4, 1e-5));
     // The same error in all scenes is bias through and through.
@@ -89,8 +94,7 @@ TEST(ErrorMap, AnErrorThatIsTheSameInBothHasRatioAndCorrelationOne) {
   const auto offset = picture(1).unsqueeze(1).repeat({1, 3, 1, 1});
   const auto report = run_wrong(offset, small());
 
-  const auto ratio = values_of(report, "size_ratio"),
-             alike = values_of(report, "map_correlation");
+  const auto ratio = values_of(report, "size_ratio"), alike = values_of(report, "map_correlation");
   for (std::int64_t row = 0; row < 3; ++row) {
     EXPECT_NEAR(ratio[row][1].item<double>(), 1, 1e-3);
     EXPECT_NEAR(ratio[row][0].item<double>(), 4, 4e-3);  // one step at sigma .25 is a quarter

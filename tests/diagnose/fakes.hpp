@@ -64,7 +64,8 @@ class AffineModel final : public VelocityModel {
 /// Scenes that never move: all of them one image, or each its own.
 class StillSource final : public ClipSource {
  public:
-  std::vector<at::Tensor> images;  // [3, H, W] in [-1, 1]; scene i shows image i modulo their number
+  std::vector<at::Tensor>
+      images;  // [3, H, W] in [-1, 1]; scene i shows image i modulo their number
   bool knows_truth = true;
 
  private:
@@ -115,8 +116,17 @@ struct FakeArm {
 
   DiagnosticReport run(const Diagnostic& diagnostic) const {
     const PlainChain variant(chain);
-    return diagnostic.run({model, vae, encode_text, variant, sampler, source,
-                           {kFrames, kHeight, kWidth}, rollout, at::kCPU, 0, {}});
+    return diagnostic.run({model,
+                           vae,
+                           encode_text,
+                           variant,
+                           sampler,
+                           source,
+                           {kFrames, kHeight, kWidth},
+                           rollout,
+                           at::kCPU,
+                           0,
+                           {}});
   }
 };
 

@@ -115,7 +115,7 @@ TEST(LoopGain, PredictsTheSpreadOfAChainWithFreshErrors) {
 
   // The mean of independent noise over 3 H W numbers, in halves of the full range.
   const double s = 0.1 / 2 / std::sqrt(3.0 * FakeArm::kHeight * FakeArm::kWidth);
-  EXPECT_NEAR(number_of(report, "gain"), 0.9, 1e-3);  // the same noise in both clips cancels
+  EXPECT_NEAR(number_of(report, "gain"), 0.9, 1e-3);     // the same noise in both clips cancels
   EXPECT_NEAR(number_of(report, "fresh"), s, 0.13 * s);  // 3 deviations of 256 draws
   EXPECT_NEAR(number_of(report, "bias"), 0, 3 * s / 16);
   const auto measured = values_of(report, "measured_rms")[0];

@@ -33,6 +33,44 @@ std::vector<std::int64_t> range(std::int64_t count) {
   return values;
 }
 
+DiagnosticReport report_of(const ErrorMap::Config& config, const OneStepErrors& one,
+                           const DriftErrors& drift) {
+  DiagnosticReport report;
+  report.axes = {{"sigma", config.sigmas, {}},
+                 {"clip", ErrorMap::measured_clips(config), {}},
+                 {"latent_frame", range(one.by_frame.size(1)), {}},
+                 {"k", range(one.spectrum.size(1)), {{"unit", std::string("cycles per picture")}}}};
+  const auto add = [&](const char* name, const char* unit, std::vector<std::string> dimensions,
+                       const at::Tensor& values, const char* meaning) {
+    report.results.push_back({name, unit, meaning, std::move(dimensions), values});
+  };
+  const auto *latent = "latent std", *pixels = "full range", *power = "full range^2";
+  add("one_step_rms", latent, {"sigma", "latent_frame"}, one.by_frame,
+      "one-step error at the data end, RMS over scenes, channels and place");
+  add("one_step_map", latent, {"sigma", "h", "w"}, one.by_place,
+      "one-step error at the data end, RMS over scenes, channels and frames");
+  add("mean_error_rms", latent, {"sigma"}, one.mean_error,
+      "RMS of the mean one-step error over scenes, a bias; without one, RMS / sqrt(scenes)");
+  add("one_step_pixel_map", pixels, {"sigma", "H", "W"}, one.by_pixel,
+      "decoded one-step error, RMS over scenes, channels and frames");
+  add("one_step_spectrum", power, {"sigma", "k"}, one.spectrum,
+      "power of the decoded one-step error by frequency; sums up to its mean square");
+  add("drift_rms", pixels, {"clip"}, drift.by_pixel.square().flatten(1).mean(1).sqrt(),
+      "film minus truth in the frames that the clip hands on, RMS");
+  add("drift_map", pixels, {"clip", "H", "W"}, drift.by_pixel,
+      "film minus truth in the frames that the clip hands on, RMS over scenes and channels");
+  add("drift_spectrum", power, {"clip", "k"}, drift.spectrum,
+      "power of film minus truth by frequency; sums up to its mean square");
+  add("condition_error_rms", latent, {"clip"}, drift.condition,
+      "what the error of the frames handed on changes in the next clip's condition, RMS");
+  const auto size = one.by_frame.square().mean(1).sqrt();  // [S]
+  add("size_ratio", "1", {"clip", "sigma"}, drift.condition.unsqueeze(1) / size.unsqueeze(0),
+      "condition_error_rms over the RMS of one-step errors");
+  add("map_correlation", "1", {"clip", "sigma"}, map_correlations(drift.by_pixel, one.by_pixel),
+      "correlation of drift_map with one_step_pixel_map over pixels");
+  return report;
+}
+
 }  // namespace
 
 void ErrorMap::Config::describe(OptionVisitor& visit) {
@@ -97,56 +135,7 @@ DiagnosticReport ErrorMap::do_run(const DiagnosticView& view) const {
   };
   const auto one = one_step_errors(config_, view, clips, seed, advance);
   const auto drift = drift_errors(config_, view, clips.scenes, advance);
-  const auto size = one.by_frame.square().mean(1).sqrt();  // [S]
-  const auto ratio = drift.condition.unsqueeze(1) / size.unsqueeze(0);
-  const auto drift_rms = drift.by_pixel.square().flatten(1).mean(1).sqrt();
-
-  const std::string latent = "latent std", pixels = "full range", power = "full range^2";
-  return {
-      {{"sigma", config_.sigmas, {}},
-       {"clip", measured_clips(config_), {}},
-       {"latent_frame", range(one.by_frame.size(1)), {}},
-       {"k", range(one.spectrum.size(1)), {{"unit", std::string("cycles per picture")}}}},
-      {{"one_step_rms",
-        latent,
-        "one-step error at the data end",
-        {"sigma", "latent_frame"},
-        one.by_frame},
-       {"one_step_map", latent, "the same by place", {"sigma", "h", "w"}, one.by_place},
-       {"mean_error_rms",
-        latent,
-        "RMS of the mean one-step error over scenes, a bias; errors without one would give their "
-        "RMS / sqrt(scenes)",
-        {"sigma"},
-        one.mean_error},
-       {"one_step_pixel_map", pixels, "one-step error, decoded", {"sigma", "H", "W"}, one.by_pixel},
-       {"one_step_spectrum",
-        power,
-        "power of the decoded one-step error; sums up to its square",
-        {"sigma", "k"},
-        one.spectrum},
-       {"drift_rms", pixels, "film minus truth at the end of the clip", {"clip"}, drift_rms},
-       {"drift_map", pixels, "the same by place", {"clip", "H", "W"}, drift.by_pixel},
-       {"drift_spectrum",
-        power,
-        "power of it; sums up to its square",
-        {"clip", "k"},
-        drift.spectrum},
-       {"condition_error_rms",
-        latent,
-        "what it changes in the next clip's condition",
-        {"clip"},
-        drift.condition},
-       {"size_ratio",
-        "1",
-        "condition_error_rms over the RMS of one-step errors",
-        {"clip", "sigma"},
-        ratio},
-       {"map_correlation",
-        "1",
-        "correlation of drift_map with one_step_pixel_map over pixels",
-        {"clip", "sigma"},
-        map_correlations(drift.by_pixel, one.by_pixel)}}};
+  return report_of(config_, one, drift);
 }
 
 }  // namespace svi
