@@ -282,6 +282,15 @@ class CriteriaFiles(WithResult):
             with self.assertRaisesRegex(criteria.CriteriaError, message):
                 criteria.judge(self.path, criteria.read(self.write(text)))
 
+    def test_example_of_the_documentation_can_be_read(self):
+        text = (HERE.parent / "docs" / "analysis.md").read_text(encoding="utf-8")
+        example = text.split("```ini\n")[1].split("```")[0]
+        asked = criteria.read(self.write(example))
+        self.assertEqual([c.name for c in asked.criteria], ["cure", "kept", "slope", "plateau", "control", "gain"])
+        self.assertEqual(asked.about["result"], "ablation_eimg")
+        for test in criteria.TESTS:
+            self.assertIn(f"`{test}`", text)
+
     def test_exit_codes(self):
         path = self.write(GOOD)
         command = [sys.executable, HERE / "check_thresholds", self.path, "--criteria", path]

@@ -26,11 +26,18 @@ class Quantity:
     better: str  # "higher", "lower", "one" (nearest to 1), "" where there is no better side
     values: np.ndarray  # [arm, seed, scene, clip]; a quantity of sets of films has one scene
     of_sets: bool = False  # measured on all scenes of a seed at once, such as a Frechet distance
+    memo: dict = field(default_factory=dict, repr=False, compare=False)  # of at()
 
     def films(self, arm):
         """[films, clips] of an arm, films being seeds x scenes that were made."""
         films = self.values[arm].reshape(-1, self.values.shape[-1])
         return films[~np.isnan(films).all(axis=1)]
+
+    def at(self, point, arm):
+        """[seed, scene]: an arm's values at a points.Point of its films. Slopes of long films are worth keeping."""
+        if (point, arm) not in self.memo:
+            self.memo[point, arm] = point.of(self.values[arm])
+        return self.memo[point, arm]
 
     @property
     def higher_is_better(self):

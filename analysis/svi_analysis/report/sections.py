@@ -17,7 +17,8 @@ escape = html.escape
 def section(name, title, text, body):
     """One part of the page with its heading."""
     intro = f"<p>{text}</p>" if text else ""
-    return f'<section id="{name}" aria-labelledby="{name}-title"><h2 id="{name}-title">{escape(title)}</h2>{intro}{body}</section>'
+    return (f'<section id="{name}" aria-labelledby="{name}-title"><h2 id="{name}-title">{escape(title)}</h2>{intro}{body}'
+            "</section>")
 
 
 def details(title, body, opened=False):
@@ -172,7 +173,8 @@ def criteria(table):
     if table is None:
         return ""
     text = html_table(Table(table.name, "", table.columns, table.rows, table.head, table.notes))
-    text = text.replace('<td class="n">pass</td>', '<td class="pass">pass</td>').replace('<td class="n">FAIL</td>', '<td class="fail">FAIL</td>')
+    for verdict in ("pass", "FAIL"):
+        text = text.replace(f'<td class="n">{verdict}</td>', f'<td class="{verdict.lower()}">{verdict}</td>')
     return section("criteria", table.title.split(": ", 1)[-1], "Written down before the run; each is met or not.", text)
 
 
@@ -212,7 +214,8 @@ def configuration(result, run):
         key = line.partition("=")[0].strip()
         text = escape(line)
         lines.append(f"<mark>{text}</mark>" if f"{here}.{key}" in keys else text)
-    body += details("Every setting, defaults too (resolved.ini); marked: what an arm changes", f"<pre>{chr(10).join(lines)}</pre>")
+    settings = "\n".join(lines)
+    body += details("Every setting, defaults too (resolved.ini); marked: what an arm changes", f"<pre>{settings}</pre>")
     if run.original_ini:
         body += details("The experiment as it was given (original.ini)", f"<pre>{escape(run.original_ini)}</pre>")
     return section("configuration", "Configuration", "Highlighted: what an arm sets differently from the common file.", body)
