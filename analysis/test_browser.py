@@ -112,7 +112,7 @@ class Report(unittest.TestCase):
             self.wait("return [...document.querySelectorAll('video')].every((v) => v.readyState >= 2)")
             self.driver.save_screenshot(str(pathlib.Path(os.environ["SVI_SCREENSHOTS"]) / f"{name}.png"))
 
-    def wait(self, condition, seconds=20):
+    def wait(self, condition, seconds=60):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.script(condition):

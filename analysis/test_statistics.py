@@ -13,6 +13,7 @@ from svi_analysis import environment  # noqa: E402
 
 environment.enter(exit_code=77)
 
+import h5py  # noqa: E402
 import numpy as np  # noqa: E402
 
 from fixture import CLIPS, SCENES, SEEDS, write_result  # noqa: E402
@@ -149,6 +150,16 @@ class Comparing(WithResult):
         self.assertEqual([c.difference.seeds for c in found], [SEEDS] * 3)
         self.assertAlmostEqual(found[0].difference.mean, 0.5 * (CLIPS - 1), delta=0.02)
         self.assertEqual(found[0].base.count, SCENES)  # but its films count once
+
+    def test_settings_say_which_arms_are_trained(self):
+        # In a run that trains the base, too, its curves fill the first arm, which is rolled out once all the same.
+        self.assertEqual(self.result.trained, [False, True, True, True])
+        with h5py.File(self.folder / "pretrain.h5", "w") as new, h5py.File(self.path) as old:
+            for name in old:
+                old.copy(name, new)
+            new.attrs.update(old.attrs)
+            new["training/loss"][0] = 1.0
+        self.assertEqual(results.read(self.folder / "pretrain.h5").trained, [False, True, True, True])
 
     def test_verdicts_follow_the_better_side(self):
         # Four scenes: no p-value below 1/8, so nothing is told apart, however clear it looks.

@@ -168,8 +168,23 @@ def _result(path, file, quantities):
                   0.0 if frames is None else float(frames.attrs.get("fps", 0.0)))
 
 
+def parsed_ini(ini):
+    """A ConfigParser of INI text as svi-experiment reads it; empty where the text is none."""
+    parsed = configparser.ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#", ";"), strict=False)
+    parsed.optionxform = str
+    try:
+        parsed.read_string(ini)
+    except configparser.Error:
+        parsed.clear()
+    return parsed
+
+
 def _trained(file, arms):
-    """Which arms have a training curve; where there are no curves, which have more than one seed."""
+    """Which arms are trained: by the settings; else those with a training curve; else those with several seeds."""
+    parsed = parsed_ini(text(file["resolved_ini"][()]) if "resolved_ini" in file else "")
+    if all(f"arm.{arm}" in parsed for arm in arms) and parsed.get("training", "steps", fallback=""):
+        steps = parsed.get("training", "steps")
+        return [parsed.get(f"arm.{arm}", "training.steps", fallback=steps) != "0" for arm in arms]
     group = file.get("training", {})
     if "loss" in group and group["loss"].ndim == 3 and group["loss"].shape[0] == len(arms):
         return [bool(known) for known in np.isfinite(group["loss"][:]).any(axis=(1, 2))]
@@ -200,13 +215,7 @@ class Run:
 
     def overrides(self):
         """{arm: {'section.key': value}}: what each arm changes."""
-        parsed = configparser.ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#", ";"),
-                                           strict=False)
-        parsed.optionxform = str
-        try:
-            parsed.read_string(self.original_ini or self.resolved_ini)
-        except configparser.Error:
-            return {}
+        parsed = parsed_ini(self.resolved_ini or self.original_ini)
         return {section[4:]: {key: value for key, value in parsed.items(section) if key != "label"}
                 for section in parsed.sections() if section.startswith("arm.")}
 

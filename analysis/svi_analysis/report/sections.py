@@ -1,11 +1,10 @@
 """The parts of the page, each a function that gives HTML, or '' where there is nothing to show."""
 
-import configparser
 import html
 
 import numpy as np
 
-from .. import comparing, paired, paper_figures
+from .. import comparing, paired, paper_figures, results
 from ..figures import STYLE, plt
 from ..points import Point
 from ..tabular import Cell, Row, Table, html_table, number, p_text
@@ -178,21 +177,13 @@ def criteria(table):
     return section("criteria", table.title.split(": ", 1)[-1], "Written down before the run; each is met or not.", text)
 
 
-def _settings(text):
-    parsed = configparser.ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#", ";"), strict=False)
-    parsed.optionxform = str
-    try:
-        parsed.read_string(text)
-    except configparser.Error:
-        return {}
-    return {f"{name}.{key}": value for name in parsed.sections() for key, value in parsed.items(name)}
-
-
 def configuration(result, run):
     """What differs between arms, then every setting with those lines marked."""
     if not run.resolved_ini:
         return ""
-    changes, common = run.overrides(), _settings(run.resolved_ini)
+    parsed = results.parsed_ini(run.resolved_ini)
+    changes = run.overrides()
+    common = {f"{name}.{key}": value for name in parsed.sections() for key, value in parsed.items(name)}
     keys = list(dict.fromkeys(key for arm in changes.values() for key in arm))
     body = ""
     if keys:
