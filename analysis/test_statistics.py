@@ -13,6 +13,7 @@ from svi_analysis import environment  # noqa: E402
 
 environment.enter(exit_code=77)
 
+import h5py  # noqa: E402
 import numpy as np  # noqa: E402
 
 from fixture import CLIPS, SCENES, SEEDS, write_result  # noqa: E402
@@ -150,6 +151,16 @@ class Comparing(WithResult):
         self.assertAlmostEqual(found[0].difference.mean, 0.5 * (CLIPS - 1), delta=0.02)
         self.assertEqual(found[0].base.count, SCENES)  # but its films count once
 
+    def test_settings_say_which_arms_are_trained(self):
+        # In a run that trains the base, too, its curves fill the first arm, which is rolled out once all the same.
+        self.assertEqual(self.result.trained, [False, True, True, True])
+        with h5py.File(self.folder / "pretrain.h5", "w") as new, h5py.File(self.path) as old:
+            for name in old:
+                old.copy(name, new)
+            new.attrs.update(old.attrs)
+            new["training/loss"][0] = 1.0
+        self.assertEqual(results.read(self.folder / "pretrain.h5").trained, [False, True, True, True])
+
     def test_verdicts_follow_the_better_side(self):
         # Four scenes: no p-value below 1/8, so nothing is told apart, however clear it looks.
         self.assertEqual({c.verdict for c in comparing.compare(self.result, 0)}, {""})
@@ -281,6 +292,15 @@ class CriteriaFiles(WithResult):
             text = "[x]\ntest = within\n" + ("" if "quantity" in text else "quantity = psnr\n") + text + "\n"
             with self.assertRaisesRegex(criteria.CriteriaError, message):
                 criteria.judge(self.path, criteria.read(self.write(text)))
+
+    def test_example_of_the_documentation_can_be_read(self):
+        text = (HERE.parent / "docs" / "analysis.md").read_text(encoding="utf-8")
+        example = text.split("```ini\n")[1].split("```")[0]
+        asked = criteria.read(self.write(example))
+        self.assertEqual([c.name for c in asked.criteria], ["cure", "kept", "slope", "plateau", "control", "gain"])
+        self.assertEqual(asked.about["result"], "ablation_eimg")
+        for test in criteria.TESTS:
+            self.assertIn(f"`{test}`", text)
 
     def test_exit_codes(self):
         path = self.write(GOOD)

@@ -37,14 +37,13 @@ class Comparison:
 
 def at_point(result, quantity, point, arm):
     """[seed, scene]: an arm's values at a place of its films; an untrained arm's stand for every seed."""
-    values = point.of(quantity.values[arm])
-    return paired.cover_seeds(values, result.trained[arm] if result.trained else True)
+    return paired.cover_seeds(quantity.at(point, arm), result.trained[arm] if result.trained else True)
 
 
 def value_at(result, quantity, point, arm):
     """Mean and 95 % interval over scenes and training seeds."""
     # The same films for every seed are one seed's worth of knowledge, so the untrained arm is not spread here.
-    return paired.interval(point.of(quantity.values[arm]))
+    return paired.interval(quantity.at(point, arm))
 
 
 def compare(result, baseline, points=POINTS, quantities=None, arms=None):

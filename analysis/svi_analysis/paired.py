@@ -17,7 +17,7 @@ from .statistics import LEVEL, Interval, resample_indices
 
 RESAMPLES = 10000
 BAND_RESAMPLES = 2000  # for bands over more than MANY points, to stay quick
-MANY = 1000
+MANY = 200
 SEED_LEVEL, SCENE_LEVEL = 1, 2  # keys of the two streams of random numbers
 
 

@@ -26,11 +26,18 @@ class Quantity:
     better: str  # "higher", "lower", "one" (nearest to 1), "" where there is no better side
     values: np.ndarray  # [arm, seed, scene, clip]; a quantity of sets of films has one scene
     of_sets: bool = False  # measured on all scenes of a seed at once, such as a Frechet distance
+    memo: dict = field(default_factory=dict, repr=False, compare=False)  # of at()
 
     def films(self, arm):
         """[films, clips] of an arm, films being seeds x scenes that were made."""
         films = self.values[arm].reshape(-1, self.values.shape[-1])
         return films[~np.isnan(films).all(axis=1)]
+
+    def at(self, point, arm):
+        """[seed, scene]: an arm's values at a points.Point of its films. Slopes of long films are worth keeping."""
+        if (point, arm) not in self.memo:
+            self.memo[point, arm] = point.of(self.values[arm])
+        return self.memo[point, arm]
 
     @property
     def higher_is_better(self):
@@ -161,8 +168,23 @@ def _result(path, file, quantities):
                   0.0 if frames is None else float(frames.attrs.get("fps", 0.0)))
 
 
+def parsed_ini(ini):
+    """A ConfigParser of INI text as svi-experiment reads it; empty where the text is none."""
+    parsed = configparser.ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#", ";"), strict=False)
+    parsed.optionxform = str
+    try:
+        parsed.read_string(ini)
+    except configparser.Error:
+        parsed.clear()
+    return parsed
+
+
 def _trained(file, arms):
-    """Which arms have a training curve; where there are no curves, which have more than one seed."""
+    """Which arms are trained: by the settings; else those with a training curve; else those with several seeds."""
+    parsed = parsed_ini(text(file["resolved_ini"][()]) if "resolved_ini" in file else "")
+    if all(f"arm.{arm}" in parsed for arm in arms) and parsed.get("training", "steps", fallback=""):
+        steps = parsed.get("training", "steps")
+        return [parsed.get(f"arm.{arm}", "training.steps", fallback=steps) != "0" for arm in arms]
     group = file.get("training", {})
     if "loss" in group and group["loss"].ndim == 3 and group["loss"].shape[0] == len(arms):
         return [bool(known) for known in np.isfinite(group["loss"][:]).any(axis=(1, 2))]
@@ -193,13 +215,7 @@ class Run:
 
     def overrides(self):
         """{arm: {'section.key': value}}: what each arm changes."""
-        parsed = configparser.ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#", ";"),
-                                           strict=False)
-        parsed.optionxform = str
-        try:
-            parsed.read_string(self.original_ini or self.resolved_ini)
-        except configparser.Error:
-            return {}
+        parsed = parsed_ini(self.resolved_ini or self.original_ini)
         return {section[4:]: {key: value for key, value in parsed.items(section) if key != "label"}
                 for section in parsed.sections() if section.startswith("arm.")}
 

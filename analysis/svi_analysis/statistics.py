@@ -83,11 +83,20 @@ def bootstrap_band(curves):
     return band
 
 
+@functools.lru_cache(maxsize=2)
+def _pairs(count):
+    """Later and earlier index, and distance, of every pair of `count` clips."""
+    later, earlier = np.tril_indices(count, -1)
+    return later, earlier, (later - earlier).astype(np.float64)
+
+
 def robust_slope(curve):
     """Median slope over all pairs of clips (Theil 1950, Sen 1968); NaNs are left out."""
     curve = np.asarray(curve, dtype=np.float64)
-    later, earlier = np.tril_indices(curve.size, -1)
-    slopes = (curve[later] - curve[earlier]) / (later - earlier)
+    if np.isnan(curve).all():
+        return float("nan")
+    later, earlier, distance = _pairs(curve.size)
+    slopes = (curve[later] - curve[earlier]) / distance
     slopes = slopes[~np.isnan(slopes)]
     return float(np.median(slopes)) if slopes.size else float("nan")
 

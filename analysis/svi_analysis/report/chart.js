@@ -170,10 +170,11 @@ class Chart {
     const i = this.at = Math.max(0, Math.min(this.data.x.length - 1, this.at));
     if (this.cursor) {
       this.cursor.textContent = "";
-      element("line", {class: "cursor", x1: this.px[i], x2: this.px[i], y1: this.size.top, y2: this.size.bottom}, this.cursor);
+      const {top, bottom} = this.size, x = this.px[i];
+      element("line", {class: "cursor", x1: x, x2: x, y1: top, y2: bottom}, this.cursor);
       for (const series of this.shown()) {
         if (series.mean[i] === null) continue;
-        element("circle", {cx: this.px[i], cy: this.py(series.mean[i]), r: 4, style: `fill:${armColour(series.arm)}`}, this.cursor);
+        element("circle", {cx: x, cy: this.py(series.mean[i]), r: 4, style: `fill:${armColour(series.arm)}`}, this.cursor);
       }
     }
     const words = [];
@@ -182,9 +183,10 @@ class Chart {
       now.textContent = show(series.mean[i]);
       if (series.low[i] !== null) {
         const ends = document.createElement("small");
-        ends.textContent = `[${show(series.low[i])}, ${show(series.high[i])}]`;
+        const low = show(series.low[i]), high = show(series.high[i]);
+        ends.textContent = `[${low}, ${high}]`;
         now.appendChild(ends);
-        if (!hidden.has(series.arm)) words.push(`${series.label} ${show(series.mean[i])}, ${show(series.low[i])} to ${show(series.high[i])}`);
+        if (!hidden.has(series.arm)) words.push(`${series.label} ${show(series.mean[i])}, ${low} to ${high}`);
       }
     }
     const place = `${this.data.xlabel} ${this.data.x[i]}`;
@@ -204,7 +206,8 @@ class Chart {
 
   key(event) {
     const far = Math.max(1, Math.round(this.data.x.length / 10)), end = this.data.x.length;
-    const step = {ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: far, PageDown: -far, Home: -end, End: end}[event.key];
+    const steps = {ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: far, PageDown: -far, Home: -end, End: end};
+    const step = steps[event.key];
     if (event.key === "Enter") { this.chosen(); return; }
     if (step === undefined) return;
     event.preventDefault();

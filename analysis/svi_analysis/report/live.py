@@ -1,6 +1,5 @@
 """The page of a run that goes on: how far its jobs are, and what its finished jobs have measured."""
 
-import configparser
 import html
 import json
 import pathlib
@@ -76,9 +75,7 @@ def progress_section(progress, now):
 
 def _arms_and_seeds(text):
     """[(arm, label)] and seeds of an INI file."""
-    parsed = configparser.ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#", ";"), strict=False)
-    parsed.optionxform = str
-    parsed.read_string(text)
+    parsed = results.parsed_ini(text)
     arms = [(name[4:], parsed.get(name, "label", fallback=name[4:])) for name in parsed.sections() if name.startswith("arm.")]
     seeds = parsed.get("experiment", "seeds", fallback="0")
     return arms, [int(seed) for seed in seeds.split(",")], parsed.get("experiment", "question", fallback="")
@@ -145,7 +142,7 @@ def render(folder, options, reload):
             if assemble(folder, partial):
                 fewer = {**options, "most_scenes": 0, "criteria_file": None}  # films cost time, criteria want all of it
                 return page.build(partial, **fewer, reload=reload, before=before), state
-        except (OSError, KeyError, ValueError, configparser.Error, results.ResultError):
+        except (OSError, KeyError, ValueError, results.ResultError):
             pass  # a part that is not readable yet: what there is of progress is shown all the same
     title = str(progress.get("experiment") or folder.resolve().name)
     return page.document(title, str(progress.get("question", "")), [], before, {"reload": reload},

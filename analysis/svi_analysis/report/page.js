@@ -34,8 +34,11 @@ class Films {
     this.playing = false;
     this.play.addEventListener("click", () => this.toggle());
     this.range.addEventListener("input", () => this.seek(Number(this.range.value) / 1000));
-    this.speed.addEventListener("change", () => this.videos.forEach((video) => { video.playbackRate = Number(this.speed.value); }));
-    host.querySelectorAll(".scene").forEach((button) => button.addEventListener("click", () => this.open(Number(button.dataset.scene))));
+    this.speed.addEventListener("change", () => {
+      for (const video of this.videos) video.playbackRate = Number(this.speed.value);
+    });
+    this.buttons = [...host.querySelectorAll(".scene")];
+    this.buttons.forEach((button, scene) => button.addEventListener("click", () => this.open(scene)));
     watchers.push(() => this.hide());
     this.open(0);
   }
@@ -51,7 +54,7 @@ class Films {
   open(scene) {
     this.stop();
     this.grid.textContent = "";
-    this.host.querySelectorAll(".scene").forEach((button) => button.setAttribute("aria-pressed", String(Number(button.dataset.scene) === scene)));
+    this.buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(i === scene)));
     const number = this.scenes[scene].number;
     this.videos = this.scenes[scene].films.map((film) => {
       const figure = document.createElement("figure"), video = document.createElement("video");
@@ -60,7 +63,9 @@ class Films {
       Object.assign(video, {muted: true, playsInline: true, loop: false, preload: "auto", src: this.source(film)});
       video.setAttribute("aria-label", `Film of scene ${number}: ${film.label}`);
       video.playbackRate = Number(this.speed.value);
-      video.addEventListener("ended", () => { if (this.playing && this.videos.every((other) => other.ended)) this.again(); });
+      video.addEventListener("ended", () => {
+        if (this.playing && this.videos.every((other) => other.ended)) this.again();
+      });
       caption.textContent = film.label;
       figure.append(video, caption);
       this.grid.appendChild(figure);
@@ -71,7 +76,9 @@ class Films {
   }
 
   hide() {
-    this.grid.querySelectorAll("figure[data-arm]").forEach((figure) => { figure.hidden = hidden.has(Number(figure.dataset.arm)); });
+    for (const figure of this.grid.querySelectorAll("figure[data-arm]")) {
+      figure.hidden = hidden.has(Number(figure.dataset.arm));
+    }
   }
 
   longest() { return this.videos.reduce((best, video) => (video.duration || 0) > (best.duration || 0) ? video : best); }
@@ -102,9 +109,8 @@ class Films {
     const master = this.longest();
     for (const video of this.videos) {
       // A film that is over keeps its last picture; one that lags by more than two frames or so jumps.
-      if (video !== master && !video.ended && Math.abs(video.currentTime - master.currentTime) > 0.2 && master.currentTime < video.duration) {
-        video.currentTime = master.currentTime;
-      }
+      const now = master.currentTime, apart = Math.abs(video.currentTime - now);
+      if (video !== master && !video.ended && apart > 0.2 && now < video.duration) video.currentTime = now;
     }
     this.tell();
   }

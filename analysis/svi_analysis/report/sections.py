@@ -1,11 +1,10 @@
 """The parts of the page, each a function that gives HTML, or '' where there is nothing to show."""
 
-import configparser
 import html
 
 import numpy as np
 
-from .. import comparing, paired, paper_figures
+from .. import comparing, paired, paper_figures, results
 from ..figures import STYLE, plt
 from ..points import Point
 from ..tabular import Cell, Row, Table, html_table, number, p_text
@@ -17,7 +16,8 @@ escape = html.escape
 def section(name, title, text, body):
     """One part of the page with its heading."""
     intro = f"<p>{text}</p>" if text else ""
-    return f'<section id="{name}" aria-labelledby="{name}-title"><h2 id="{name}-title">{escape(title)}</h2>{intro}{body}</section>'
+    return (f'<section id="{name}" aria-labelledby="{name}-title"><h2 id="{name}-title">{escape(title)}</h2>{intro}{body}'
+            "</section>")
 
 
 def details(title, body, opened=False):
@@ -172,25 +172,18 @@ def criteria(table):
     if table is None:
         return ""
     text = html_table(Table(table.name, "", table.columns, table.rows, table.head, table.notes))
-    text = text.replace('<td class="n">pass</td>', '<td class="pass">pass</td>').replace('<td class="n">FAIL</td>', '<td class="fail">FAIL</td>')
+    for verdict in ("pass", "FAIL"):
+        text = text.replace(f'<td class="n">{verdict}</td>', f'<td class="{verdict.lower()}">{verdict}</td>')
     return section("criteria", table.title.split(": ", 1)[-1], "Written down before the run; each is met or not.", text)
-
-
-def _settings(text):
-    parsed = configparser.ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#", ";"), strict=False)
-    parsed.optionxform = str
-    try:
-        parsed.read_string(text)
-    except configparser.Error:
-        return {}
-    return {f"{name}.{key}": value for name in parsed.sections() for key, value in parsed.items(name)}
 
 
 def configuration(result, run):
     """What differs between arms, then every setting with those lines marked."""
     if not run.resolved_ini:
         return ""
-    changes, common = run.overrides(), _settings(run.resolved_ini)
+    parsed = results.parsed_ini(run.resolved_ini)
+    changes = run.overrides()
+    common = {f"{name}.{key}": value for name in parsed.sections() for key, value in parsed.items(name)}
     keys = list(dict.fromkeys(key for arm in changes.values() for key in arm))
     body = ""
     if keys:
@@ -212,7 +205,8 @@ def configuration(result, run):
         key = line.partition("=")[0].strip()
         text = escape(line)
         lines.append(f"<mark>{text}</mark>" if f"{here}.{key}" in keys else text)
-    body += details("Every setting, defaults too (resolved.ini); marked: what an arm changes", f"<pre>{chr(10).join(lines)}</pre>")
+    settings = "\n".join(lines)
+    body += details("Every setting, defaults too (resolved.ini); marked: what an arm changes", f"<pre>{settings}</pre>")
     if run.original_ini:
         body += details("The experiment as it was given (original.ini)", f"<pre>{escape(run.original_ini)}</pre>")
     return section("configuration", "Configuration", "Highlighted: what an arm sets differently from the common file.", body)
