@@ -6,6 +6,7 @@
 #include "error/step_fixture.hpp"
 #include "svi/core/check.hpp"
 #include "svi/error/builtins.hpp"
+#include "svi/error/mixed.hpp"
 #include "svi/error/one_step.hpp"
 #include "svi/error/residual.hpp"
 #include "svi/error/rollout.hpp"
@@ -106,6 +107,27 @@ TEST(RolloutError, IsGeneratedMinusTrueAtTheDataEndAlone) {
   EXPECT_EQ(source.rollouts_due(15), 3);
 }
 
+TEST(MixedError, IsOneStepInTrainingAndRolloutForClips) {
+  const MixedError mixed({.one_step = {.scale = 2}, .rollout = {.every = 7, .batch = 2, .scale = 3}});
+  const OneStepError one_step({.scale = 2});
+  const RolloutError rollout({.every = 7, .batch = 2, .scale = 3});
+  const Step step;
+  const auto truth = gaussian(1, {2, 2, 1, 4, 5}), generated = gaussian(2, {2, 2, 1, 4, 5});
+
+  const auto trained = mixed.extract(step.view()), wanted = one_step.extract(step.view());
+  const auto made = mixed.extract(RolloutView{truth, generated});
+
+  ASSERT_EQ(trained.size(), wanted.size());
+  for (std::size_t b = 0; b < wanted.size(); ++b) {
+    EXPECT_TRUE(at::equal(trained[b].at(ErrorEnd::data), wanted[b].at(ErrorEnd::data)));
+    EXPECT_TRUE(at::equal(trained[b].at(ErrorEnd::noise), wanted[b].at(ErrorEnd::noise)));
+  }
+  EXPECT_TRUE(at::equal(made[1].at(ErrorEnd::data),
+                        rollout.extract(RolloutView{truth, generated})[1].at(ErrorEnd::data)));
+  EXPECT_EQ(mixed.rollouts_due(14), 2);
+  EXPECT_EQ(mixed.rollouts_due(15), 0);
+}
+
 TEST(ErrorSource, NamesShapesThatDisagree) {
   Step step;
   step.predicted = gaussian(3, {3, 2, 3, 4, 4});
@@ -129,7 +151,7 @@ TEST(ErrorSource, BuiltInsAreMadeByName) {
 
   const auto made = registry.make<ErrorSource>(document, "none");
 
-  EXPECT_EQ(registry.kinds().at("error_source").size(), 8u);
+  EXPECT_EQ(registry.kinds().at("error_source").size(), 9u);
   EXPECT_TRUE(made->extract(Step().view())[0].data_offset.defined());
   EXPECT_TRUE(registry.make<ErrorSource>(Document(), "none")->extract(Step().view()).empty());
 }

@@ -1,6 +1,7 @@
 #include "svi/error/builtins.hpp"
 
 #include "svi/error/gaussian.hpp"
+#include "svi/error/mixed.hpp"
 #include "svi/error/one_step.hpp"
 #include "svi/error/recorded.hpp"
 #include "svi/error/residual.hpp"
@@ -15,6 +16,8 @@ void register_error(Registrar& registrar) {
   registrar.add<ErrorSource, RolloutError>(
       "rollout",
       "on-policy: condition latents of freshly generated last frames minus the true ones");
+  registrar.add<ErrorSource, MixedError>("mixed",
+                                         "those of one_step and of rollout, in one bank");
   registrar.add<ErrorSource, ResidualError>("residual",
                                             "plain velocity residual, unscaled by time");
   registrar.add<ErrorSource, GaussianError>(

@@ -4,7 +4,7 @@
 
 namespace svi {
 
-void RolloutError::Config::describe(OptionVisitor& visit) {
+void RolloutError::Config::describe(OptionVisitor& visit, const char* scale_key) {
   visit(every, {.key = "every",
                 .help = "generate clips every so many training steps",
                 .unit = "step",
@@ -27,7 +27,7 @@ void RolloutError::Config::describe(OptionVisitor& visit) {
                             "on; 0: no limit",
                     .unit = "clip",
                     .min = 0});
-  visit(scale, {.key = "scale", .help = "factor on every error"});
+  visit(scale, {.key = scale_key, .help = "factor on every error of a generated clip"});
 }
 
 std::vector<BankedError> RolloutError::do_extract(const StepView&) const { return {}; }

@@ -27,7 +27,8 @@ class SVI_EXPORT RolloutError final : public ErrorSource {
     std::int64_t max_depth = 0;
     double scale = 1;
 
-    void describe(OptionVisitor& visit);
+    /// `scale_key` names the factor where another source's stands beside it.
+    void describe(OptionVisitor& visit, const char* scale_key = "scale");
   };
 
   explicit RolloutError(Config config) : config_(config) {}

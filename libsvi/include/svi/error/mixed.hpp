@@ -1,0 +1,51 @@
+#pragma once
+
+#include <vector>
+
+#include "svi/config/option.hpp"
+#include "svi/error/error_source.hpp"
+#include "svi/error/one_step.hpp"
+#include "svi/error/rollout.hpp"
+
+namespace svi {
+
+/// One-step errors of every training sample and on-policy errors of generated clips, in one bank.
+///
+/// The first are what a sampler meets inside a clip, the second what a chain meets between clips;
+/// the video latent wants those, the condition image these. Errors of clips are filed under sigma =
+/// 0, so `[injection] image_scope = sigma_range` with `image_sigma_high = 0` keeps the two apart,
+/// but for one-step errors of the cleanest bin.
+class SVI_EXPORT MixedError final : public ErrorSource {
+ public:
+  struct Config {
+    OneStepError::Config one_step = {};
+    RolloutError::Config rollout = {};
+
+    void describe(OptionVisitor& visit) {
+      one_step.describe(visit);
+      rollout.describe(visit, "rollout_scale");
+    }
+  };
+
+  explicit MixedError(Config config) : one_step_(config.one_step), rollout_(config.rollout) {}
+
+ private:
+  std::vector<BankedError> do_extract(const StepView& step) const override {
+    return one_step_.extract(step);
+  }
+  std::int64_t do_rollouts_due(std::int64_t step) const override {
+    return rollout_.rollouts_due(step);
+  }
+  double do_rollout_chain_probability() const override {
+    return rollout_.rollout_chain_probability();
+  }
+  std::int64_t do_rollout_max_depth() const override { return rollout_.rollout_max_depth(); }
+  std::vector<BankedError> do_extract_rollout(const RolloutView& view) const override {
+    return rollout_.extract(view);
+  }
+
+  OneStepError one_step_;
+  RolloutError rollout_;
+};
+
+}  // namespace svi
