@@ -118,10 +118,36 @@ TEST(LoopGain, PredictsTheSpreadOfAChainWithFreshErrors) {
   EXPECT_NEAR(number_of(report, "gain"), 0.9, 1e-3);     // the same noise in both clips cancels
   EXPECT_NEAR(number_of(report, "fresh"), s, 0.13 * s);  // 3 deviations of 256 draws
   EXPECT_NEAR(number_of(report, "bias"), 0, 3 * s / 16);
+  EXPECT_LT(number_of(report, "scene_bias"), 0.3 * s);  // none; 4 noises leave some chance
   const auto measured = values_of(report, "measured_rms")[0];
   for (const std::int64_t k : {0, 5, 11}) {
     const double closed = s * std::sqrt((1 - std::pow(0.81, k + 1)) / (1 - 0.81));
     EXPECT_NEAR(measured[k].item<double>(), closed, 0.27 * closed);  // 3 deviations of 64 films
+  }
+}
+
+TEST(LoopGain, TellsAScenesOwnErrorFromFreshOnes) {
+  // A model that takes all scenes for the mean: each has a bias of its own, (g - 1) c / 2.
+  FakeArm arm;
+  arm.model.gain = 0.8;
+  arm.source.images.clear();
+  for (const double c : {-0.2, 0.1, 0.4})
+    arm.source.images.push_back(at::full({3, FakeArm::kHeight, FakeArm::kWidth}, c));
+  auto config = small();
+  config.directions = {"brightness"};
+  config.noises = 2;
+  config.clips = 6;
+
+  const auto report = arm.run(LoopGain(config));
+
+  const double mean = 0.1, deviation = 0.3, rms = std::sqrt(0.07);  // of c
+  EXPECT_NEAR(number_of(report, "scene_bias"), 0.1 * deviation, 1e-5);
+  const auto lasting = values_of(report, "predicted_rms_lasting")[0],
+             measured = values_of(report, "measured_rms")[0];
+  for (std::int64_t k = 0; k < 6; ++k) {
+    const double reached = (1 - std::pow(0.8, k + 1)) / 2;
+    EXPECT_NEAR(lasting[k].item<double>(), reached * std::hypot(mean, deviation), 1e-4);
+    EXPECT_NEAR(measured[k].item<double>(), reached * rms, 1e-4);
   }
 }
 

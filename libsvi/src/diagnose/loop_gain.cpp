@@ -32,6 +32,7 @@ class Table {
     const auto count = static_cast<std::int64_t>(directions.size());
     for (auto& column : columns_) column = at::full({count}, kNan, at::kDouble);
     predicted_ = at::full({count, clips}, kNan, at::kDouble);
+    lasting_ = predicted_.clone();
   }
 
   void set(std::int64_t row, const DamageResponse& response, const FreshError& errors) {
@@ -44,10 +45,14 @@ class Table {
                                                  root_mean(response.residual),
                                                  errors.bias,
                                                  errors.spread,
+                                                 errors.scene_bias,
                                                  limit_rms(gain.mean, errors.bias, errors.spread)};
     for (std::size_t c = 0; c < kColumns; ++c) columns_[c][row] = values[c];
     predicted_[row].copy_(
         at::tensor(predicted_rms(gain.mean, errors.bias, errors.spread, clips_), at::kDouble));
+    lasting_[row].copy_(
+        at::tensor(predicted_rms(gain.mean, errors.bias, errors.noise, clips_, errors.scene_bias),
+                   at::kDouble));
   }
 
   DiagnosticReport report(const at::Tensor& measured) const {
@@ -60,6 +65,7 @@ class Table {
         {"residual", "1", "RMS of the response orthogonal to the direction, per RMS of damage"},
         {"bias", "full range", "mean deviation after one clip from true frames"},
         {"fresh", "full range", "standard deviation of it over scenes and noises"},
+        {"scene_bias", "full range", "the part of fresh that is a scene's own, whatever the noise"},
         {"limit_rms", "full range", "where the prediction ends; infinite where it does not"},
     }};
     std::vector<std::int64_t> clips(static_cast<std::size_t>(clips_));
@@ -75,6 +81,12 @@ class Table {
                               "error",
                               {"direction", "clip"},
                               predicted_});
+    report.results.push_back({"predicted_rms_lasting",
+                              "full range",
+                              "deviation predicted with a scene's own part of the fresh error "
+                              "equal in all clips",
+                              {"direction", "clip"},
+                              lasting_});
     report.results.push_back({"measured_rms",
                               "full range",
                               "deviation of real chains after each clip, RMS over scenes",
@@ -84,12 +96,12 @@ class Table {
   }
 
  private:
-  static constexpr std::size_t kColumns = 9;
+  static constexpr std::size_t kColumns = 10;
 
   const std::vector<std::string>& directions_;
   std::int64_t clips_;
   std::array<at::Tensor, kColumns> columns_;
-  at::Tensor predicted_;
+  at::Tensor predicted_, lasting_;
 };
 
 }  // namespace
@@ -147,13 +159,15 @@ std::string LoopGain::Config::problem() const {
   return "";
 }
 
-std::vector<double> predicted_rms(double gain, double bias, double fresh, std::int64_t clips) {
+std::vector<double> predicted_rms(double gain, double bias, double fresh, std::int64_t clips,
+                                  double scene_bias) {
   std::vector<double> rms;
-  double mean = 0, variance = 0;
+  double mean = 0, own = 0, variance = 0;
   for (std::int64_t clip = 0; clip < clips; ++clip) {
     mean = gain * mean + bias;
+    own = gain * own + scene_bias;
     variance = gain * gain * variance + fresh * fresh;
-    rms.push_back(std::sqrt(mean * mean + variance));
+    rms.push_back(std::sqrt(mean * mean + own * own + variance));
   }
   return rms;
 }

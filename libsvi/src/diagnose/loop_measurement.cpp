@@ -138,12 +138,22 @@ DamageResponse LoopMeasurement::respond(const std::string& direction) {
 
 FreshError LoopMeasurement::fresh(const std::string& direction) const {
   const auto q = pattern(direction, truth_);
-  if (!q.defined()) return {1, kNan, kNan};
+  if (!q.defined()) return {1, kNan, kNan, kNan, kNan};
   const double unit = q.square().mean().sqrt().item<double>();
-  std::vector<double> errors;
-  for (const auto& plain : plain_)
-    append_known(errors, product(plain - truth_, q) / product(q, q), clips_.known);
-  return {unit, mean_of(errors) * unit, deviation_of(errors) * unit};
+  std::vector<at::Tensor> draws;
+  for (const auto& plain : plain_) draws.push_back(product(plain - truth_, q) / product(q, q));
+  const auto errors = at::stack(draws);  // [noises, N]
+  std::vector<double> all, own, within;
+  for (const auto& draw : draws) append_known(all, draw, clips_.known);
+  append_known(own, errors.mean(0), clips_.known);
+  if (config_.noises > 1) append_known(within, errors.var(0, /*unbiased=*/true), clips_.known);
+  // A scene's mean over few noises holds some of their chance, too.
+  const double noise = mean_of(within), between = deviation_of(own);
+  const double chance = noise / static_cast<double>(config_.noises);
+  const double scene = std::sqrt(std::max(between * between - chance, 0.0));
+  const bool told_apart = std::isfinite(noise) && std::isfinite(between);
+  return {unit, mean_of(all) * unit, deviation_of(all) * unit, told_apart ? scene * unit : kNan,
+          std::sqrt(noise) * unit};
 }
 
 at::Tensor LoopMeasurement::chain_rms() {

@@ -26,7 +26,9 @@ struct DamageResponse {
 /// What one direction says of clips without damage.
 struct FreshError {
   double unit;          // RMS of the pattern: shares of the full range per unit of coordinate
-  double bias, spread;  // full range
+  double bias, spread;  // over scenes and noises, full range
+  double scene_bias;    // of that, what is a scene's own whatever the noise; NaN of one noise
+  double noise;         // and what changes with the noise
 };
 
 /// One measurement: the arm's clips from true frames at first, from damaged ones when asked.

@@ -25,6 +25,11 @@ namespace svi {
 /// is regressed on the damage over the amplitudes a; the mean over scenes is reported. With b and s
 /// the undamaged clips' last frames are compared to the truth, which is why they are NaN where it
 /// is not known. Where m frames are handed over, all of them are damaged and compared.
+///
+/// Of the spread s over scenes and noises, some may be each scene's own and come back in each clip;
+/// it then adds up like a bias. Both predictions are given: all of it fresh each time, or a scene's
+/// own part always the same. Real chains lie between them as long as the loop is linear and
+/// directions do not feed each other.
 class SVI_EXPORT LoopGain final : public Diagnostic {
  public:
   struct SVI_EXPORT Config {
@@ -50,9 +55,10 @@ class SVI_EXPORT LoopGain final : public Diagnostic {
 };
 
 /// RMS deviation after clips 1 .. `clips` of a chain that starts without error: mean
-/// m' = g m + b, variance v' = g² v + s², RMS sqrt(m² + v).
+/// m' = g m + b, variance v' = g² v + s², and the deviation d' = g d + t of what is a scene's own
+/// and the same in each clip; RMS sqrt(m² + d² + v).
 SVI_EXPORT std::vector<double> predicted_rms(double gain, double bias, double fresh,
-                                             std::int64_t clips);
+                                             std::int64_t clips, double scene_bias = 0);
 
 /// Where predicted_rms() ends: sqrt((b / (1 - g))² + s² / (1 - g²)); infinite where |g| >= 1 and
 /// there is any error at all.
