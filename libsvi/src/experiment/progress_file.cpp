@@ -26,7 +26,10 @@ std::string host_name() {
 }
 
 /// Negative numbers stand for "not known".
-Json number(double value) { return value < 0 ? Json() : Json(value); }
+template <class Number>
+Json number(Number value) {
+  return value < 0 ? Json() : Json(value);
+}
 
 const char* kind_of(Stage stage) {
   switch (stage) {

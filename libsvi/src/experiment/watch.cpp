@@ -247,10 +247,12 @@ class Screen {
 
   void show(const Progress& progress) {
     if (!options_.redraw) return lines_.show(progress);
+    auto table = table_of(progress, options_.columns);
+    if (table == shown_) return;
     for (; drawn_ > 0; --drawn_) out_ << "\x1b[1A\x1b[2K";
-    const auto table = table_of(progress, options_.columns);
     drawn_ = std::count(table.begin(), table.end(), '\n');
     out_ << table << std::flush;
+    shown_ = std::move(table);
   }
 
   void say(const std::string& text) {
@@ -263,6 +265,7 @@ class Screen {
   const WatchOptions& options_;
   Lines lines_;
   std::ptrdiff_t drawn_ = 0;  // lines of the table on the screen
+  std::string shown_;
 };
 
 /// A run that was finished before there was a progress.json, or whose file was deleted.
