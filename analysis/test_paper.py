@@ -72,7 +72,7 @@ class PaperTables(WithStudy):
         base = [float(row["value"]) for row in rows if row["row"] == LABELS[0]]
         np.testing.assert_allclose(base, [30 - 1.5 * 1.5, 30 - 1.5 * 5.5], atol=0.02)  # means over clips 1..4 and 1..12
         self.assertIn("98.13", done.stdout)
-        self.assertIn("fewer than 50", script("table_consistent", self.path).stdout)
+        self.assertIn("fewer than 50 clips", script("table_consistent", self.path).stdout)
 
     def test_ablation_says_what_each_arm_changes(self):
         out = self.folder / "tables"

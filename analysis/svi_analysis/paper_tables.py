@@ -68,7 +68,7 @@ def consistent(results, lengths=paper.LENGTHS, column_map=None, arms=None):
             try:
                 Point.parse(f"clips 1..{length}").window(len(result.clips))
             except PointError:
-                missing.append(f"{result.name} has {len(result.clips)} clips, fewer than {length}")
+                missing.append(f"{result.name}, whose films have fewer than {length} clips")
                 continue
             quantities = [result.quantity(quantity.name) for quantity in ours.values()]
             chosen = [arm for arm, name in enumerate(result.arms) if arms is None or name in arms]

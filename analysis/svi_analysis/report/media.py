@@ -49,23 +49,41 @@ def scenes(folder, result, most_scenes, budget):
         kept = sorted((order[arm] + (path,) for arm, path in paths.items() if arm in order), key=lambda film: film[0])
         if kept:
             wanted.append((number, kept))
-    for level in LEVELS:
-        if not wanted:
-            break
-        made, size = [], 0
-        for number, kept in wanted:
-            made.append((number, [(arm, label, encode(path, level)) for arm, label, path in kept]))
-            size += sum(_text_size(data) for *_, data in made[-1][1])
+    # Six steps of the rate factor halve a film. Long films are not encoded over and over: what the source files weigh says
+    # where to begin, and how many scenes can fit at all.
+    while len(wanted) > 1 and _source_size(wanted) / 2 ** (len(LEVELS) - 1) > budget:
+        wanted.pop()
+    begin = 0
+    while begin < len(LEVELS) - 1 and _source_size(wanted) / 2**begin > 2 * budget:
+        begin += 1
+    for level in LEVELS[begin:]:
+        made = _encode_scenes(wanted, level, budget, skip=level == LEVELS[-1])
+        if made is not None:
+            return made, len(found) - len(made)
+    return [], len(found)
+
+
+def _encode_scenes(wanted, level, budget, skip):
+    """The scenes as the page takes them; None once they exceed the budget, but with `skip` those that fit."""
+    made, spent = [], 0
+    for number, kept in wanted:
+        encoded, size = [], spent
+        for arm, label, path in kept:
+            encoded.append((arm, label, encode(path, level)))
+            size += _text_size(encoded[-1][2])
             if size > budget:
                 break
         if size <= budget:
-            return [_scene(number, kept) for number, kept in made], len(found) - len(made)
-    out, size = [], 0
-    for number, kept in made if wanted else []:  # at the hardest compression, as many scenes as fit
-        size += sum(_text_size(data) for *_, data in kept)
-        if size <= budget:
-            out.append(_scene(number, kept))
-    return out, len(found) - len(out)
+            made.append(_scene(number, encoded))
+            spent = size
+        elif not skip:
+            return None
+    return made
+
+
+def _source_size(wanted):
+    """Bytes of base64 text that the films would make as they are."""
+    return sum(path.stat().st_size * 4 / 3 for _, kept in wanted for *_, path in kept)
 
 
 def _scene(number, kept):
