@@ -42,7 +42,8 @@ class Term:
 
     @property
     def text(self):
-        return ", ".join(filter(None, (self.arm, self.name, self.point.text)))
+        place = "" if self.name and self.point.text == "film" else self.point.text
+        return ", ".join(filter(None, (self.arm, self.name, place)))
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ def _grid(count, columns=3, size=(3.9, 2.9), top=0.75):
 
 
 def _titles(axes, left, right="", xlabel="", ylabel=""):
+    right, ylabel = right.replace("^2", "²"), ylabel.replace("^2", "²")
     axes.set_title(left, loc="left", fontsize=10, fontweight="bold")
     axes.set_title(right, loc="right", fontsize=8, color=GREY)
     axes.set_xlabel(xlabel, color=GREY)
@@ -165,7 +166,7 @@ def errors(fields, arms, labels, title, pictured=None):
              ("mean_error_rms", "sigma", "its mean (biased) part", "σ", None),
              ("drift_rms", "clip", "drift of films", "clip", None),
              ("size_ratio", "sigma", "drift over one-step error", "σ", "log"),
-             ("map_correlation", "sigma", "do both fall on the same places?", "σ", None),
+             ("map_correlation", "sigma", "correlation of both maps", "σ", None),
              ("one_step_spectrum", "k", "spectrum of one-step errors", "spatial frequency, cycles a picture", "log"),
              ("drift_spectrum", "k", "spectrum of the drift of films", "spatial frequency, cycles a picture", "log")]
     kinds = [kind for kind in kinds if kind[0] in fields and kind[1] in own(fields[kind[0]])]
@@ -227,14 +228,16 @@ def gains(fields, labels, title):
                           markersize=5, elinewidth=1.5, capsize=2.5)
             handles[label] = plt.Line2D([], [], linewidth=1.6, markersize=4, **style)
         axes.axhline(1, color=GREY, linewidth=1, linestyle=":")
-        axes.set_xticks(range(len(names)), names, rotation=20 if max(map(len, names)) > 7 else 0, fontsize=8)
+        turned = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if max(map(len, names)) > 7 else {}
+        axes.set_xticks(range(len(names)), [name.replace("_", " ") for name in names], fontsize=8, **turned)
         axes.grid(False, axis="x")
-        _titles(axes, "loop gain per direction", "below 1 heals", "direction of the disturbance")
+        _titles(axes, "loop gain per direction", "below 1 heals", "direction")
         for axes, direction in zip(panels[1:], shown):
             for name in curves:
                 _gain_curves(axes, fields[name], direction, labels, name == "predicted_rms")
             unit = fields[curves[0]].unit
-            _titles(axes, names[direction], "line: measured, dots: predicted", "clip", unit if unit != "1" else "error, RMS")
+            axes.set_ylim(bottom=0)
+            _titles(axes, names[direction].replace("_", " "), "line: measured, dots: predicted", "clip", unit if unit != "1" else "error, RMS")
         return _finish(figure, title, handles)
 
 
