@@ -197,12 +197,12 @@ std::string summary_text(const Summary& summary) {
     out << "\n"
         << pad(cat(head.metric, head.unit == "1" ? "" : " (" + head.unit + ")",
                    direction(head.better)),
-               34)
-        << pad("whole film", 28) << pad("first clip", 28) << pad("last clip", 28)
+               48)
+        << " " << pad("whole film", 28) << pad("first clip", 28) << pad("last clip", 28)
         << "drift per clip\n";
     for (const auto& arm : summary.arms) {
       const auto& cell = arm.cells[c];
-      out << "  " << pad(arm.label, 32) << pad(interval_text(cell.mean, "%.4g"), 28)
+      out << "  " << pad(arm.label, 47) << pad(interval_text(cell.mean, "%.4g"), 28)
           << pad(interval_text(cell.first, "%.4g"), 28) << pad(interval_text(cell.last, "%.4g"), 28)
           << interval_text(cell.slope, "%+.3g") << "\n";
     }
