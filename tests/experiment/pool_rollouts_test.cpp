@@ -34,8 +34,8 @@ struct Fixture {
   GeneratedClips plain(const ClipStart& start) const {
     const c10::NoGradGuard no_grad;
     const auto stream = static_cast<std::uint32_t>(start.index);
-    const auto clip = static_cast<std::int64_t>(
-        uniform_index({kSeed, Purpose::rollout_start, stream, kStep}, 4));
+    const auto clip =
+        static_cast<std::int64_t>(uniform_index({kSeed, Purpose::rollout_start, stream, kStep}, 4));
     auto image = pool.image[clip].clone();
     if (start.carried.defined()) {
       for (std::int64_t f = 0; f < start.carried.size(1); ++f) {
@@ -52,10 +52,8 @@ struct Fixture {
 TEST(PoolRollouts, AsOneBatchEqualClipsOneAtATime) {
   Fixture fixture;
   const auto before = fixture.pool.image.clone();
-  const std::vector<ClipStart> starts = {{0, {}},
-                                         {4, gaussian(10, {2, 1, 4, 4})},
-                                         {5, gaussian(11, {2, 2, 4, 4})},
-                                         {7, {}}};
+  const std::vector<ClipStart> starts = {
+      {0, {}}, {4, gaussian(10, {2, 1, 4, 4})}, {5, gaussian(11, {2, 2, 4, 4})}, {7, {}}};
   const auto clips = fixture.rollouts.generate(kStep, starts);
 
   ASSERT_EQ(clips.generated.size(0), 4);
