@@ -27,7 +27,7 @@ class PoolBatches final : public BatchSource {
 
 /// Generates clips of the pool with the model being trained, for on-policy errors: what the next
 /// clip would be conditioned on, beside what it should have been.
-class PoolRollouts final : public ClipGenerator {
+class SVI_EXPORT PoolRollouts final : public ClipGenerator {
  public:
   struct Parts {
     const LatentPool& pool;
