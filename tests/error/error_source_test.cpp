@@ -124,6 +124,9 @@ TEST(MixedError, IsOneStepInTrainingAndRolloutForClips) {
   }
   EXPECT_TRUE(at::equal(made[1].at(ErrorEnd::data),
                         rollout.extract(RolloutView{truth, generated})[1].at(ErrorEnd::data)));
+  EXPECT_EQ(trained[0].sigma, 0.14);  // made at 0.1
+  EXPECT_EQ(trained[2].sigma, wanted[2].sigma);
+  EXPECT_EQ(made[1].sigma, 0);
   EXPECT_EQ(mixed.rollouts_due(14), 2);
   EXPECT_EQ(mixed.rollouts_due(15), 0);
 }

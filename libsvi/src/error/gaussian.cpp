@@ -2,18 +2,10 @@
 
 #include <ATen/ATen.h>
 
+#include "svi/tensor/error_structure.hpp"
 #include "svi/tensor/random.hpp"
 
 namespace svi {
-
-namespace {
-
-at::Tensor rms(const at::Tensor& tensor, GaussianPower power) {  // [C, F, h, w] -> broadcastable
-  const auto squares = tensor.square();
-  return (power == GaussianPower::channel ? squares.mean({1, 2, 3}, true) : squares.mean()).sqrt();
-}
-
-}  // namespace
 
 std::vector<std::string> enum_names(GaussianPower) { return {"channel", "overall"}; }
 
@@ -27,11 +19,9 @@ void GaussianError::Config::describe(OptionVisitor& visit) {
 std::vector<BankedError> GaussianError::do_extract(const StepView& step) const {
   auto errors = base_.extract(step);
   for (std::size_t b = 0; b < errors.size(); ++b) {
-    auto& residual = errors[b].residual;  // [C, F, h, w]
-    const auto noise =
-        normal(step.key(static_cast<std::int64_t>(b)), residual.sizes()).to(residual.device());
-    // Divided by its own RMS: a draw of few values would miss the power by chance.
-    residual = noise * (rms(residual, config_.power) / rms(noise, config_.power));
+    errors[b].residual =
+        gaussian_like(errors[b].residual, config_.power == GaussianPower::channel,
+                      step.key(static_cast<std::int64_t>(b)));
   }
   return errors;
 }

@@ -2,8 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
-#include <numeric>
+#include "svi/tensor/error_structure.hpp"
 
 namespace svi {
 
@@ -11,22 +10,6 @@ namespace {
 
 // Beyond the blocks that the permutation of any latent uses.
 constexpr std::uint32_t kGridDraw = 0xFFFFFFFFU;
-
-at::Tensor permutation(const RandomKey& key, std::int64_t count) {  // [count] int64
-  std::vector<float> draws(static_cast<std::size_t>(count));
-  fill_uniform(key, draws.data(), count);
-  auto order = at::empty({count}, at::kLong);
-  auto* first = order.mutable_data_ptr<std::int64_t>();
-  std::iota(first, first + count, 0);
-  std::stable_sort(first, first + count, [&](std::int64_t a, std::int64_t b) {
-    return draws[static_cast<std::size_t>(a)] < draws[static_cast<std::size_t>(b)];
-  });
-  return order;
-}
-
-at::Tensor permuted(const at::Tensor& error, const at::Tensor& order) {  // [C, F, h, w]
-  return error.flatten(1).index_select(1, order.to(error.device())).view(error.sizes());
-}
 
 }  // namespace
 
@@ -57,15 +40,14 @@ std::vector<BankedError> ShuffledError::do_extract(const StepView& step) const {
     auto& error = errors[b];
     const auto key = step.key(static_cast<std::int64_t>(b));
     if (config_.space) {
-      const auto order = permutation(key, error.residual[0].numel());
       const bool shared =
           error.noise_offset.defined() && error.noise_offset.is_same(error.data_offset);
-      error.residual = permuted(error.residual, order);
-      if (error.data_offset.defined()) error.data_offset = permuted(error.data_offset, order);
+      error.residual = permute_places(error.residual, key);
+      if (error.data_offset.defined()) error.data_offset = permute_places(error.data_offset, key);
       if (shared) {
         error.noise_offset = error.data_offset;
       } else if (error.noise_offset.defined()) {
-        error.noise_offset = permuted(error.noise_offset, order);
+        error.noise_offset = permute_places(error.noise_offset, key);
       }
     }
     if (config_.grid) {

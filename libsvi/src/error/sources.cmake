@@ -2,6 +2,7 @@ set(SVI_ERROR_SOURCES
   src/error/builtins.cpp
   src/error/error_source.cpp
   src/error/gaussian.cpp
+  src/error/mixed.cpp
   src/error/one_step.cpp
   src/error/recorded.cpp
   src/error/residual.cpp

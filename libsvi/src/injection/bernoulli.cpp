@@ -82,6 +82,9 @@ void BernoulliInjection::Config::describe(OptionVisitor& visit) {
                            .unit = "sigma",
                            .min = 0,
                            .max = 1});
+  visit(structure, {.key = "structure",
+                    .help = "controls: what is injected is the recalled error, the error with its "
+                            "places shuffled, or white noise of its power"});
 }
 
 std::string BernoulliInjection::Config::problem() const {
@@ -124,6 +127,7 @@ Injection draw_bernoulli(const BernoulliInjection::Config& config, const SampleV
   injection.image_scope = config.image_scope;
   injection.image_sigma_low = config.image_sigma_low;
   injection.image_sigma_high = config.image_sigma_high;
+  injection.structure = config.structure;
   injection.image_frames = config.image_frames;
   injection.image_place =
       config.image_place == ImagePlace::last ? -1 : uniform(key(Purpose::image_place));

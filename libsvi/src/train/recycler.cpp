@@ -77,13 +77,18 @@ bool Recycler::shared_at(std::int64_t step) const {
 }
 
 std::optional<at::Tensor> Recycler::recall(const Recall& request, const BatchPlace& place,
+                                           ErrorStructure structure,
                                            const at::Tensor& like) const {
   auto error = bank_of(place.slot)->recall(request);  // [C, F, h, w]
   if (!error) return std::nullopt;
   const bool fits = error->size(0) == like.size(0) && error->size(2) == like.size(2) &&
                     error->size(3) == like.size(3);
   SVI_CHECK(fits, "a banked error ", error->sizes(), " does not fit a latent ", like.sizes());
-  return error->to(like.device());
+  // Each target breaks the structure its own way: its recall's stream under another purpose.
+  auto key = request.key;
+  key.stream ^= static_cast<std::uint32_t>(key.purpose) << 24;
+  key.purpose = Purpose::error_structure;
+  return restructured(*error, structure, key).to(like.device());
 }
 
 void Recycler::hit_image(const BatchPlace& place, const Injection& injection, double sigma,
@@ -98,7 +103,7 @@ void Recycler::hit_image(const BatchPlace& place, const Injection& injection, do
   const RandomKey key{seed_, Purpose::recall_image,
                       static_cast<std::uint32_t>(place.first_sample + b),
                       static_cast<std::uint32_t>(place.step)};
-  const auto error = recall({ErrorEnd::data, low, high, key}, place, clean[b]);
+  const auto error = recall({ErrorEnd::data, low, high, key}, place, injection.structure, clean[b]);
   if (!error) return;
   const auto channels = clean.size(1);
   const auto frames = std::min({injection.image_frames, error->size(1), clean.size(2)});
@@ -143,7 +148,8 @@ RecycledBatch Recycler::inject(const BatchPlace& place, const CleanBatch& batch)
                            at::Tensor& errors) {
       if (!target.hit) return false;
       const auto error =
-          recall({end, sigma, sigma, {seed_, purpose, sample, step}}, place, batch.latent[b]);
+          recall({end, sigma, sigma, {seed_, purpose, sample, step}}, place, injection.structure,
+                 batch.latent[b]);
       // Errors of fewer frames than a clip are for the condition only.
       if (!error || error->size(1) != F) return false;
       put(errors, b, *error * target.scale, batch.latent);
@@ -232,7 +238,7 @@ std::vector<BankedError> Recycler::generate_for(std::int64_t slot, std::int64_t 
     std::int64_t depth = 0;
     if (uniform(key(Purpose::rollout_start)) < parts_.source.rollout_chain_probability()) {
       auto recalled =
-          bank_of(slot)->recall_entry({ErrorEnd::data, 0, 1, key(Purpose::recall_image)});
+          bank_of(slot)->recall_entry({ErrorEnd::data, 0, 0, key(Purpose::recall_image)});
       if (recalled && (deepest == 0 || recalled->depth <= deepest)) {
         start.carried = std::move(recalled->error);
         depth = recalled->depth + 1;

@@ -36,6 +36,7 @@ enum class Purpose : std::uint32_t {
   motion_frames = 23,   // how many motion frames a training sample shows
   bootstrap = 24,       // resampling for confidence intervals
   error_source = 25,    // draws of an error source itself
+  error_structure = 26,  // what takes the place of a recalled error's structure
   diagnostic = 30,      // start frames, damage and noise of a diagnostic
   damage = 32,          // procedural damage to real frames
   test = 1000,

@@ -13,26 +13,33 @@ namespace svi {
 ///
 /// The first are what a sampler meets inside a clip, the second what a chain meets between clips;
 /// the video latent wants those, the condition image these. Errors of clips are filed under sigma =
-/// 0, so `[injection] image_scope = sigma_range` with `image_sigma_high = 0` keeps the two apart,
-/// but for one-step errors of the cleanest bin.
+/// 0, so `[injection] image_scope = sigma_range` with `image_sigma_high = 0` keeps the two apart.
+/// One-step errors made below `sigma_floor` are filed there: else they would share the cleanest bin
+/// with the clips' errors, and water these down, being next to nothing (-sigma D).
 class SVI_EXPORT MixedError final : public ErrorSource {
  public:
   struct Config {
     OneStepError::Config one_step = {};
     RolloutError::Config rollout = {};
+    double sigma_floor = 0.14;
 
     void describe(OptionVisitor& visit) {
       one_step.describe(visit);
       rollout.describe(visit, "rollout_scale");
+      visit(sigma_floor, {.key = "sigma_floor",
+                          .help = "one-step errors made below are filed here: a little above the "
+                                  "cleanest bin of [memory], which the clips' errors are to have",
+                          .unit = "sigma",
+                          .min = 0,
+                          .max = 1});
     }
   };
 
-  explicit MixedError(Config config) : one_step_(config.one_step), rollout_(config.rollout) {}
+  explicit MixedError(Config config)
+      : one_step_(config.one_step), rollout_(config.rollout), sigma_floor_(config.sigma_floor) {}
 
  private:
-  std::vector<BankedError> do_extract(const StepView& step) const override {
-    return one_step_.extract(step);
-  }
+  std::vector<BankedError> do_extract(const StepView& step) const override;
   std::int64_t do_rollouts_due(std::int64_t step) const override {
     return rollout_.rollouts_due(step);
   }
@@ -46,6 +53,7 @@ class SVI_EXPORT MixedError final : public ErrorSource {
 
   OneStepError one_step_;
   RolloutError rollout_;
+  double sigma_floor_;
 };
 
 }  // namespace svi

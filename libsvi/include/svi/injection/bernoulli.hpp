@@ -49,6 +49,7 @@ class SVI_EXPORT BernoulliInjection final : public InjectionPolicy {
     RecallScope image_scope = RecallScope::all_bins;
     double image_sigma_low = 0;
     double image_sigma_high = 1;
+    ErrorStructure structure = ErrorStructure::intact;
 
     void describe(OptionVisitor& visit);
     std::string problem() const;

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "svi/plugin/component.hpp"
+#include "svi/tensor/error_structure.hpp"
 
 namespace svi {
 
@@ -28,6 +29,7 @@ struct Injection {
   /// Where in the banked error they are taken from: the last ones if negative, else first frame
   /// = floor(image_place * (F - image_frames + 1)).
   double image_place = -1;
+  ErrorStructure structure = ErrorStructure::intact;  // of every recalled error
 };
 
 /// One training sample as an injection policy sees it.

@@ -29,7 +29,7 @@ inline constexpr double kPocketTexture = 0.04;
 /// Default standard deviation of each channel of a shade around its named colour. Small against the
 /// damage of a drifting chain: then what a prompt leaves open is a legitimate variation that a model
 /// has to carry over, and what goes beyond it is damage that can be told apart and undone.
-inline constexpr double kPocketJitter = 0.03;
+inline constexpr double kPocketJitter = 0.02;
 /// Default speed of the disc in picture widths per frame: once across in 64 frames.
 inline constexpr double kPocketSpeed = 1.0 / 64.0;
 

@@ -149,7 +149,7 @@ class SVI_EXPORT Recycler {
  private:
   MemoryBank* bank_of(std::int64_t slot) const;
   std::optional<at::Tensor> recall(const Recall& request, const BatchPlace& place,
-                                   const at::Tensor& like) const;
+                                   ErrorStructure structure, const at::Tensor& like) const;
   void hit_image(const BatchPlace& place, const Injection& injection, double sigma, std::int64_t b,
                  RecycledBatch& recycled) const;
   bool shared_at(std::int64_t step) const;
