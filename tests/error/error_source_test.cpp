@@ -108,7 +108,8 @@ TEST(RolloutError, IsGeneratedMinusTrueAtTheDataEndAlone) {
 }
 
 TEST(MixedError, IsOneStepInTrainingAndRolloutForClips) {
-  const MixedError mixed({.one_step = {.scale = 2}, .rollout = {.every = 7, .batch = 2, .scale = 3}});
+  const MixedError mixed(
+      {.one_step = {.scale = 2}, .rollout = {.every = 7, .batch = 2, .scale = 3}});
   const OneStepError one_step({.scale = 2});
   const RolloutError rollout({.every = 7, .batch = 2, .scale = 3});
   const Step step;

@@ -272,6 +272,42 @@ TEST(Recycler, TrainsTextToVideoWithoutAnImage) {
   EXPECT_FALSE(seen.samples[0].image_hit);
 }
 
+TEST(Recycler, KeepsThePowerOfErrorsWhoseStructureItBreaks) {
+  const auto errors_of = [](ErrorStructure structure) {
+    MpiCollective collective;
+    collective.connect(Communicator::self());
+    const OneStepError source({});
+    const BernoulliInjection policy({.noise_probability = 0,
+                                     .latent_probability = 1,
+                                     .image_probability = 0,
+                                     .clean_probability = 0,
+                                     .structure = structure});
+    Recycler recycler({},
+                      {source, policy,
+                       [] {
+                         return std::make_unique<TimeGridBank>(
+                             TimeGridBank::Config{.bins = 1, .storage = StorageType::fp32});
+                       }},
+                      kSeed, 1, kBatch, Communicator::self());
+    const auto batch = make_batch(0);
+    const auto first = recycler.inject({0, kSteps, 0, 0}, batch.view());
+    recycler.collect({0, kSteps, 0, 0}, batch.view(), first,
+                     test::predict(first.noisy, first.target, 0));
+    recycler.finish_step(0, collective);
+    return recycler.inject({1, kSteps, 0, 0}, make_batch(1).view()).latent_error;
+  };
+  const auto intact = errors_of(ErrorStructure::intact);
+  ASSERT_TRUE(intact.defined());
+
+  for (const auto structure : {ErrorStructure::shuffled, ErrorStructure::gaussian}) {
+    const auto broken = errors_of(structure);
+
+    EXPECT_FALSE(at::allclose(broken, intact, 1e-3, 1e-3));
+    EXPECT_TRUE(
+        at::allclose(broken.square().mean({2, 3, 4}), intact.square().mean({2, 3, 4}), 1e-5, 1e-7));
+  }
+}
+
 TEST(Recycler, NamesAnErrorThatDoesNotFit) {
   Fixture fixture(kAlways);
   BankedError wide;

@@ -54,6 +54,28 @@ TEST(VaePretrainer, LearnsToReconstructInEitherPrecision) {
   }
 }
 
+TEST(VaePretrainer, StartsAsACodecOfSingleFramesWhereAsked) {
+  WanVae vae(
+      {.dim = 4, .z_dim = 3, .dim_mult = {1, 2}, .num_res_blocks = 1, .temporal_downsample = {0}});
+  auto settings = config(20);
+  settings.still_start = true;
+  settings.short_frames = 1;
+  settings.short_share = 1;
+  VaePretrainer trainer(vae, settings, fading_colours);
+  while (!trainer.finished()) trainer.advance();
+  trainer.finish();
+  const auto clip = fading_colours(40);
+
+  const auto latent = vae.encode(clip);
+  const auto video = vae.decode(latent);
+
+  for (std::int64_t t = 0; t < 5; ++t) {
+    const auto alone = vae.encode(clip.narrow(2, t, 1));
+    EXPECT_TRUE(at::allclose(latent.narrow(2, t, 1), alone, 1e-4, 1e-5)) << t;
+    EXPECT_TRUE(at::allclose(video.narrow(2, t, 1), vae.decode(alone), 1e-4, 1e-5)) << t;
+  }
+}
+
 TEST(VaePretrainer, LeavesLatentsOfZeroMeanAndUnitVariance) {
   auto vae = tiny_vae();
   VaePretrainer trainer(vae, config(30), fading_colours);

@@ -16,8 +16,7 @@ void register_error(Registrar& registrar) {
   registrar.add<ErrorSource, RolloutError>(
       "rollout",
       "on-policy: condition latents of freshly generated last frames minus the true ones");
-  registrar.add<ErrorSource, MixedError>("mixed",
-                                         "those of one_step and of rollout, in one bank");
+  registrar.add<ErrorSource, MixedError>("mixed", "those of one_step and of rollout, in one bank");
   registrar.add<ErrorSource, ResidualError>("residual",
                                             "plain velocity residual, unscaled by time");
   registrar.add<ErrorSource, GaussianError>(

@@ -19,9 +19,8 @@ void GaussianError::Config::describe(OptionVisitor& visit) {
 std::vector<BankedError> GaussianError::do_extract(const StepView& step) const {
   auto errors = base_.extract(step);
   for (std::size_t b = 0; b < errors.size(); ++b) {
-    errors[b].residual =
-        gaussian_like(errors[b].residual, config_.power == GaussianPower::channel,
-                      step.key(static_cast<std::int64_t>(b)));
+    errors[b].residual = gaussian_like(errors[b].residual, config_.power == GaussianPower::channel,
+                                       step.key(static_cast<std::int64_t>(b)));
   }
   return errors;
 }

@@ -77,8 +77,7 @@ bool Recycler::shared_at(std::int64_t step) const {
 }
 
 std::optional<at::Tensor> Recycler::recall(const Recall& request, const BatchPlace& place,
-                                           ErrorStructure structure,
-                                           const at::Tensor& like) const {
+                                           ErrorStructure structure, const at::Tensor& like) const {
   auto error = bank_of(place.slot)->recall(request);  // [C, F, h, w]
   if (!error) return std::nullopt;
   const bool fits = error->size(0) == like.size(0) && error->size(2) == like.size(2) &&
@@ -147,9 +146,8 @@ RecycledBatch Recycler::inject(const BatchPlace& place, const CleanBatch& batch)
     const auto whole = [&](const InjectionTarget& target, ErrorEnd end, Purpose purpose,
                            at::Tensor& errors) {
       if (!target.hit) return false;
-      const auto error =
-          recall({end, sigma, sigma, {seed_, purpose, sample, step}}, place, injection.structure,
-                 batch.latent[b]);
+      const auto error = recall({end, sigma, sigma, {seed_, purpose, sample, step}}, place,
+                                injection.structure, batch.latent[b]);
       // Errors of fewer frames than a clip are for the condition only.
       if (!error || error->size(1) != F) return false;
       put(errors, b, *error * target.scale, batch.latent);

@@ -30,15 +30,15 @@ enum class Purpose : std::uint32_t {
   data_content = 17,     // procedural content, crops, anchor frame
   weight_init = 18,
   lora_init = 19,
-  rollout_noise = 20,   // initial noise of a generated clip
-  rollout_start = 21,   // start of an on-policy rollout
-  condition_drop = 22,  // condition or prompt dropped in pretraining
-  motion_frames = 23,   // how many motion frames a training sample shows
-  bootstrap = 24,       // resampling for confidence intervals
-  error_source = 25,    // draws of an error source itself
+  rollout_noise = 20,    // initial noise of a generated clip
+  rollout_start = 21,    // start of an on-policy rollout
+  condition_drop = 22,   // condition or prompt dropped in pretraining
+  motion_frames = 23,    // how many motion frames a training sample shows
+  bootstrap = 24,        // resampling for confidence intervals
+  error_source = 25,     // draws of an error source itself
   error_structure = 26,  // what takes the place of a recalled error's structure
-  diagnostic = 30,      // start frames, damage and noise of a diagnostic
-  damage = 32,          // procedural damage to real frames
+  diagnostic = 30,       // start frames, damage and noise of a diagnostic
+  damage = 32,           // procedural damage to real frames
   test = 1000,
 };
 

@@ -27,8 +27,8 @@ inline constexpr Rgb kPocketRim = {0.03f, 0.03f, 0.05f};
 /// Default amplitude of the sinusoidal shading, as a share of the colour it shades.
 inline constexpr double kPocketTexture = 0.04;
 /// Default standard deviation of each channel of a shade around its named colour. Small against the
-/// damage of a drifting chain: then what a prompt leaves open is a legitimate variation that a model
-/// has to carry over, and what goes beyond it is damage that can be told apart and undone.
+/// damage of a drifting chain: then what a prompt leaves open is a legitimate variation that a
+/// model has to carry over, and what goes beyond it is damage that can be told apart and undone.
 inline constexpr double kPocketJitter = 0.02;
 /// Default speed of the disc in picture widths per frame: once across in 64 frames.
 inline constexpr double kPocketSpeed = 1.0 / 64.0;

@@ -82,10 +82,11 @@ struct VaePretrainerConfig {
                          .max = 10000});
     visit(short_share,
           {.key = "short_share", .help = "share of the steps on those", .min = 0, .max = 1});
-    visit(still_start,
-          {.key = "still_start",
-           .help = "kernels start blind to earlier frames, so that a codec trained on single frames "
-                   "(short_frames = 1) works on clips at once, frame by frame"});
+    visit(
+        still_start,
+        {.key = "still_start",
+         .help = "kernels start blind to earlier frames, so that a codec trained on single frames "
+                 "(short_frames = 1) works on clips at once, frame by frame"});
     visit(statistics_batches, {.key = "statistics_batches",
                                .help = "batches that give latent mean and deviation",
                                .unit = "batches",
