@@ -58,10 +58,20 @@ TEST(ErrorRecords, HoldNothingWhereThereIsNothing) {
   EXPECT_TRUE(unpack_errors(pack_errors({}), "x").empty());
 }
 
-TEST(ErrorRecords, KeepOneShapeOnly) {
+TEST(ErrorRecords, MayDifferInFramesAndInNothingElse) {
   auto errors = some_errors();
-  errors[2].residual = at::zeros({2, 1, 4, 5});
+  errors[2].residual = gaussian(20).narrow(1, 0, 1);
+  errors[2].data_offset = gaussian(21).narrow(1, 0, 1);
+  const auto again = unpack_errors(pack_errors(errors), "x");
 
+  EXPECT_TRUE(at::equal(again[1].at(ErrorEnd::data), errors[1].at(ErrorEnd::data)));
+  EXPECT_TRUE(again[2].residual.sizes().equals({2, 1, 4, 5}));
+  // Kept in the dtype of the first error.
+  const auto expected = errors[2].residual.to(at::kBFloat16).to(at::kFloat);
+  EXPECT_TRUE(at::equal(again[2].residual.to(at::kFloat), expected));
+  EXPECT_TRUE(at::equal(again[2].data_offset, errors[2].data_offset));
+
+  errors[2].residual = at::zeros({2, 3, 4, 6});
   EXPECT_THROW(pack_errors(errors), Error);
 }
 
@@ -82,13 +92,14 @@ TEST(ErrorRecords, RefuseWhatIsNoBankOfErrors) {
   EXPECT_NO_THROW(unpack_errors(whole, "x"));
   for (const auto& wrong : {fewer, thin, without, shapes})
     EXPECT_THROW(unpack_errors(wrong, "x"), IoError);
-  for (std::int64_t column = 0; column < 9; ++column) {
+  for (std::int64_t column = 0; column < 10; ++column) {
     EXPECT_THROW(unpack_errors(damaged(column, std::nan("")), "x"), IoError) << column;
     EXPECT_THROW(unpack_errors(damaged(column, HUGE_VAL), "x"), IoError) << column;
   }
   EXPECT_THROW(unpack_errors(damaged(4, 1.5), "x"), IoError);  // sigma
   EXPECT_THROW(unpack_errors(damaged(7, 3), "x"), IoError);    // no such offset
   EXPECT_THROW(unpack_errors(damaged(8, 0.5), "x"), IoError);
+  EXPECT_THROW(unpack_errors(damaged(9, 4), "x"), IoError);  // more frames than there are
 }
 
 }  // namespace

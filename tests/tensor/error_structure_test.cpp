@@ -46,8 +46,8 @@ TEST(ErrorStructure, IntactIsTheErrorItself) {
   const auto error = some_error();
 
   EXPECT_TRUE(at::equal(restructured(error, ErrorStructure::intact, kKey), error));
-  EXPECT_TRUE(at::equal(restructured(error, ErrorStructure::shuffled, kKey),
-                        permute_places(error, kKey)));
+  EXPECT_TRUE(
+      at::equal(restructured(error, ErrorStructure::shuffled, kKey), permute_places(error, kKey)));
   EXPECT_TRUE(at::equal(restructured(error, ErrorStructure::gaussian, kKey),
                         gaussian_like(error, true, kKey)));
 }

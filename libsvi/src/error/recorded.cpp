@@ -46,13 +46,13 @@ std::vector<BankedError> RecordedError::do_preload(at::IntArrayRef latent) const
   auto errors = unpack_errors(SafetensorsFile::open(config_.path).load_all(), config_.path);
   if (errors.empty())
     raise<IoError>(config_.path, ": a bank without errors; let that run train longer");
-  const auto sizes = errors.front().residual.sizes();  // equal for all
-  if (sizes[0] != latent[0] || sizes[1] > latent[1] || sizes.slice(2) != latent.slice(2)) {
-    raise<IoError>(config_.path, ": holds errors [C, F, h, w] = ", sizes,
-                   ", but latents of this run are ", latent,
-                   "; use the same [clip] and codec in both runs");
-  }
   for (auto& error : errors) {
+    const auto sizes = error.residual.sizes();
+    if (sizes[0] != latent[0] || sizes[1] > latent[1] || sizes.slice(2) != latent.slice(2)) {
+      raise<IoError>(config_.path, ": holds errors [C, F, h, w] = ", sizes,
+                     ", but latents of this run are ", latent,
+                     "; use the same [clip] and codec in both runs");
+    }
     error.data_gain *= config_.scale;
     error.noise_gain *= config_.scale;
     const bool shared =

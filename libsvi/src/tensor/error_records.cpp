@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "svi/core/check.hpp"
@@ -20,11 +21,26 @@ enum Column {
   kNoiseGain,
   kDataOffset,
   kNoiseOffset,
+  kFrames,
   kColumns
 };
 
 const std::string& name_of(Column column) {
   return error_columns()[static_cast<std::size_t>(column)];
+}
+
+/// `tensor` [C, F, h, w] with zeros after its last frame, up to `frames`.
+at::Tensor padded(const at::Tensor& tensor, std::int64_t frames) {
+  if (tensor.size(1) == frames) return tensor;
+  auto sizes = tensor.sizes().vec();
+  sizes[1] = frames;
+  auto wide = at::zeros(sizes, tensor.options());
+  wide.narrow(1, 0, tensor.size(1)).copy_(tensor);
+  return wide;
+}
+
+bool fit_together(const at::Tensor& a, const at::Tensor& b) {
+  return a.size(0) == b.size(0) && a.sizes().slice(2) == b.sizes().slice(2);
 }
 
 /// Finds and checks tensors and numbers of one file.
@@ -81,9 +97,9 @@ class Reader {
 }  // namespace
 
 const std::vector<std::string>& error_columns() {
-  static const std::vector<std::string> names = {"step",       "sample",      "clean",
-                                                 "depth",      "sigma",       "data_gain",
-                                                 "noise_gain", "data_offset", "noise_offset"};
+  static const std::vector<std::string> names = {
+      "step",      "sample",     "clean",       "depth",        "sigma",
+      "data_gain", "noise_gain", "data_offset", "noise_offset", "frames"};
   return names;
 }
 
@@ -91,16 +107,19 @@ NamedTensors pack_errors(const std::vector<BankedError>& errors) {
   const auto table = at::zeros({static_cast<std::int64_t>(errors.size()), kColumns}, at::kDouble);
   auto* row = table.mutable_data_ptr<double>();
   std::vector<at::Tensor> residuals, offsets;
+  std::int64_t frames = 0;
+  for (const auto& error : errors) frames = std::max(frames, error.residual.size(1));
   const auto keep = [&](const at::Tensor& offset) {
     if (!offset.defined()) return -1.0;
-    offsets.push_back(offset.to(at::kCPU, at::kFloat));
+    offsets.push_back(padded(offset.to(at::kCPU, at::kFloat), frames));
     return static_cast<double>(offsets.size() - 1);
   };
   for (const auto& error : errors) {
-    SVI_CHECK(error.residual.sizes() == errors.front().residual.sizes(),
-              "errors of one file differ in shape: ", error.residual.sizes(), " and ",
-              errors.front().residual.sizes());
-    residuals.push_back(error.residual.to(at::kCPU, errors.front().residual.scalar_type()));
+    SVI_CHECK(fit_together(error.residual, errors.front().residual),
+              "errors of one file differ in more than their frames: ", error.residual.sizes(),
+              " and ", errors.front().residual.sizes());
+    residuals.push_back(
+        padded(error.residual.to(at::kCPU, errors.front().residual.scalar_type()), frames));
     row[kStep] = static_cast<double>(error.step);
     row[kSample] = static_cast<double>(error.sample);
     row[kClean] = error.clean ? 1 : 0;
@@ -112,6 +131,7 @@ NamedTensors pack_errors(const std::vector<BankedError>& errors) {
     const bool shared =
         error.noise_offset.defined() && error.noise_offset.is_same(error.data_offset);
     row[kNoiseOffset] = shared ? row[kDataOffset] : keep(error.noise_offset);
+    row[kFrames] = static_cast<double>(error.residual.size(1));
     row += kColumns;
   }
   NamedTensors tensors = {
@@ -144,9 +164,12 @@ std::vector<BankedError> unpack_errors(const NamedTensors& tensors, const std::s
     const auto data = reader.whole(row, kDataOffset, -1, last_offset);
     const auto noise = reader.whole(row, kNoiseOffset, -1, last_offset);
     BankedError error;
-    error.residual = residual[i];
-    if (data >= 0) error.data_offset = offset[data];
-    if (noise >= 0) error.noise_offset = noise == data ? error.data_offset : offset[noise];
+    const auto frames = reader.whole(
+        row, kFrames, 1, static_cast<double>(std::max<std::int64_t>(residual.size(2), 1)));
+    const auto own = [&](const at::Tensor& wide) { return wide.narrow(1, 0, frames); };
+    error.residual = own(residual[i]);
+    if (data >= 0) error.data_offset = own(offset[data]);
+    if (noise >= 0) error.noise_offset = noise == data ? error.data_offset : own(offset[noise]);
     error.step = reader.whole(row, kStep, 0, kLargest);
     error.sample = reader.whole(row, kSample, 0, kLargest);
     error.clean = reader.whole(row, kClean, 0, 1) != 0;
