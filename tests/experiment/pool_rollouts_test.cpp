@@ -31,7 +31,7 @@ struct Fixture {
   PoolRollouts rollouts{{pool, model, vae, sampler}, plan, kSeed, at::kCPU};
 
   /// One clip at a time, as it is written down.
-  GeneratedClips plain(const ClipStart& start) const {
+  GeneratedClips plain(const CarriedStart& start) const {
     const c10::NoGradGuard no_grad;
     const auto stream = static_cast<std::uint32_t>(start.index);
     const auto clip =
@@ -52,7 +52,7 @@ struct Fixture {
 TEST(PoolRollouts, AsOneBatchEqualClipsOneAtATime) {
   Fixture fixture;
   const auto before = fixture.pool.image.clone();
-  const std::vector<ClipStart> starts = {
+  const std::vector<CarriedStart> starts = {
       {0, {}}, {4, gaussian(10, {2, 1, 4, 4})}, {5, gaussian(11, {2, 2, 4, 4})}, {7, {}}};
   const auto clips = fixture.rollouts.generate(kStep, starts);
 
