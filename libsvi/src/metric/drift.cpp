@@ -1,5 +1,6 @@
 #include "svi/metric/drift.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
