@@ -7,6 +7,7 @@
 #include "svi/io/checkpoint.hpp"
 #include "svi/io/safetensors.hpp"
 #include "svi/train/critic_trainer.hpp"
+#include "train_loop.hpp"
 
 namespace svi {
 namespace {
@@ -114,23 +115,11 @@ void run_train_critic(const JobContext& context) {
                  {"critic_error", "dB", "root mean square error of the batch"},
                  {"critic_learning_rate", "1", "of this step"}});
 
-  const CheckpointFolder checkpoints(folders.checkpoints(context.job));
-  if (auto saved = checkpoints.load_newest()) {
-    curves.load(saved->tensors.back().second);
-    saved->tensors.pop_back();
-    trainer.load(saved->tensors);
-    SVI_INFO(context.job.name, "goes on at step ", trainer.step());
-  }
-  while (!trainer.finished()) {
+  train_alone(context, trainer, config.steps, curves, [&] {
     const auto report = trainer.advance();
     curves.add({report.loss, report.error, report.learning_rate});
-    context.progress.update(trainer.step(), config.steps, cat("error ", report.error, " dB"));
-    if (trainer.step() % context.plan.run.checkpoint_steps == 0 && !trainer.finished()) {
-      auto state = trainer.state();
-      state.emplace_back("curves", curves.state());
-      checkpoints.save({trainer.step(), std::move(state), {}});
-    }
-  }
+    return cat("error ", report.error, " dB");
+  });
   critic.require_grad(false);
   std::filesystem::create_directories(folders.weights());
   save_safetensors(folders.weights() / kFile, critic.parameters());
@@ -139,7 +128,7 @@ void run_train_critic(const JobContext& context) {
                {context.shape.arms, context.shape.seeds, context.shape.critic_steps});
   judge_and_write(context, critic, config, held_out, part);
   part.commit();
-  checkpoints.clear();
+  CheckpointFolder(folders.checkpoints(context.job)).clear();
 }
 
 }  // namespace svi

@@ -37,23 +37,11 @@ void run_train_vae(const JobContext& context) {
                  {"vae_kl", "nats", "divergence from N(0, 1) per latent value"},
                  {"vae_idempotence", "1", "second trip against the first; 0 on steps without it"}});
 
-  const CheckpointFolder checkpoints(folders.checkpoints(context.job));
-  if (auto saved = checkpoints.load_newest()) {
-    curves.load(saved->tensors.back().second);
-    saved->tensors.pop_back();
-    trainer.load(saved->tensors);
-    SVI_INFO(context.job.name, "goes on at step ", trainer.step());
-  }
-  while (!trainer.finished()) {
+  train_alone(context, trainer, config.steps, curves, [&] {
     const auto losses = trainer.advance();
     curves.add({losses.reconstruction, losses.kl, losses.idempotence});
-    context.progress.update(trainer.step(), config.steps, cat("error ", losses.reconstruction));
-    if (trainer.step() % context.plan.run.checkpoint_steps == 0 && !trainer.finished()) {
-      auto state = trainer.state();
-      state.emplace_back("curves", curves.state());
-      checkpoints.save({trainer.step(), std::move(state), {}});
-    }
-  }
+    return cat("error ", losses.reconstruction);
+  });
   trainer.finish();
   std::filesystem::create_directories(folders.weights());
   save_safetensors(folders.weights() / model_of(context.plan, arm).vae, vae.state());
@@ -61,7 +49,7 @@ void run_train_vae(const JobContext& context) {
   curves.write(part, "/training", "vae_step", static_cast<std::int64_t>(context.job.arm), 0,
                {context.shape.arms, context.shape.seeds, context.shape.vae_steps});
   part.commit();
-  checkpoints.clear();
+  CheckpointFolder(folders.checkpoints(context.job)).clear();
 }
 
 void run_train_base(const JobContext& context) {

@@ -1,9 +1,13 @@
 #pragma once
 
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "curves.hpp"
 #include "jobs.hpp"
+#include "svi/core/log.hpp"
+#include "svi/io/checkpoint.hpp"
 #include "svi/train/trainer.hpp"
 
 namespace svi {
@@ -15,5 +19,27 @@ std::vector<double> training_row(const StepReport& report);
 /// Trains to the end, going on from the newest checkpoint if there is one, and saving one every
 /// [run] checkpoint_steps. Collective over the job's team.
 void train_with_checkpoints(const JobContext& context, Trainer& trainer, Curves& curves);
+
+/// The same for a small model that one rank trains alone (`Alone` being its trainer): `advance`
+/// does one step, adds its row to `curves` and returns what to show of it.
+template <class Alone, class Advance>
+void train_alone(const JobContext& context, Alone& trainer, std::int64_t steps, Curves& curves,
+                 Advance&& advance) {
+  const CheckpointFolder checkpoints(Folders(context.plan.folder()).checkpoints(context.job));
+  if (auto saved = checkpoints.load_newest()) {
+    curves.load(saved->tensors.back().second);
+    saved->tensors.pop_back();
+    trainer.load(saved->tensors);
+    SVI_INFO(context.job.name, "goes on at step ", trainer.step());
+  }
+  while (!trainer.finished()) {
+    const std::string shown = advance();
+    context.progress.update(trainer.step(), steps, shown);
+    if (trainer.step() % context.plan.run.checkpoint_steps != 0 || trainer.finished()) continue;
+    auto state = trainer.state();
+    state.emplace_back("curves", curves.state());
+    checkpoints.save({trainer.step(), std::move(state), {}});
+  }
+}
 
 }  // namespace svi
