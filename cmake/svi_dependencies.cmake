@@ -13,6 +13,9 @@ find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(nlohmann_json REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(FFMPEG REQUIRED IMPORTED_TARGET libavformat libavcodec libavutil libswscale)
+pkg_check_modules(SENTENCEPIECE REQUIRED IMPORTED_TARGET sentencepiece)
+pkg_check_modules(ICU REQUIRED IMPORTED_TARGET icu-uc)
+pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-cpp)
 
 # The old C++ bindings in mpi.h are neither wanted nor linkable (OMPI_SKIP_MPICXX, set for all targets).
 add_library(svi_mpi INTERFACE)
