@@ -26,6 +26,7 @@ TrainingBatch PoolBatches::batch(std::int64_t step, std::int64_t first, std::int
   batch.latent = pool_.latent.index_select(0, index);
   batch.condition.image = at::stack(images);
   batch.condition.text = pool_.text.index_select(0, index);
+  if (pool_.clip.defined()) batch.condition.clip = pool_.clip.index_select(0, index);
   return batch;
 }
 
@@ -47,6 +48,7 @@ GeneratedClips PoolRollouts::generate(std::int64_t step, const std::vector<Carri
   Condition condition;
   condition.image = pool.image.index_select(0, index).to(device_);
   condition.text = pool.text.index_select(0, index).to(device_);
+  if (pool.clip.defined()) condition.clip = pool.clip.index_select(0, index).to(device_);
   const auto z = pool.latent.size(1), mask = pool.image.size(1) - z;
   for (std::size_t b = 0; b < starts.size(); ++b) {
     const auto& carried = starts[b].carried;

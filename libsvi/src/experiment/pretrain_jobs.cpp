@@ -63,6 +63,7 @@ void run_train_base(const JobContext& context) {
   WanDit dit(section<WanDitConfig>(document, "dit"));
   dit.initialise(seed);
   dit.to(context.device, at::kFloat);
+  dit.recompute_blocks(context.plan.run.activation_checkpointing);
 
   const auto variant = context.registry.make<Variant>(document, "");
   const auto collective = context.registry.make<Collective>(document, "");

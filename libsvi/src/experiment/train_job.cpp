@@ -101,7 +101,7 @@ void run_encode(const JobContext& context) {
       own_base ? section<WanDitConfig>(document, "dit") : load_dit(model, at::kCPU)->config());
   const auto pool =
       LatentPool::encode(*source, static_cast<std::uint64_t>(config.seed), 0, config.clips, shape,
-                         vae, text_encoder(model, context.device), variant->training(),
+                         {vae, text_encoder(model, context.device)}, variant->training(),
                          [&](std::int64_t done) { context.progress.update(done, config.clips); });
   const auto path = Folders(context.plan.folder()).pool(context.plan, arm);
   std::filesystem::create_directories(path.parent_path());
@@ -143,6 +143,7 @@ void run_train_lora(const JobContext& context) {
                                      context.device);
   lora->require_grad(true);
   dit->attach(lora);
+  dit->recompute_blocks(context.plan.run.activation_checkpointing);
 
   const auto variant = context.registry.make<Variant>(document, "");
   const auto source = context.registry.make<ErrorSource>(document, "");

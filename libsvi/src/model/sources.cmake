@@ -16,6 +16,7 @@ set(SVI_MODEL_SOURCES
   src/model/wan/kernels.cpp
   src/model/wan/ops.cpp
   src/model/wan/positions.cpp
+  src/model/wan/recompute.cpp
   src/model/wan/vae.cpp
   src/model/wan/vae_config.cpp
   src/model/wan/vae_layers.cpp

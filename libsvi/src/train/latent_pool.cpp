@@ -9,7 +9,12 @@
 namespace svi {
 namespace {
 
-constexpr std::int64_t kEncodeBatch = 8;
+/// Small clips are encoded together; one of 81 x 480 x 832 fills the memory of many by itself.
+std::int64_t batch_size(const ClipShape& shape) {
+  constexpr std::int64_t kMost = 8, kValues = 1 << 24;
+  return std::clamp<std::int64_t>(kValues / (3 * shape.frames * shape.height * shape.width), 1,
+                                  kMost);
+}
 
 }  // namespace
 
@@ -26,19 +31,20 @@ at::Tensor tail_latents(const WanVae& vae, const at::Tensor& video, std::int64_t
   return vae.encode(last);
 }
 
-LatentPool LatentPool::encode(
-    const ClipSource& source, std::uint64_t seed, std::int64_t first, std::int64_t count,
-    const ClipShape& shape, const WanVae& vae,
-    const std::function<at::Tensor(const std::vector<std::string>&)>& encode_text,
-    const TrainingPlan& plan, const std::function<void(std::int64_t)>& progress) {
+LatentPool LatentPool::encode(const ClipSource& source, std::uint64_t seed, std::int64_t first,
+                              std::int64_t count, const ClipShape& shape, const Encoders& encoders,
+                              const TrainingPlan& plan,
+                              const std::function<void(std::int64_t)>& progress) {
   SVI_CHECK(count >= 1, "an empty clip pool");
   c10::NoGradGuard no_gradients;
+  const auto& vae = encoders.vae;
   const ConditionBuilder builder(vae);
   const ConditionRule rule{plan.padding.anchor_copies, plan.mask_all_motion};
   const bool needs_one = plan.motion_frames > 1 && plan.motion_probability < 1;
-  std::vector<at::Tensor> latents, images, ones, tails, texts;
-  for (std::int64_t done = 0; done < count; done += kEncodeBatch) {
-    const auto size = std::min(kEncodeBatch, count - done);
+  std::vector<at::Tensor> latents, images, ones, tails, texts, tokens;
+  const auto batch = batch_size(shape);
+  for (std::int64_t done = 0; done < count; done += batch) {
+    const auto size = std::min(batch, count - done);
     std::vector<at::Tensor> videos, anchors;
     std::vector<std::string> prompts;
     for (std::int64_t i = 0; i < size; ++i) {
@@ -54,7 +60,8 @@ LatentPool LatentPool::encode(
         builder.build(video.narrow(2, 0, plan.motion_frames), anchor, shape.frames, rule));
     if (needs_one) ones.push_back(builder.build(video.narrow(2, 0, 1), anchor, shape.frames, rule));
     tails.push_back(tail_latents(vae, video, plan.motion_frames));
-    texts.push_back(encode_text(prompts));
+    texts.push_back(encoders.text(prompts));
+    if (encoders.image) tokens.push_back(encoders.image(video.select(2, 0)));
     if (progress) progress(done + size);
   }
   LatentPool pool;
@@ -63,12 +70,14 @@ LatentPool LatentPool::encode(
   if (needs_one) pool.image_one = at::cat(ones);
   pool.tail = at::cat(tails);
   pool.text = at::cat(texts);
+  if (!tokens.empty()) pool.clip = at::cat(tokens);
   return pool;
 }
 
 NamedTensors LatentPool::tensors() const {
   NamedTensors named{{"latent", latent}, {"image", image}, {"tail", tail}, {"text", text}};
   if (image_one.defined()) named.emplace_back("image_one", image_one);
+  if (clip.defined()) named.emplace_back("clip", clip);
   return named;
 }
 
@@ -80,6 +89,7 @@ LatentPool LatentPool::from(const NamedTensors& tensors, const std::string& orig
     if (name == "image_one") pool.image_one = tensor;
     if (name == "tail") pool.tail = tensor;
     if (name == "text") pool.text = tensor;
+    if (name == "clip") pool.clip = tensor;
   }
   if (!pool.latent.defined() || !pool.image.defined() || !pool.tail.defined() ||
       !pool.text.defined()) {

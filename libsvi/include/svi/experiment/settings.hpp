@@ -64,6 +64,7 @@ struct RunConfig {
   std::int64_t threads = 1;
   std::int64_t ranks_per_job = 1;
   std::int64_t checkpoint_steps = 250;
+  bool activation_checkpointing = false;
 
   void describe(OptionVisitor& visit) {
     visit(device, {.key = "device", .help = "where tensors live; auto takes a GPU if one is seen"});
@@ -81,6 +82,11 @@ struct RunConfig {
                              .unit = "steps",
                              .min = 1,
                              .max = 1e9});
+    visit(
+        activation_checkpointing,
+        {.key = "activation_checkpointing",
+         .help = "in training, keep only each block's input and compute the rest again on the way "
+                 "back: far less memory for about a third more time, same numbers"});
   }
 };
 

@@ -23,16 +23,25 @@ struct SVI_EXPORT LatentPool {
       image_one;  // [N, s + z, F, h, w]  condition y with one motion frame; undefined if never used
   at::Tensor tail;  // [N, z, f, h, w]      condition latents of the true last motion frames
   at::Tensor text;  // [N, L, D]            text contexts
+  at::Tensor clip =
+      {};  // [N, tokens, D]    image tokens of the first frame; undefined without image branch
 
   std::int64_t size() const { return latent.size(0); }
 
-  /// Encodes training clips first .. first+count-1 of the source, eight at a time. `progress` is
-  /// told how many are done.
-  static LatentPool encode(
-      const ClipSource& source, std::uint64_t seed, std::int64_t first, std::int64_t count,
-      const ClipShape& shape, const WanVae& vae,
-      const std::function<at::Tensor(const std::vector<std::string>&)>& encode_text,
-      const TrainingPlan& plan, const std::function<void(std::int64_t)>& progress = {});
+  /// What turns clips into what the model is told.
+  struct Encoders {
+    const WanVae& vae;
+    std::function<at::Tensor(const std::vector<std::string>&)> text;  // prompts -> [B, L, D]
+    /// Frames [B, 3, H, W] in [-1, 1] -> [B, tokens, D]; empty for models without image branch.
+    std::function<at::Tensor(const at::Tensor&)> image = {};
+  };
+
+  /// Encodes training clips first .. first+count-1 of the source, up to eight at a time; fewer
+  /// where clips are large. `progress` is told how many are done.
+  static LatentPool encode(const ClipSource& source, std::uint64_t seed, std::int64_t first,
+                           std::int64_t count, const ClipShape& shape, const Encoders& encoders,
+                           const TrainingPlan& plan,
+                           const std::function<void(std::int64_t)>& progress = {});
 
   NamedTensors tensors() const;
   /// Throws IoError naming `origin` if a tensor is missing.

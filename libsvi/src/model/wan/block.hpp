@@ -8,11 +8,11 @@ namespace svi::wan {
 
 /// What every block sees besides the tokens.
 struct Stream {
-  at::Tensor modulation;       // [B, 6, D]  fp32
-  at::Tensor head_modulation;  // [B, 2, D]  fp32
-  at::Tensor text;             // [B, L, D]
-  at::Tensor image;            // [B, tokens, D] or undefined
-  WanRope rope;
+  at::Tensor modulation = {};       // [B, 6, D]  fp32
+  at::Tensor head_modulation = {};  // [B, 2, D]  fp32
+  at::Tensor text = {};             // [B, L, D]
+  at::Tensor image = {};            // [B, tokens, D] or undefined
+  WanRope rope = {};
 };
 
 /// Tokens [B, L, D] through every block and the head's norm, ready for the last linear layer.

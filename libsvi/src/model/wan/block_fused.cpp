@@ -5,6 +5,7 @@
 
 #include "model/wan/block.hpp"
 #include "model/wan/fused.hpp"
+#include "model/wan/recompute.hpp"
 
 namespace svi::wan {
 namespace {
@@ -23,35 +24,57 @@ at::Tensor cross(const WanAttention& layer, const at::Tensor& x, const Stream& s
   return fused::linear(y, {&layer.o});
 }
 
+// Rows of a modulation are [B, D]; 0, 1, 2 are shift, scale and gate, 3, 4, 5 again.
+Gain modulate(const at::Tensor& e, std::int64_t shift) {
+  return {.mul = e.select(1, shift + 1), .add = e.select(1, shift), .one = 1};
+}
+
+struct Tokens {
+  at::Tensor x;  // [B, L, D]
+  at::Tensor h;  // [B, L, D]  x, normed and modulated for what reads it next
+};
+
+// {x, h} after the block; h is made for the next block, or the head, by its modulation.
+std::vector<at::Tensor> run_block(const WanBlock& block, Tokens tokens, const at::Tensor& e,
+                                  const at::Tensor& next, const Stream& stream,
+                                  const WanDitConfig& config) {
+  auto& [x, h] = tokens;
+  const auto& self = block.self_attn;
+  const auto attended =
+      fused::self_attention(fused::linear(h, {&self.q, &self.k, &self.v}), self.norm_q, self.norm_k,
+                            stream.rope, config.heads, config.eps);
+  std::tie(x, h) =
+      fused::add_norm(x, fused::linear(attended, {&self.o}), e.select(1, 2),
+                      {.mul = block.norm3_weight, .add = block.norm3_bias}, config.eps);
+  std::tie(x, h) = fused::add_norm(x, cross(block.cross_attn, h, stream, config), {},
+                                   modulate(e, 3), config.eps);
+  const auto hidden = fused::gelu(fused::linear(h, {&block.ffn_0}));
+  std::tie(x, h) = fused::add_norm(x, fused::linear(hidden, {&block.ffn_2}), e.select(1, 5),
+                                   modulate(next, 0), config.eps);
+  return {x, h};
+}
+
 }  // namespace
 
 bool can_fuse(const at::Tensor& x) { return x.is_cpu() && x.scalar_type() == at::kFloat; }
 
 at::Tensor run_blocks_fused(const WanDitParts& parts, at::Tensor x, const Stream& stream) {
   const auto& config = parts.config;
-  // Row i of a modulation is [B, D]; rows 0, 1, 2 are shift, scale and gate, 3, 4, 5 again.
   std::vector<at::Tensor> e;  // [B, 6, D] per block, then [B, 2, D] of the head
   for (const auto& block : parts.blocks) e.push_back(block.modulation + stream.modulation);
   e.push_back(stream.head_modulation);
-  const auto modulate = [&](std::size_t block, std::int64_t shift) {
-    return Gain{.mul = e[block].select(1, shift + 1), .add = e[block].select(1, shift), .one = 1};
-  };
 
-  at::Tensor h = fused::norm(x, modulate(0, 0), config.eps);
+  at::Tensor h = fused::norm(x, modulate(e[0], 0), config.eps);
   for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
     const auto& block = parts.blocks[i];
-    const auto& self = block.self_attn;
-    const auto attended =
-        fused::self_attention(fused::linear(h, {&self.q, &self.k, &self.v}), self.norm_q,
-                              self.norm_k, stream.rope, config.heads, config.eps);
-    std::tie(x, h) =
-        fused::add_norm(x, fused::linear(attended, {&self.o}), e[i].select(1, 2),
-                        {.mul = block.norm3_weight, .add = block.norm3_bias}, config.eps);
-    std::tie(x, h) = fused::add_norm(x, cross(block.cross_attn, h, stream, config), {},
-                                     modulate(i, 3), config.eps);
-    const auto hidden = fused::gelu(fused::linear(h, {&block.ffn_0}));
-    std::tie(x, h) = fused::add_norm(x, fused::linear(hidden, {&block.ffn_2}), e[i].select(1, 5),
-                                     modulate(i + 1, 0), config.eps);
+    const Body body = [&block, &config, rope = stream.rope](const std::vector<at::Tensor>& in) {
+      return run_block(block, {in[0], in[1]}, in[2], in[3],
+                       {.text = in[4], .image = in[5], .rope = rope}, config);
+    };
+    const std::vector<at::Tensor> inputs{x, h, e[i], e[i + 1], stream.text, stream.image};
+    const auto outputs = parts.recompute ? recomputed(body, inputs) : body(inputs);
+    x = outputs[0];
+    h = outputs[1];
   }
   return h;
 }

@@ -2,6 +2,7 @@
 
 #include "model/wan/block.hpp"
 #include "model/wan/ops.hpp"
+#include "model/wan/recompute.hpp"
 
 namespace svi::wan {
 namespace {
@@ -49,7 +50,14 @@ at::Tensor run_block(const WanBlock& block, at::Tensor x, const Stream& stream,
 
 at::Tensor run_blocks_plain(const WanDitParts& parts, at::Tensor x, const Stream& stream) {
   const auto& config = parts.config;
-  for (const auto& block : parts.blocks) x = run_block(block, x, stream, config);
+  for (const auto& block : parts.blocks) {
+    const Body body = [&block, &config, rope = stream.rope](const std::vector<at::Tensor>& in) {
+      const Stream seen{.modulation = in[1], .text = in[2], .image = in[3], .rope = rope};
+      return std::vector<at::Tensor>{run_block(block, in[0], seen, config)};
+    };
+    const std::vector<at::Tensor> inputs{x, stream.modulation, stream.text, stream.image};
+    x = (parts.recompute ? recomputed(body, inputs) : body(inputs))[0];
+  }
   const auto e = stream.head_modulation.chunk(2, 1);
   return modulated_norm(x, e[0], e[1], config.eps);
 }

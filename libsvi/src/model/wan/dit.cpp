@@ -144,6 +144,8 @@ void WanDit::require_grad(bool required) {
   for (auto& [name, weight] : parameters()) weight.set_requires_grad(required);
 }
 
+void WanDit::recompute_blocks(bool enabled) { parts_->recompute = enabled; }
+
 void WanDit::to(const at::Device& device, at::ScalarType dtype) {
   const c10::NoGradGuard no_grad;
   visit_weights(*parts_, [&](const std::string&, at::Tensor& weight) {

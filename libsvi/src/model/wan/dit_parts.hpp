@@ -52,6 +52,7 @@ struct WanDitParts {
   WanLinear img_1, img_3;
   at::Tensor img_norm_out_weight, img_norm_out_bias;  // [dim]
   std::shared_ptr<Lora> lora;
+  bool recompute = false;  // activation checkpointing of the blocks
 
   mutable std::mutex rope_mutex;
   mutable std::vector<WanRope> ropes;

@@ -84,6 +84,11 @@ class SVI_EXPORT WanDit : public VelocityModel {
   /// Whether the model's own weights collect gradients (pretraining) or not (adapters; the
   /// default).
   void require_grad(bool required);
+  /// Whether a forward pass that records gradients keeps only each block's input and computes the
+  /// rest of the block again in the backward pass (activation checkpointing): memory for about a
+  /// third more time. Off by default; numbers and gradients are the same. The model must then stay
+  /// as it is, and alive, until the backward pass.
+  void recompute_blocks(bool enabled);
   /// Moves the weights. Adapters move by themselves (Lora::to).
   void to(const at::Device& device, at::ScalarType dtype);
 
