@@ -9,6 +9,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "support/temporary_folder.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/atomic_file.hpp"
 
@@ -275,6 +276,36 @@ TEST_F(Safetensors, AtomicFileAppearsOnlyWhenCommitted) {
   write_file(path, "abc");
   EXPECT_EQ(fs::file_size(path), 3u);
   EXPECT_THROW(write_file("/proc/nowhere/b.txt", "abc"), IoError);
+}
+
+TEST(SafetensorsBuilder, FillsInPlaceWhatTheReaderThenFinds) {
+  const TemporaryFolder folder;
+  const auto path = folder / "built.safetensors";
+  {
+    SafetensorsBuilder builder(
+        path,
+        {{"bytes", at::kByte, {3}}, {"wide", at::kFloat, {2, 5}}, {"none", at::kFloat, {0, 4}}},
+        {{"made", "here"}});
+    EXPECT_EQ(builder.tensors()[1].second.abs().sum().item<float>(), 0);
+    builder.tensors()[0].second.fill_(7);
+    builder.tensors()[1].second.narrow(0, 1, 1).fill_(2.5);
+    EXPECT_FALSE(std::filesystem::exists(path));
+    builder.commit();
+  }
+  const auto file = SafetensorsFile::open(path);
+  EXPECT_EQ(file.metadata().at("made"), "here");
+  EXPECT_TRUE(at::equal(file.load("bytes"), at::full({3}, 7, at::kByte)));
+  EXPECT_EQ(file.load("wide").sum().item<float>(), 12.5F);
+  EXPECT_EQ(file.load("none").numel(), 0);
+}
+
+TEST(SafetensorsBuilder, LeavesNothingBehindWithoutCommitAndRefusesNamesTwice) {
+  const TemporaryFolder folder;
+  { const SafetensorsBuilder builder(folder / "gone", {{"a", at::kFloat, {2}}}); }
+  EXPECT_EQ(folder.count(), 0);
+  EXPECT_THROW(
+      SafetensorsBuilder(folder / "twice", {{"a", at::kFloat, {2}}, {"a", at::kFloat, {2}}}),
+      IoError);
 }
 
 }  // namespace

@@ -57,9 +57,7 @@ void run_train_base(const JobContext& context) {
   const auto& document = arm.document;
   const Folders folders(context.plan.folder());
   const auto seed = static_cast<std::uint64_t>(context.plan.experiment.seeds.front());
-  const auto pool_path = folders.pool(context.plan, arm);
-  const auto pool =
-      LatentPool::from(SafetensorsFile::open(pool_path).load_all(), pool_path.string());
+  const auto pool = LatentPool::open(folders.pool(context.plan, arm));
   WanDit dit(section<WanDitConfig>(document, "dit"));
   dit.initialise(seed);
   dit.to(context.device, at::kFloat);

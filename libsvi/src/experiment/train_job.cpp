@@ -99,13 +99,10 @@ void run_encode(const JobContext& context) {
   check_clip(
       shape, vae.config(),
       own_base ? section<WanDitConfig>(document, "dit") : load_dit(model, at::kCPU)->config());
-  const auto pool =
-      LatentPool::encode(*source, static_cast<std::uint64_t>(config.seed), 0, config.clips, shape,
-                         {vae, text_encoder(model, context.device)}, variant->training(),
-                         [&](std::int64_t done) { context.progress.update(done, config.clips); });
-  const auto path = Folders(context.plan.folder()).pool(context.plan, arm);
-  std::filesystem::create_directories(path.parent_path());
-  save_safetensors(path, pool.tensors());
+  LatentPool::encode(Folders(context.plan.folder()).pool(context.plan, arm), *source,
+                     static_cast<std::uint64_t>(config.seed), 0, config.clips, shape,
+                     {vae, text_encoder(model, context.device)}, variant->training(),
+                     [&](std::int64_t done) { context.progress.update(done, config.clips); });
 }
 
 namespace {
@@ -136,9 +133,7 @@ void run_train_lora(const JobContext& context) {
   const auto seed = static_cast<std::uint64_t>(seed_number);
   const auto model = model_of(context.plan, arm);
   auto dit = load_dit(model, context.device);
-  const auto pool_path = folders.pool(context.plan, arm);
-  const auto pool =
-      LatentPool::from(SafetensorsFile::open(pool_path).load_all(), pool_path.string());
+  const auto pool = LatentPool::open(folders.pool(context.plan, arm));
   auto lora = std::make_shared<Lora>(section<LoraConfig>(document, "lora"), dit->linears(), seed,
                                      context.device);
   lora->require_grad(true);

@@ -8,8 +8,6 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
-#include <numeric>
-#include <set>
 #include <utility>
 
 #include "io/safetensors_header.hpp"
@@ -141,30 +139,13 @@ at::Tensor SafetensorsFile::tensor(const SafetensorsInfo& info) const {
 void save_safetensors(const std::filesystem::path& path, const NamedTensors& tensors,
                       const std::map<std::string, std::string>& metadata) {
   safetensors::Header header{{}, metadata};
-  std::set<std::string_view> names;
   for (const auto& [name, tensor] : tensors) {
-    const auto where = cat(path.string(), ": tensor '", safetensors::shown(name), "': ");
-    if (!tensor.defined()) raise<IoError>(where, "is undefined");
-    if (!names.insert(name).second) raise<IoError>(where, "occurs twice");
-    if (name == "__metadata__") raise<IoError>(where, "this name is reserved");
-    if (!safetensors::name_of(tensor.scalar_type())) {
-      raise<IoError>(where, "safetensors has no dtype ", c10::toString(tensor.scalar_type()));
+    if (!tensor.defined()) {
+      raise<IoError>(path.string(), ": tensor '", safetensors::shown(name), "': is undefined");
     }
     header.infos.push_back({name, tensor.scalar_type(), tensor.sizes().vec(), 0, 0});
   }
-  // Wide elements first in the data, whatever the order of the header: then each is aligned without
-  // gaps.
-  std::vector<std::size_t> order(tensors.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return tensors[a].second.element_size() > tensors[b].second.element_size();
-  });
-  std::uint64_t next = 0;
-  for (const auto i : order) {
-    header.infos[i].begin = next;
-    next += tensors[i].second.nbytes();
-    header.infos[i].end = next;
-  }
+  const auto order = safetensors::lay_out(header, path.string());
   const auto text = safetensors::write_header(header);
   const std::uint64_t length = text.size();
 

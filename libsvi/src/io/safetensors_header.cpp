@@ -1,8 +1,10 @@
 #include "io/safetensors_header.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <set>
 
 #include "svi/core/check.hpp"
@@ -249,6 +251,34 @@ Header read_header(const char* data, std::uint64_t size, const std::string& file
     info.end += 8 + length;
   }
   return header;
+}
+
+std::vector<std::size_t> lay_out(Header& header, const std::string& file) {
+  std::set<std::string_view> names;
+  for (const auto& info : header.infos) {
+    const auto where = cat(file, ": tensor '", shown(info.name), "': ");
+    if (!names.insert(info.name).second) raise<IoError>(where, "occurs twice");
+    if (info.name == "__metadata__") raise<IoError>(where, "this name is reserved");
+    if (!name_of(info.dtype)) {
+      raise<IoError>(where, "safetensors has no dtype ", c10::toString(info.dtype));
+    }
+  }
+  // Wide elements first in the data, whatever the order of the header: then each is aligned without
+  // gaps.
+  std::vector<std::size_t> order(header.infos.size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto width = [&](std::size_t i) { return c10::elementSize(header.infos[i].dtype); };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return width(a) > width(b); });
+  std::uint64_t next = 0;
+  for (const auto i : order) {
+    auto& info = header.infos[i];
+    info.begin = next;
+    for (const auto size : info.shape) SVI_CHECK(size >= 0, info.name, " has a negative size");
+    next += static_cast<std::uint64_t>(c10::multiply_integers(info.shape)) * width(i);
+    info.end = next;
+  }
+  return order;
 }
 
 std::string write_header(const Header& header) {

@@ -27,6 +27,11 @@ Header read_header(const char* data, std::uint64_t size, const std::string& file
 /// count from the start of the data.
 std::string write_header(const Header& header);
 
+/// Gives each tensor of a header to be written its place, counted from the start of the data, and
+/// returns the order of the places. Throws IoError with `file` in its text for a repeated or
+/// reserved name and a dtype the format lacks.
+std::vector<std::size_t> lay_out(Header& header, const std::string& file);
+
 std::optional<c10::ScalarType> dtype_of(std::string_view name);
 std::optional<std::string_view> name_of(c10::ScalarType dtype);
 /// A name from a file made fit for a message: printable and short.

@@ -10,6 +10,7 @@ set(SVI_IO_SOURCES
   src/io/result_file.cpp
   src/io/result_part.cpp
   src/io/safetensors.cpp
+  src/io/safetensors_builder.cpp
   src/io/safetensors_header.cpp
   src/io/video_reader.cpp
   src/io/video_writer.cpp

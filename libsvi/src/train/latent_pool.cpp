@@ -4,6 +4,7 @@
 #include <c10/core/GradMode.h>
 
 #include "svi/core/check.hpp"
+#include "svi/io/safetensors.hpp"
 #include "svi/model/wan/condition.hpp"
 
 namespace svi {
@@ -31,59 +32,74 @@ at::Tensor tail_latents(const WanVae& vae, const at::Tensor& video, std::int64_t
   return vae.encode(last);
 }
 
-LatentPool LatentPool::encode(const ClipSource& source, std::uint64_t seed, std::int64_t first,
-                              std::int64_t count, const ClipShape& shape, const Encoders& encoders,
-                              const TrainingPlan& plan,
-                              const std::function<void(std::int64_t)>& progress) {
+namespace {
+
+/// A batch of clips by the names of the pool's tensors.
+NamedTensors encode_batch(const std::vector<Clip>& clips, const LatentPool::Encoders& encoders,
+                          const ClipShape& shape, const TrainingPlan& plan) {
+  std::vector<at::Tensor> videos, anchors;
+  std::vector<std::string> prompts;
+  for (const auto& clip : clips) {
+    videos.push_back(clip.video);
+    anchors.push_back(clip.anchor);
+    prompts.push_back(clip.prompt);
+  }
+  const auto video = at::stack(videos);    // [b, 3, T, H, W]
+  const auto anchor = at::stack(anchors);  // [b, 3, H, W]
+  const ConditionBuilder builder(encoders.vae);
+  const ConditionRule rule{plan.padding.anchor_copies, plan.mask_all_motion};
+  const auto condition = [&](std::int64_t motion_frames) {
+    return builder.build(video.narrow(2, 0, motion_frames), anchor, shape.frames, rule);
+  };
+  NamedTensors batch{{"latent", encoders.vae.encode(video)},
+                     {"image", condition(plan.motion_frames)},
+                     {"tail", tail_latents(encoders.vae, video, plan.motion_frames)},
+                     {"text", encoders.text(prompts)}};
+  if (plan.motion_frames > 1 && plan.motion_probability < 1)
+    batch.emplace_back("image_one", condition(1));
+  if (encoders.image) batch.emplace_back("clip", encoders.image(video.select(2, 0)));
+  return batch;
+}
+
+std::vector<SafetensorsBuilder::Entry> entries_like(const NamedTensors& first_batch,
+                                                    std::int64_t count) {
+  std::vector<SafetensorsBuilder::Entry> entries;
+  for (const auto& [name, tensor] : first_batch) {
+    auto shape = tensor.sizes().vec();
+    shape[0] = count;
+    entries.push_back({name, at::kFloat, std::move(shape)});
+  }
+  return entries;
+}
+
+}  // namespace
+
+void LatentPool::encode(const std::filesystem::path& path, const ClipSource& source,
+                        std::uint64_t seed, std::int64_t first, std::int64_t count,
+                        const ClipShape& shape, const Encoders& encoders, const TrainingPlan& plan,
+                        const std::function<void(std::int64_t)>& progress) {
   SVI_CHECK(count >= 1, "an empty clip pool");
   c10::NoGradGuard no_gradients;
-  const auto& vae = encoders.vae;
-  const ConditionBuilder builder(vae);
-  const ConditionRule rule{plan.padding.anchor_copies, plan.mask_all_motion};
-  const bool needs_one = plan.motion_frames > 1 && plan.motion_probability < 1;
-  std::vector<at::Tensor> latents, images, ones, tails, texts, tokens;
-  const auto batch = batch_size(shape);
-  for (std::int64_t done = 0; done < count; done += batch) {
-    const auto size = std::min(batch, count - done);
-    std::vector<at::Tensor> videos, anchors;
-    std::vector<std::string> prompts;
-    for (std::int64_t i = 0; i < size; ++i) {
-      auto clip = source.training_clip(seed, first + done + i, shape);
-      videos.push_back(clip.video);
-      anchors.push_back(clip.anchor);
-      prompts.push_back(clip.prompt);
-    }
-    const auto video = at::stack(videos);    // [b, 3, T, H, W]
-    const auto anchor = at::stack(anchors);  // [b, 3, H, W]
-    latents.push_back(vae.encode(video));
-    images.push_back(
-        builder.build(video.narrow(2, 0, plan.motion_frames), anchor, shape.frames, rule));
-    if (needs_one) ones.push_back(builder.build(video.narrow(2, 0, 1), anchor, shape.frames, rule));
-    tails.push_back(tail_latents(vae, video, plan.motion_frames));
-    texts.push_back(encoders.text(prompts));
-    if (encoders.image) tokens.push_back(encoders.image(video.select(2, 0)));
-    if (progress) progress(done + size);
+  std::optional<SafetensorsBuilder> file;
+  std::int64_t done = 0;
+  while (done < count) {
+    const auto size = std::min(batch_size(shape), count - done);
+    std::vector<Clip> clips;
+    for (std::int64_t i = 0; i < size; ++i)
+      clips.push_back(source.training_clip(seed, first + done + i, shape));
+    const auto batch = encode_batch(clips, encoders, shape, plan);
+    if (!file) file.emplace(path, entries_like(batch, count));
+    for (std::size_t i = 0; i < batch.size(); ++i)
+      file->tensors()[i].second.narrow(0, done, size).copy_(batch[i].second);
+    done += size;
+    if (progress) progress(done);
   }
-  LatentPool pool;
-  pool.latent = at::cat(latents);
-  pool.image = at::cat(images);
-  if (needs_one) pool.image_one = at::cat(ones);
-  pool.tail = at::cat(tails);
-  pool.text = at::cat(texts);
-  if (!tokens.empty()) pool.clip = at::cat(tokens);
-  return pool;
+  file->commit();
 }
 
-NamedTensors LatentPool::tensors() const {
-  NamedTensors named{{"latent", latent}, {"image", image}, {"tail", tail}, {"text", text}};
-  if (image_one.defined()) named.emplace_back("image_one", image_one);
-  if (clip.defined()) named.emplace_back("clip", clip);
-  return named;
-}
-
-LatentPool LatentPool::from(const NamedTensors& tensors, const std::string& origin) {
+LatentPool LatentPool::open(const std::filesystem::path& path) {
   LatentPool pool;
-  for (const auto& [name, tensor] : tensors) {
+  for (const auto& [name, tensor] : SafetensorsFile::open(path).load_all()) {
     if (name == "latent") pool.latent = tensor;
     if (name == "image") pool.image = tensor;
     if (name == "image_one") pool.image_one = tensor;
@@ -94,7 +110,7 @@ LatentPool LatentPool::from(const NamedTensors& tensors, const std::string& orig
   if (!pool.latent.defined() || !pool.image.defined() || !pool.tail.defined() ||
       !pool.text.defined()) {
     raise<IoError>(
-        origin,
+        path.string(),
         ": not a clip pool: latent, image, tail or text is missing; delete it to encode again");
   }
   return pool;

@@ -66,4 +66,32 @@ class SVI_EXPORT SafetensorsFile {
 SVI_EXPORT void save_safetensors(const std::filesystem::path& path, const NamedTensors& tensors,
                                  const std::map<std::string, std::string>& metadata = {});
 
+/// A safetensors file whose tensors are filled in place, for data larger than memory: names, dtypes
+/// and shapes are given first, the tensors are views of the file.
+///
+/// The file appears under its name at `commit`; a builder destroyed before leaves nothing behind.
+class SVI_EXPORT SafetensorsBuilder {
+ public:
+  struct Entry {
+    std::string name;
+    c10::ScalarType dtype = c10::ScalarType::Undefined;
+    std::vector<std::int64_t> shape;
+  };
+
+  /// Reserves the whole file. Throws IoError as save_safetensors does, for a full disk at once.
+  SafetensorsBuilder(const std::filesystem::path& path, const std::vector<Entry>& entries,
+                     const std::map<std::string, std::string>& metadata = {});
+  ~SafetensorsBuilder();
+
+  /// The tensors, zero at first, in the order of the entries. Writing to them after `commit` is
+  /// writing to the file.
+  const NamedTensors& tensors() const;
+  /// Forces everything to the disk and gives the file its name. Throws IoError.
+  void commit();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
 }  // namespace svi

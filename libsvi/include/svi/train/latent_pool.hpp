@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -10,7 +11,6 @@
 #include "svi/core/export.hpp"
 #include "svi/data/clip_source.hpp"
 #include "svi/model/wan/vae.hpp"
-#include "svi/tensor/named_tensors.hpp"
 #include "svi/variant/variant.hpp"
 
 namespace svi {
@@ -36,16 +36,15 @@ struct SVI_EXPORT LatentPool {
     std::function<at::Tensor(const at::Tensor&)> image = {};
   };
 
-  /// Encodes training clips first .. first+count-1 of the source, up to eight at a time; fewer
-  /// where clips are large. `progress` is told how many are done.
-  static LatentPool encode(const ClipSource& source, std::uint64_t seed, std::int64_t first,
-                           std::int64_t count, const ClipShape& shape, const Encoders& encoders,
-                           const TrainingPlan& plan,
-                           const std::function<void(std::int64_t)>& progress = {});
-
-  NamedTensors tensors() const;
-  /// Throws IoError naming `origin` if a tensor is missing.
-  static LatentPool from(const NamedTensors& tensors, const std::string& origin);
+  /// Encodes training clips first .. first+count-1 of the source into the file `path`, up to eight
+  /// at a time; fewer where clips are large. Memory does not grow with their number. `progress` is
+  /// told how many are done. Throws IoError.
+  static void encode(const std::filesystem::path& path, const ClipSource& source,
+                     std::uint64_t seed, std::int64_t first, std::int64_t count,
+                     const ClipShape& shape, const Encoders& encoders, const TrainingPlan& plan,
+                     const std::function<void(std::int64_t)>& progress = {});
+  /// Maps that file: clips are read when they are used. Throws IoError if a tensor is missing.
+  static LatentPool open(const std::filesystem::path& path);
 };
 
 /// What the last `motion_frames` of a clip [B, 3, T, H, W] become at the head of the next clip's
