@@ -16,30 +16,34 @@ at::Tensor rounded(const at::Tensor& frames, FrameRounding rounding) {
   return (rounding == FrameRounding::nearest ? levels.round() : levels.floor()) / 127.5 - 1;
 }
 
+ConditionRule rule(const ClipPlan& plan) {
+  return {plan.padding.anchor_copies, plan.mask_all_motion};
+}
+
 }  // namespace
+
+ShownFrames shown_frames(const ClipPlan& plan, std::int64_t frames, bool first, bool last) {
+  const auto m = plan.motion_frames;
+  const auto skip = plan.stitch == Stitch::drop_head && !first ? m : 0;
+  const auto end = plan.stitch == Stitch::drop_tail && !last ? frames - m : frames;
+  return {skip, end - skip};
+}
 
 std::int64_t film_frames(std::int64_t clips, std::int64_t frames, std::int64_t motion_frames) {
   return clips * (frames - motion_frames) + motion_frames;
 }
 
-/// What one clip hands to the next.
-struct Rollout::Chain {
-  at::Tensor image;        // [B, 3, H, W]     the user's images, also the anchors
-  at::Tensor last_frames;  // [B, 3, T, H, W]  of the clip before
-  at::Tensor last_latent;  // [B, z, F, h, w]
-  std::int64_t next_frame = 0;
-};
-
 Rollout::Rollout(const VelocityModel& model, const WanVae& vae, EncodeText encode_text,
                  const Variant& variant, const Sampler& sampler, RolloutConfig config,
-                 ClipShape shape)
+                 ClipShape shape, EncodeImage encode_image)
     : model_(model),
       vae_(vae),
       encode_text_(std::move(encode_text)),
       variant_(variant),
       sampler_(sampler),
       config_(std::move(config)),
-      shape_(shape) {
+      shape_(shape),
+      encode_image_(std::move(encode_image)) {
   vae_.latent_frames(shape_.frames);  // refuses an illegal clip length before anything is generated
 }
 
@@ -49,9 +53,28 @@ void Rollout::run(const std::vector<Scene>& scenes,
   c10::NoGradGuard no_gradients;
   std::vector<at::Tensor> images;
   for (const auto& scene : scenes) images.push_back(scene.image);
-  Chain chain;
-  chain.image = at::stack(images);
-  for (std::int64_t clip = 0; clip < config_.clips; ++clip) advance(chain, clip, scenes, on_clip);
+  ChainState state;
+  state.anchor = at::stack(images);
+  std::int64_t next_frame = 0;
+  for (; state.clip < config_.clips; ++state.clip) {
+    const auto clip = state.clip;
+    RolledClip rolled;
+    rolled.clip = clip;
+    ClipPlan plan;
+    for (const auto& scene : scenes) {
+      plan = variant_.plan(clip, static_cast<std::int64_t>(scene.prompts.size()));
+      rolled.prompts.push_back(scene.prompts[static_cast<std::size_t>(plan.prompt_index)]);
+    }
+    rolled.latent = sample_clip(state, rolled.prompts, noise(scenes, clip));
+    rolled.video = vae_.decode(rolled.latent).clamp(-1, 1);  // [B, 3, T, H, W]
+    const auto shown = shown_frames(plan, shape_.frames, clip == 0, clip + 1 == config_.clips);
+    rolled.frames = rolled.video.narrow(2, shown.first, shown.count);
+    rolled.first_frame = next_frame;
+    next_frame += shown.count;
+    state.last_frames = rolled.video;
+    state.last_latent = rolled.latent;
+    on_clip(rolled);
+  }
 }
 
 at::Tensor Rollout::noise(const std::vector<Scene>& scenes, std::int64_t clip) const {
@@ -68,7 +91,8 @@ at::Tensor Rollout::noise(const std::vector<Scene>& scenes, std::int64_t clip) c
   return at::stack(noises);  // [B, z, F, h, w]
 }
 
-at::Tensor Rollout::sample(const Condition& condition, const at::Tensor& noise) const {
+at::Tensor Rollout::sample(const Condition& condition, const at::Tensor& noise,
+                           const OnStep& on_step) const {
   Condition negative = condition;
   if (!config_.negative_prompt.empty()) {
     const auto films = static_cast<std::size_t>(noise.size(0));
@@ -77,18 +101,22 @@ at::Tensor Rollout::sample(const Condition& condition, const at::Tensor& noise) 
     negative.text = at::zeros_like(condition.text);
   }
   // Drawn on the CPU, so that every device sees the same numbers.
-  return sampler_.sample(model_, noise.to(condition.image.device()), condition, &negative);
+  return sampler_.sample(model_, noise.to(condition.image.device()), condition, &negative, on_step);
+}
+
+Condition Rollout::told(const at::Tensor& image, const at::Tensor& first_frame,
+                        const std::vector<std::string>& prompts) const {
+  return {.text = encode_text_(prompts),
+          .image = image,
+          .clip = encode_image_ ? encode_image_(first_frame) : at::Tensor()};
 }
 
 Condition Rollout::condition(const ClipStart& start) const {
   c10::NoGradGuard no_gradients;
-  const auto plan = variant_.plan(1, 1);
-  Condition condition;
-  condition.text = encode_text_(start.prompts);
-  condition.image = ConditionBuilder(vae_).build(
-      rounded(start.motion, config_.rounding), start.anchor, shape_.frames,
-      {plan.padding.anchor_copies, plan.mask_all_motion});
-  return condition;
+  const auto motion = rounded(start.motion, config_.rounding);
+  const auto image =
+      ConditionBuilder(vae_).build(motion, start.anchor, shape_.frames, rule(variant_.plan(1, 1)));
+  return told(image, motion.select(2, 0), start.prompts);
 }
 
 at::Tensor Rollout::clip_after(const ClipStart& start, const at::Tensor& noise) const {
@@ -96,52 +124,33 @@ at::Tensor Rollout::clip_after(const ClipStart& start, const at::Tensor& noise) 
   return sample(condition(start), noise);
 }
 
-void Rollout::advance(Chain& chain, std::int64_t clip, const std::vector<Scene>& scenes,
-                      const std::function<void(const RolledClip&)>& on_clip) const {
-  const auto T = shape_.frames;
-  RolledClip rolled;
-  rolled.clip = clip;
-  ClipPlan plan;
-  for (const auto& scene : scenes) {
-    plan = variant_.plan(clip, static_cast<std::int64_t>(scene.prompts.size()));
-    rolled.prompts.push_back(scene.prompts[static_cast<std::size_t>(plan.prompt_index)]);
-  }
+at::Tensor Rollout::sample_clip(const ChainState& state, const std::vector<std::string>& prompts,
+                                const at::Tensor& noise, const OnStep& on_step) const {
+  c10::NoGradGuard no_gradients;
+  const auto plan = variant_.plan(state.clip, 1);  // prompts are chosen: one is as good as many
   const auto m = plan.motion_frames;
-  SVI_CHECK(m < T, "[variant] motion_frames = ", m, " leaves nothing to generate in a clip of ", T,
-            " frames");
-
+  SVI_CHECK(m < shape_.frames, "[variant] motion_frames = ", m,
+            " leaves nothing to generate in a clip of ", shape_.frames, " frames");
   const ConditionBuilder builder(vae_);
-  const ConditionRule rule{plan.padding.anchor_copies, plan.mask_all_motion};
-  Condition condition;
-  condition.text = encode_text_(rolled.prompts);
-  if (clip == 0) {
+  if (!state.last_frames.defined()) {
     const auto copies = plan.repeat_first ? m : 1;
-    condition.image = builder.build(chain.image.unsqueeze(2).expand({-1, -1, copies, -1, -1}),
-                                    chain.image, T, rule);
-  } else if (plan.handover == Handover::latent) {
-    const auto f = (m - 1) / vae_.config().temporal_stride() + 1;
-    condition.image = builder.build_from_latent(
-        chain.last_latent.narrow(2, chain.last_latent.size(2) - f, f), chain.image, T, m, rule);
-  } else {
-    const auto motion = rounded(chain.last_frames.narrow(2, T - m, m), config_.rounding);
-    condition.image = builder.build(motion, chain.image, T, rule);
+    const auto motion = state.anchor.unsqueeze(2).expand({-1, -1, copies, -1, -1});
+    const auto image = builder.build(motion, state.anchor, shape_.frames, rule(plan));
+    return sample(told(image, state.anchor, prompts), noise, on_step);
   }
-
-  rolled.latent = sample(condition, noise(scenes, clip));
-  const auto video = vae_.decode(rolled.latent).clamp(-1, 1);  // [B, 3, T, H, W]
-
-  // Both clips of a seam show m frames; one of them gives way. The film's clock runs through the
-  // seam.
-  const bool first = clip == 0, last = clip + 1 == config_.clips;
-  const auto skip = plan.stitch == Stitch::drop_head && !first ? m : 0;
-  const auto end = plan.stitch == Stitch::drop_tail && !last ? T - m : T;
-  rolled.video = video;
-  rolled.frames = video.narrow(2, skip, end - skip);
-  rolled.first_frame = chain.next_frame;
-  chain.next_frame += end - skip;
-  chain.last_frames = video;
-  chain.last_latent = rolled.latent;
-  on_clip(rolled);
+  SVI_CHECK(state.last_frames.size(2) >= m, "the chain hands on ", state.last_frames.size(2),
+            " frames, the variant wants ", m);
+  const auto motion =
+      rounded(state.last_frames.narrow(2, state.last_frames.size(2) - m, m), config_.rounding);
+  at::Tensor image;
+  if (plan.handover == Handover::latent && state.last_latent.defined()) {
+    const auto f = (m - 1) / vae_.config().temporal_stride() + 1;
+    const auto last = state.last_latent.narrow(2, state.last_latent.size(2) - f, f);
+    image = builder.build_from_latent(last, state.anchor, shape_.frames, m, rule(plan));
+  } else {
+    image = builder.build(motion, state.anchor, shape_.frames, rule(plan));
+  }
+  return sample(told(image, motion.select(2, 0), prompts), noise, on_step);
 }
 
 }  // namespace svi

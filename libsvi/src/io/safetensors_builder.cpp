@@ -83,11 +83,11 @@ SafetensorsBuilder::SafetensorsBuilder(const std::filesystem::path& path,
   start += sizeof length + length;
   for (const auto& info : header.infos) {
     const auto options = at::TensorOptions(info.dtype);
-    impl_->tensors.emplace_back(
-        info.name, info.begin == info.end
-                       ? at::empty(info.shape, options)
-                       : at::from_blob(start + info.begin, info.shape,
-                                       [owner = impl_->mapping](void*) {}, options));
+    impl_->tensors.emplace_back(info.name, info.begin == info.end
+                                               ? at::empty(info.shape, options)
+                                               : at::from_blob(
+                                                     start + info.begin, info.shape,
+                                                     [owner = impl_->mapping](void*) {}, options));
   }
 }
 

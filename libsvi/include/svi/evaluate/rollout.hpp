@@ -19,6 +19,9 @@ namespace svi {
 /// Prompts to text context [B, L, D].
 using EncodeText = std::function<at::Tensor(const std::vector<std::string>&)>;
 
+/// Images [B, 3, H, W] in [-1, 1] to image tokens [B, tokens, D].
+using EncodeImage = std::function<at::Tensor(const at::Tensor&)>;
+
 /// What happens to decoded frames before they condition the next clip.
 enum class FrameRounding {
   none,      // fp32 frames go on as they are
@@ -69,6 +72,24 @@ struct ClipStart {
   std::vector<std::string> prompts;  // [B]
 };
 
+/// What the clips of a chain so far hand to the next one. Enough to go on with a film later.
+struct ChainState {
+  at::Tensor anchor;       // [B, 3, H, W]     the user's images
+  at::Tensor last_frames;  // [B, 3, k, H, W]  fp32 in [-1, 1]: k >= m last frames of the clip
+                           // before; undefined before clip 0
+  at::Tensor last_latent;  // [B, z, F, h, w]  of the clip before, as sampled
+  std::int64_t clip = 0;   // the clip that comes next
+};
+
+/// Frames of a clip that the film shows.
+struct ShownFrames {
+  std::int64_t first = 0, count = 0;
+};
+/// Both clips of a seam show m frames; by the plan, one of them gives way. `first`, `last`: of the
+/// film.
+SVI_EXPORT ShownFrames shown_frames(const ClipPlan& plan, std::int64_t frames, bool first,
+                                    bool last);
+
 /// Pixel frames of a film of `clips` clips of T frames that overlap by m: C (T - m) + m.
 SVI_EXPORT std::int64_t film_frames(std::int64_t clips, std::int64_t frames,
                                     std::int64_t motion_frames);
@@ -80,12 +101,19 @@ SVI_EXPORT std::int64_t film_frames(std::int64_t clips, std::int64_t frames,
 /// Borrows everything.
 class SVI_EXPORT Rollout {
  public:
+  /// `encode_image` is called for models with an image branch: with the first of the motion frames.
   Rollout(const VelocityModel& model, const WanVae& vae, EncodeText encode_text,
-          const Variant& variant, const Sampler& sampler, RolloutConfig config, ClipShape shape);
+          const Variant& variant, const Sampler& sampler, RolloutConfig config, ClipShape shape,
+          EncodeImage encode_image = {});
 
   /// Rolls out all scenes as one batch; calls `on_clip` as soon as a clip's frames are final.
   void run(const std::vector<Scene>& scenes,
            const std::function<void(const RolledClip&)>& on_clip) const;
+
+  /// One clip of a chain, by the variant's plan for `state.clip`, one prompt per film: noise [B, z,
+  /// F, h, w] to the sampled latent of the same shape. Whoever decodes it advances the state.
+  at::Tensor sample_clip(const ChainState& state, const std::vector<std::string>& prompts,
+                         const at::Tensor& noise, const OnStep& on_step = {}) const;
 
   /// What the model is told of a clip that follows these frames, by the variant's plan for the
   /// clips after the first. Frames go through the codec, with latent hand-over too.
@@ -94,11 +122,11 @@ class SVI_EXPORT Rollout {
   at::Tensor clip_after(const ClipStart& start, const at::Tensor& noise) const;
 
  private:
-  struct Chain;
-  void advance(Chain& chain, std::int64_t clip, const std::vector<Scene>& scenes,
-               const std::function<void(const RolledClip&)>& on_clip) const;
   at::Tensor noise(const std::vector<Scene>& scenes, std::int64_t clip) const;
-  at::Tensor sample(const Condition& condition, const at::Tensor& noise) const;
+  Condition told(const at::Tensor& image, const at::Tensor& first_frame,
+                 const std::vector<std::string>& prompts) const;
+  at::Tensor sample(const Condition& condition, const at::Tensor& noise,
+                    const OnStep& on_step = {}) const;
 
   const VelocityModel& model_;
   const WanVae& vae_;
@@ -107,6 +135,7 @@ class SVI_EXPORT Rollout {
   const Sampler& sampler_;
   RolloutConfig config_;
   ClipShape shape_;
+  EncodeImage encode_image_;
 };
 
 }  // namespace svi
