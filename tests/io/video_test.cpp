@@ -4,6 +4,7 @@
 
 #include "support/temporary_folder.hpp"
 #include "svi/core/check.hpp"
+#include "svi/io/video_join.hpp"
 #include "svi/io/video_reader.hpp"
 #include "svi/io/video_writer.hpp"
 
@@ -272,6 +273,43 @@ TEST(GoldenVideo, HasThePublishedFlickerOnTheCPath) {
   }
   EXPECT_EQ(pairs, 119);
   EXPECT_NEAR((255.0 - sum / static_cast<double>(pairs)) / 255.0, 0.979451680650898, 1e-8);
+}
+
+TEST(JoinedVideo, ShowsTheFramesOfItsPartsWithoutEncodingThemAgain) {
+  const TemporaryFolder folder;
+  const auto video = gradient(30, 48, 64);
+  const VideoWriterOptions options{.fps_numerator = 8};
+  // Parts of one frame and of many; the first decides the frame rate.
+  const std::vector<std::pair<std::int64_t, std::int64_t>> cuts = {
+      {0, 4}, {4, 17}, {21, 1}, {22, 8}};
+  std::vector<std::string> parts;
+  std::vector<at::Tensor> shown;
+  for (const auto& [first, count] : cuts) {
+    parts.push_back(folder / cat("part", first, ".mp4"));
+    write_video(parts.back(), video.narrow(0, first, count), options);
+    shown.push_back(read_video(parts.back()));
+  }
+
+  join_videos(parts, folder / "whole.mp4");
+  join_videos(parts, folder / "again.mp4");
+
+  VideoReader reader(folder / "whole.mp4");
+  EXPECT_EQ(reader.info().frames, 30);
+  EXPECT_EQ(reader.info().fps(), 8.0);
+  EXPECT_TRUE(at::equal(read_video(folder / "whole.mp4"), at::cat(shown)));
+  EXPECT_EQ(bytes_of_file(folder / "whole.mp4"), bytes_of_file(folder / "again.mp4"));
+}
+
+TEST(JoinedVideo, RefusesPartsThatDoNotFit) {
+  const TemporaryFolder folder;
+  write_video(folder / "a.mp4", gradient(5, 32, 32));
+  write_video(folder / "b.mp4", gradient(5, 48, 32));
+  const auto join = [&](const std::string& second) {
+    return io_error_of([&] { join_videos({folder / "a.mp4", folder / second}, folder / "c.mp4"); });
+  };
+  EXPECT_THAT(join("b.mp4"), HasSubstr("b.mp4: is encoded in another way or size"));
+  EXPECT_THAT(join("missing.mp4"), HasSubstr("missing.mp4: cannot be opened"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "c.mp4"));
 }
 
 }  // namespace

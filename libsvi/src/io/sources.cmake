@@ -12,6 +12,7 @@ set(SVI_IO_SOURCES
   src/io/safetensors.cpp
   src/io/safetensors_builder.cpp
   src/io/safetensors_header.cpp
+  src/io/video_join.cpp
   src/io/video_reader.cpp
   src/io/video_writer.cpp
 )
