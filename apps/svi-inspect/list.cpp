@@ -7,7 +7,7 @@
 
 #include "inspect.hpp"
 #include "svi/core/check.hpp"
-#include "svi/io/safetensors.hpp"
+#include "svi/io/weight_files.hpp"
 #include "svi/model/lora.hpp"
 #include "svi/model/wan/dit.hpp"
 #include "svi/model/wan/vae.hpp"
@@ -190,41 +190,42 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
 }  // namespace
 
 void list(const std::string& path, bool with_tensors, std::ostream& out) {
-  const auto file = SafetensorsFile::open(path);
-  const auto finding = recognise(file.load_all());
-  std::int64_t values = 0, bytes = 0;
+  const auto weights = WeightFiles::open(path);
+  const auto& tensors = weights.tensors;
+  const auto finding = recognise(tensors);
+  std::int64_t values = 0;
   std::size_t longest = 4;
   std::map<std::string, std::int64_t> dtypes;
-  for (const auto& info : file.infos()) {
-    std::int64_t count = 1;
-    for (const auto size : info.shape) count *= size;
-    values += count;
-    bytes += static_cast<std::int64_t>(info.end - info.begin);
-    dtypes[c10::toString(info.dtype)] += count;
-    longest = std::max(longest, info.name.size());
+  for (const auto& [name, tensor] : tensors) {
+    values += tensor.numel();
+    dtypes[c10::toString(tensor.scalar_type())] += tensor.numel();
+    longest = std::max(longest, name.size());
   }
   out << path << "\nkind: " << finding.kind << '\n';
   for (const auto& fact : finding.facts) out << "  " << fact << '\n';
-  out << "total: " << file.infos().size() << " tensors, " << values << " values, " << bytes
+  if (weights.files.size() > 1 || weights.container != "safetensors")
+    out << "container: " << weights.files.size() << " " << weights.container << " file(s)\n";
+  out << "total: " << tensors.size() << " tensors, " << values << " values, " << weights.bytes()
       << " bytes\n";
   for (const auto& [dtype, count] : dtypes) out << "  " << dtype << ": " << count << " values\n";
-  for (const auto& [key, value] : file.metadata())
+  for (const auto& [key, value] : weights.metadata)
     out << "metadata: " << key << " = " << value << '\n';
+  for (const auto& name : weights.ignored) out << "no tensor: " << name << '\n';
   if (finding.place != nullptr) {
-    out << "mapped: " << file.infos().size() - finding.unplaced.size() << " of "
-        << file.infos().size() << " tensors\n";
+    out << "mapped: " << tensors.size() - finding.unplaced.size() << " of " << tensors.size()
+        << " tensors\n";
   }
   for (const auto& name : finding.missing) out << "missing: " << name << '\n';
   for (const auto& text : finding.mismatched) out << "wrong shape: " << text << '\n';
   if (!with_tensors) return;
   longest = std::min<std::size_t>(longest, 100);
   out << '\n';
-  for (const auto& info : file.infos()) {
-    const bool unplaced = finding.unplaced.count(info.name) != 0;
-    out << std::left << std::setw(static_cast<int>(longest)) << info.name << "  " << std::setw(14)
-        << c10::toString(info.dtype) << ' ' << std::setw(24) << shape_text(info.shape);
-    if (finding.place != nullptr)
-      out << " -> " << (unplaced ? "nothing" : finding.place(info.name));
+  for (const auto& [name, tensor] : tensors) {
+    const bool unplaced = finding.unplaced.count(name) != 0;
+    out << std::left << std::setw(static_cast<int>(longest)) << name << "  " << std::setw(14)
+        << c10::toString(tensor.scalar_type()) << ' ' << std::setw(24)
+        << shape_text(tensor.sizes().vec());
+    if (finding.place != nullptr) out << " -> " << (unplaced ? "nothing" : finding.place(name));
     out << '\n';
   }
 }

@@ -12,7 +12,9 @@ namespace po = boost::program_options;
 
 constexpr const char* kUsage =
     "svi-inspect FILE [--brief]\n"
-    "    lists a safetensors checkpoint: kind, names, shapes, dtypes, totals, what maps where\n"
+    "    lists a checkpoint: kind, names, shapes, dtypes, totals, what maps where; FILE is a "
+    ".safetensors\n"
+    "    or .pth file, one of several shards, their index, or a folder that holds one of these\n"
     "svi-inspect run dit|vae-encode|vae-decode --weights W --inputs I --out O [--heads N] "
     "[--device cpu|cuda]\n"
     "    one forward pass in fp32 from the named tensors of I to those of O\n"

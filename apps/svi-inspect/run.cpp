@@ -5,6 +5,7 @@
 #include "inspect.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/safetensors.hpp"
+#include "svi/io/weight_files.hpp"
 #include "svi/model/wan/dit.hpp"
 #include "svi/model/wan/vae.hpp"
 
@@ -53,7 +54,7 @@ class Inputs {
 };
 
 at::Tensor run_dit(const RunOptions& options, at::Device device) {
-  const auto weights = SafetensorsFile::open(options.weights).load_all();
+  const auto weights = open_weights(options.weights);
   WanDitConfig config;
   try {
     config = WanDit::infer(weights, options.heads);

@@ -8,6 +8,7 @@ import subprocess
 
 HERE = pathlib.Path(__file__).resolve().parent
 MODELS = HERE.parent / "data" / "model"
+CHECKPOINTS = HERE.parent / "data" / "io" / "pth"
 
 
 def safetensors(tensors, metadata=None):
@@ -80,6 +81,8 @@ def main():
                              b"base_model.model.blocks.0.ffn.0.lora_A.weight 2x8\n"
                              b"base_model.model.blocks.0.ffn.0.lora_B.weight 16x2\nblocks.0.ffn.0.alpha \n",
     }
+    for name in ("good_protocol2", "good_protocol4", "good_wrapped", "hostile_outside", "hostile_overlap", "hostile_loop"):
+        seeds[f"fuzz_pth/{name}"] = (CHECKPOINTS / f"{name}.pth").read_bytes()
     for name, data in seeds.items():
         path = HERE / "corpus" / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@
 #include "svi/core/check.hpp"
 #include "svi/core/log.hpp"
 #include "svi/io/data_folder.hpp"
-#include "svi/io/safetensors.hpp"
+#include "svi/io/weight_files.hpp"
 
 namespace svi {
 namespace {
@@ -63,7 +63,7 @@ WanVae load_vae(const ModelConfig& config, at::Device device) {
 
 std::unique_ptr<WanDit> load_dit(const ModelConfig& config, at::Device device) {
   const auto path = (model_folder(config) / config.dit).string();
-  const auto weights = SafetensorsFile::open(path).load_all();
+  const auto weights = open_weights(path);
   const auto sizes = sizes_of(weights, config.heads, path);
   // Names and shapes first: sizes that a damaged file claims must not be allocated.
   const auto report = match(WanDit(sizes, at::TensorOptions(at::kMeta)).parameters(), weights);

@@ -1,62 +1,18 @@
 #include "svi/io/safetensors.hpp"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <utility>
 
+#include "io/mapping.hpp"
 #include "io/safetensors_header.hpp"
 #include "svi/core/check.hpp"
-#include "svi/core/handle.hpp"
 #include "svi/io/atomic_file.hpp"
 
 namespace svi {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors data is little-endian");
-
-struct Descriptor {
-  using Raw = int;
-  static Raw null() { return -1; }
-  static void close(Raw raw) noexcept { ::close(raw); }
-};
-
-/// A whole file in memory, copy on write.
-class Mapping {
- public:
-  explicit Mapping(const std::filesystem::path& path) {
-    const Handle<Descriptor> file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    struct stat status = {};
-    if (!file || ::fstat(file.get(), &status) != 0) {
-      raise<IoError>(path.string(), ": cannot be opened: ", std::strerror(errno));
-    }
-    if (!S_ISREG(status.st_mode)) raise<IoError>(path.string(), ": is not a file");
-    size_ = static_cast<std::size_t>(status.st_size);
-    if (size_ == 0) return;
-    void* data =
-        ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file.get(), 0);
-    if (data == MAP_FAILED)
-      raise<IoError>(path.string(), ": cannot be mapped: ", std::strerror(errno));
-    data_ = static_cast<char*>(data);
-  }
-  Mapping(const Mapping&) = delete;
-  Mapping& operator=(const Mapping&) = delete;
-  ~Mapping() {
-    if (data_ != nullptr) ::munmap(data_, size_);
-  }
-
-  char* data() const { return data_; }
-  std::size_t size() const { return size_; }
-
- private:
-  char* data_ = nullptr;
-  std::size_t size_ = 0;
-};
 
 }  // namespace
 
@@ -122,18 +78,10 @@ NamedTensors SafetensorsFile::load_all() const {
 }
 
 at::Tensor SafetensorsFile::tensor(const SafetensorsInfo& info) const {
-  const auto options = at::TensorOptions(info.dtype);
-  if (info.begin == info.end) return at::empty(info.shape, options);
-  char* data = content_->data + info.begin;
-  if (reinterpret_cast<std::uintptr_t>(data) % c10::elementSize(info.dtype) != 0) {
-    // Headers of other writers need not end on a multiple of the element size; a copy is always
-    // aligned.
-    auto copy = at::empty(info.shape, options);
-    std::memcpy(copy.data_ptr(), data, info.end - info.begin);
-    return copy;
-  }
-  return at::from_blob(
-      data, info.shape, [owner = content_->owner](void*) {}, options);
+  std::vector<std::int64_t> strides(info.shape.size());
+  std::int64_t stride = 1;
+  for (std::size_t i = strides.size(); i-- > 0; stride *= info.shape[i]) strides[i] = stride;
+  return tensor_over(content_->data + info.begin, info.shape, strides, info.dtype, content_->owner);
 }
 
 void save_safetensors(const std::filesystem::path& path, const NamedTensors& tensors,

@@ -7,6 +7,9 @@ set(SVI_IO_SOURCES
   src/io/hdf5_detail.cpp
   src/io/hdf5_file.cpp
   src/io/hdf5_text.cpp
+  src/io/mapping.cpp
+  src/io/pickle_reader.cpp
+  src/io/pth_file.cpp
   src/io/result_file.cpp
   src/io/result_part.cpp
   src/io/safetensors.cpp
@@ -15,4 +18,6 @@ set(SVI_IO_SOURCES
   src/io/video_join.cpp
   src/io/video_reader.cpp
   src/io/video_writer.cpp
+  src/io/weight_files.cpp
+  src/io/zip_archive.cpp
 )

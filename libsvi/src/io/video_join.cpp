@@ -20,9 +20,8 @@ struct Part {
               "cannot be opened");
     input = av::Input(raw);
     av::check(avformat_find_stream_info(raw, nullptr), path, "cannot be read");
-    const int index =
-        av::check(av_find_best_stream(raw, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0), path,
-                  "has no video");
+    const int index = av::check(av_find_best_stream(raw, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0),
+                                path, "has no video");
     stream = raw->streams[index];
   }
 };

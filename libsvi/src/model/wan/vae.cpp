@@ -9,7 +9,7 @@
 #include "model/wan/vae_network.hpp"
 #include "svi/core/check.hpp"
 #include "svi/core/random.hpp"
-#include "svi/io/safetensors.hpp"
+#include "svi/io/weight_files.hpp"
 #include "svi/tensor/dims.hpp"
 
 namespace svi {
@@ -83,7 +83,7 @@ WanVae& WanVae::operator=(WanVae&&) noexcept = default;
 WanVae::~WanVae() = default;
 
 WanVae WanVae::open(const std::string& path) {
-  const auto weights = SafetensorsFile::open(path).load_all();
+  const auto weights = open_weights(path);
   try {
     const auto config = infer(weights);
     // Names and shapes first: sizes that a damaged file claims must not be allocated.

@@ -1,0 +1,199 @@
+#include "svi/io/weight_files.hpp"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "support/temporary_folder.hpp"
+#include "svi/core/check.hpp"
+#include "svi/io/atomic_file.hpp"
+#include "svi/io/safetensors.hpp"
+
+namespace svi {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+const fs::path kPth = fs::path(SVI_SOURCE_DIR) / "tests/data/io/pth";
+
+std::map<std::string, at::Tensor> by_name(const NamedTensors& tensors) {
+  return {tensors.begin(), tensors.end()};
+}
+
+template <class Action>
+std::string refusal_of(const Action& action) {
+  try {
+    action();
+  } catch (const IoError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+class PthOfProtocol : public ::testing::TestWithParam<int> {};
+
+TEST_P(PthOfProtocol, HoldsWhatTorchSaved) {
+  const auto tensors = by_name(open_weights(kPth / cat("good_protocol", GetParam(), ".pth")));
+  const auto base = at::arange(24, at::kFloat).view({4, 6});
+  const std::map<std::string, at::Tensor> expected = {
+      {"plain", base},
+      {"shared.rows", base.slice(0, 1, 3)},
+      {"shared.columns", base.slice(1, 0, 6, 2)},
+      {"shared.turned", base.t()},
+      {"bf16", at::tensor({1.5, -2.25}).to(at::kBFloat16)},
+      {"fp16", at::tensor({0.5, 65504.0}).view({2, 1}).to(at::kHalf)},
+      {"fp64", at::scalar_tensor(3.141592653589793, at::kDouble)},
+      {"int64", at::tensor({std::int64_t{-1}, std::int64_t{1} << 40})},
+      {"bool", at::tensor({1, 0}).to(at::kBool)},
+      {"uint8", at::tensor({0, 255}).to(at::kByte)},
+      {"none", at::zeros({0, 3})},
+      {"parameter", at::full({1}, 7.0)},
+      {"fp8", at::tensor({1.0, -0.5, 448.0}).to(at::kFloat8_e4m3fn)}};
+  ASSERT_EQ(tensors.size(), expected.size());
+  for (const auto& [name, tensor] : expected) {
+    ASSERT_TRUE(tensors.contains(name)) << name;
+    const auto& found = tensors.at(name);
+    ASSERT_EQ(found.scalar_type(), tensor.scalar_type()) << name;
+    EXPECT_TRUE(at::equal(found.to(at::kDouble), tensor.to(at::kDouble))) << name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Protocols, PthOfProtocol, ::testing::Values(2, 3, 4, 5));
+
+TEST(Pth, TakesOffWrappersAndNamesWhatIsNoTensor) {
+  const auto weights = WeightFiles::open(kPth / "good_wrapped.pth");
+  ASSERT_EQ(weights.tensors.size(), 1u);
+  EXPECT_EQ(weights.tensors[0].first, "a.b");
+  EXPECT_EQ(weights.container, "pth");
+  EXPECT_EQ(weights.bytes(), 24 * 4);
+}
+
+TEST(Pth, OpensAPublishedFile) {
+  const auto tensors =
+      by_name(open_weights(fs::path(SVI_SOURCE_DIR) / "tests/data/golden/sa_0_4_vit_l_14_linear.pth"));
+  EXPECT_NEAR(tensors.at("weight").norm().item<double>(), 28.4444, 1e-4);
+  EXPECT_NEAR(tensors.at("bias").item<double>(), 3.5294, 1e-4);
+}
+
+TEST(Pth, RefusesEveryHostileFileByWhatIsWrongWithIt) {
+  int files = 0;
+  for (const auto& entry : fs::directory_iterator(kPth)) {
+    if (entry.path().extension() != ".txt") continue;
+    std::ifstream text(entry.path());
+    std::string message;
+    std::getline(text, message);
+    auto path = entry.path();
+    path.replace_extension(".pth");
+    const auto refusal = refusal_of([&] { open_weights(path); });
+    EXPECT_THAT(refusal, HasSubstr(message)) << path;
+    EXPECT_THAT(refusal, HasSubstr(path.filename().string()));
+    ++files;
+  }
+  EXPECT_GE(files, 40);
+}
+
+TEST(Pth, AnyCutOfAFileIsRefusedOrReadable) {
+  const auto whole = bytes_of_file((kPth / "good_module.pth").string());
+  for (std::size_t size = 0; size < whole.size(); size += 7) {
+    EXPECT_THAT(refusal_of([&] { parse_pth_weights(whole.substr(0, size), "cut.pth"); }),
+                HasSubstr("cut.pth"));
+  }
+}
+
+/// Three shards of a made-up model.
+void write_shards(const TemporaryFolder& folder) {
+  for (int i = 1; i <= 3; ++i) {
+    save_safetensors(folder / cat("m-0000", i, "-of-00003.safetensors"),
+                     {{cat("w", i), at::full({2, 2}, i)}, {cat("b", i), at::full({3}, -i)}});
+  }
+}
+
+TEST(Shards, OneOfThemOpensTheSet) {
+  const TemporaryFolder folder;
+  write_shards(folder);
+  const auto weights = WeightFiles::open(folder / "m-00002-of-00003.safetensors");
+  ASSERT_EQ(weights.tensors.size(), 6u);
+  EXPECT_EQ(weights.files.size(), 3u);
+  EXPECT_EQ(by_name(weights.tensors).at("w3")[0][0].item<float>(), 3);
+  EXPECT_EQ(WeightFiles::open(folder.path()).tensors.size(), 6u);
+}
+
+TEST(Shards, MissingPartsAreNamed) {
+  const TemporaryFolder folder;
+  write_shards(folder);
+  fs::remove(folder / "m-00002-of-00003.safetensors");
+  EXPECT_THAT(refusal_of([&] { open_weights(folder.path()); }),
+              HasSubstr("parts of the set are missing: m-00002-of-00003.safetensors"));
+}
+
+TEST(Shards, ANameInTwoOfThemIsRefused) {
+  const TemporaryFolder folder;
+  write_shards(folder);
+  save_safetensors(folder / "m-00002-of-00003.safetensors", {{"w1", at::zeros({1})}});
+  EXPECT_THAT(refusal_of([&] { open_weights(folder.path()); }), HasSubstr("tensor 'w1' is in"));
+}
+
+void write_index(const TemporaryFolder& folder, const std::string& map) {
+  write_file(folder / "m.safetensors.index.json", "{\"metadata\": {}, \"weight_map\": " + map + "}");
+}
+
+TEST(Index, TellsWhichFilesBelongTogether) {
+  const TemporaryFolder folder;
+  save_safetensors(folder / "x.safetensors", {{"a", at::ones({2})}});
+  save_safetensors(folder / "y.safetensors", {{"b", at::ones({3})}});
+  write_index(folder, R"({"a": "x.safetensors", "b": "y.safetensors"})");
+  EXPECT_EQ(open_weights(folder / "m.safetensors.index.json").size(), 2u);
+  EXPECT_EQ(open_weights(folder.path()).size(), 2u);
+}
+
+TEST(Index, RefusesWhatLeadsElsewhereOrIsNotTrue) {
+  const TemporaryFolder folder;
+  save_safetensors(folder / "x.safetensors", {{"a", at::ones({2})}});
+  const auto refusal = [&](const std::string& map) {
+    write_index(folder, map);
+    return refusal_of([&] { open_weights(folder / "m.safetensors.index.json"); });
+  };
+  EXPECT_THAT(refusal(R"({"a": "../x.safetensors"})"), HasSubstr("no weight file beside the index"));
+  EXPECT_THAT(refusal(R"({"a": "/etc/passwd"})"), HasSubstr("no weight file beside the index"));
+  EXPECT_THAT(refusal(R"({"a": "gone.safetensors"})"), HasSubstr("names gone.safetensors"));
+  EXPECT_THAT(refusal(R"({"a": "x.safetensors", "c": "x.safetensors"})"), HasSubstr("'c' is not in"));
+  EXPECT_THAT(refusal(R"({"a": 3})"), HasSubstr("is no index"));
+  EXPECT_THAT(refusal("{}"), HasSubstr("weight_map is empty"));
+  EXPECT_THAT(refusal(std::string(100000, '[')), HasSubstr("is no index"));
+}
+
+TEST(WeightFiles, AFolderWithSeveralSetsAsksWhich) {
+  const TemporaryFolder folder;
+  EXPECT_THAT(refusal_of([&] { open_weights(folder.path()); }), HasSubstr("holds no weights"));
+  save_safetensors(folder / "x.safetensors", {{"a", at::ones({2})}});
+  save_safetensors(folder / "y.safetensors", {{"b", at::ones({3})}});
+  EXPECT_THAT(refusal_of([&] { open_weights(folder.path()); }),
+              HasSubstr("name one of x.safetensors, y.safetensors"));
+}
+
+TEST(WeightFiles, AHugeFileOpensWithoutBeingRead) {
+  const TemporaryFolder folder;
+  const auto path = folder / "huge.safetensors";
+  {
+    std::ofstream out(path, std::ios::binary);
+    std::string header =
+        R"({"w":{"dtype":"BF16","shape":[2147483648,4],"data_offsets":[0,17179869184]}})";
+    header.resize((header.size() + 7) / 8 * 8, ' ');
+    const std::uint64_t size = header.size();
+    out.write(reinterpret_cast<const char*>(&size), 8);
+    out << header;
+    out.close();
+    fs::resize_file(path, 8 + size + (std::uint64_t{16} << 30));  // a hole
+  }
+  const auto weights = WeightFiles::open(path);
+  EXPECT_EQ(weights.bytes(), std::int64_t{16} << 30);
+  EXPECT_EQ(weights.tensors[0].second[2147483647][3].item<float>(), 0);
+}
+
+}  // namespace
+}  // namespace svi
