@@ -74,8 +74,8 @@ TEST(Pth, TakesOffWrappersAndNamesWhatIsNoTensor) {
 }
 
 TEST(Pth, OpensAPublishedFile) {
-  const auto tensors =
-      by_name(open_weights(fs::path(SVI_SOURCE_DIR) / "tests/data/golden/sa_0_4_vit_l_14_linear.pth"));
+  const auto tensors = by_name(
+      open_weights(fs::path(SVI_SOURCE_DIR) / "tests/data/golden/sa_0_4_vit_l_14_linear.pth"));
   EXPECT_NEAR(tensors.at("weight").norm().item<double>(), 28.4444, 1e-4);
   EXPECT_NEAR(tensors.at("bias").item<double>(), 3.5294, 1e-4);
 }
@@ -139,7 +139,8 @@ TEST(Shards, ANameInTwoOfThemIsRefused) {
 }
 
 void write_index(const TemporaryFolder& folder, const std::string& map) {
-  write_file(folder / "m.safetensors.index.json", "{\"metadata\": {}, \"weight_map\": " + map + "}");
+  write_file(folder / "m.safetensors.index.json",
+             "{\"metadata\": {}, \"weight_map\": " + map + "}");
 }
 
 TEST(Index, TellsWhichFilesBelongTogether) {
@@ -158,10 +159,12 @@ TEST(Index, RefusesWhatLeadsElsewhereOrIsNotTrue) {
     write_index(folder, map);
     return refusal_of([&] { open_weights(folder / "m.safetensors.index.json"); });
   };
-  EXPECT_THAT(refusal(R"({"a": "../x.safetensors"})"), HasSubstr("no weight file beside the index"));
+  EXPECT_THAT(refusal(R"({"a": "../x.safetensors"})"),
+              HasSubstr("no weight file beside the index"));
   EXPECT_THAT(refusal(R"({"a": "/etc/passwd"})"), HasSubstr("no weight file beside the index"));
   EXPECT_THAT(refusal(R"({"a": "gone.safetensors"})"), HasSubstr("names gone.safetensors"));
-  EXPECT_THAT(refusal(R"({"a": "x.safetensors", "c": "x.safetensors"})"), HasSubstr("'c' is not in"));
+  EXPECT_THAT(refusal(R"({"a": "x.safetensors", "c": "x.safetensors"})"),
+              HasSubstr("'c' is not in"));
   EXPECT_THAT(refusal(R"({"a": 3})"), HasSubstr("is no index"));
   EXPECT_THAT(refusal("{}"), HasSubstr("weight_map is empty"));
   EXPECT_THAT(refusal(std::string(100000, '[')), HasSubstr("is no index"));

@@ -20,9 +20,9 @@ using safetensors::shown;
 constexpr std::size_t kMostValues = 1'000'000;
 constexpr std::size_t kMostDims = 64;
 
-constexpr std::array kStorages = {"DoubleStorage", "FloatStorage", "HalfStorage", "BFloat16Storage",
-                                  "LongStorage",   "IntStorage",   "ShortStorage", "CharStorage",
-                                  "ByteStorage",   "BoolStorage"};
+constexpr std::array kStorages = {
+    "DoubleStorage", "FloatStorage", "HalfStorage", "BFloat16Storage", "LongStorage",
+    "IntStorage",    "ShortStorage", "CharStorage", "ByteStorage",     "BoolStorage"};
 constexpr std::array kDtypes = {"float64",       "float32",     "float16", "bfloat16",
                                 "float8_e4m3fn", "float8_e5m2", "int64",   "int32",
                                 "int16",         "int8",        "uint8",   "bool"};
@@ -37,8 +37,7 @@ bool known_global(std::string_view module, std::string_view name) {
     return name == "_rebuild_tensor_v2" || name == "_rebuild_tensor_v3" ||
            name == "_rebuild_parameter";
   if (module == "torch.storage") return name == "UntypedStorage";
-  if (module == "torch")
-    return among(kStorages, name) || among(kDtypes, name) || name == "Size";
+  if (module == "torch") return among(kStorages, name) || among(kDtypes, name) || name == "Size";
   return false;
 }
 
@@ -100,7 +99,8 @@ class Reader {
   }
   void push(Value value) { stack_.push_back(make(std::move(value))); }
   Value* pop() {
-    if (stack_.empty() || stack_.back()->kind == Kind::mark) fail("takes a value from an empty stack");
+    if (stack_.empty() || stack_.back()->kind == Kind::mark)
+      fail("takes a value from an empty stack");
     auto* top = stack_.back();
     stack_.pop_back();
     return top;
@@ -126,27 +126,68 @@ class Reader {
         if (const auto version = number(1); version < 2 || version > 5)
           fail("protocol ", version, " is none of 2 to 5");
         return true;
-      case 0x95: number(8); return true;  // FRAME
-      case '(': push({.kind = Kind::mark}); return true;
-      case '0': pop(); return true;
-      case '1': pop_to_mark(); return true;
-      case 'N': push({}); return true;
-      case 0x88: push({.kind = Kind::boolean, .integer = 1}); return true;
-      case 0x89: push({.kind = Kind::boolean}); return true;
-      case 'J': push_integer(static_cast<std::int32_t>(number(4))); return true;
-      case 'K': push_integer(static_cast<std::int64_t>(number(1))); return true;
-      case 'M': push_integer(static_cast<std::int64_t>(number(2))); return true;
-      case 0x8a: push_long(number(1)); return true;
-      case 'G': push_real(); return true;
-      case 'X': push_text(number(4)); return true;
-      case 0x8c: push_text(number(1)); return true;
-      case 0x8d: push_text(number(8)); return true;
-      case 'q': memo_[number(1)] = keep(); return true;
-      case 'r': memo_[number(4)] = keep(); return true;
-      case 0x94: memo_[memo_.size()] = keep(); return true;
-      case 'h': recall(number(1)); return true;
-      case 'j': recall(number(4)); return true;
-      default: return false;
+      case 0x95:
+        number(8);
+        return true;  // FRAME
+      case '(':
+        push({.kind = Kind::mark});
+        return true;
+      case '0':
+        pop();
+        return true;
+      case '1':
+        pop_to_mark();
+        return true;
+      case 'N':
+        push({});
+        return true;
+      case 0x88:
+        push({.kind = Kind::boolean, .integer = 1});
+        return true;
+      case 0x89:
+        push({.kind = Kind::boolean});
+        return true;
+      case 'J':
+        push_integer(static_cast<std::int32_t>(number(4)));
+        return true;
+      case 'K':
+        push_integer(static_cast<std::int64_t>(number(1)));
+        return true;
+      case 'M':
+        push_integer(static_cast<std::int64_t>(number(2)));
+        return true;
+      case 0x8a:
+        push_long(number(1));
+        return true;
+      case 'G':
+        push_real();
+        return true;
+      case 'X':
+        push_text(number(4));
+        return true;
+      case 0x8c:
+        push_text(number(1));
+        return true;
+      case 0x8d:
+        push_text(number(8));
+        return true;
+      case 'q':
+        memo_[number(1)] = keep();
+        return true;
+      case 'r':
+        memo_[number(4)] = keep();
+        return true;
+      case 0x94:
+        memo_[memo_.size()] = keep();
+        return true;
+      case 'h':
+        recall(number(1));
+        return true;
+      case 'j':
+        recall(number(4));
+        return true;
+      default:
+        return false;
     }
   }
   void push_integer(std::int64_t value) { push({.kind = Kind::integer, .integer = value}); }
@@ -166,7 +207,8 @@ class Reader {
     push({.kind = Kind::text, .text = std::string(take(size))});
   }
   Value* keep() {
-    if (stack_.empty() || stack_.back()->kind == Kind::mark) fail("remembers a value that is not there");
+    if (stack_.empty() || stack_.back()->kind == Kind::mark)
+      fail("remembers a value that is not there");
     if (memo_.size() >= kMostValues) fail("remembers too much");
     return stack_.back();
   }
@@ -179,33 +221,52 @@ class Reader {
   /// Tuples, lists and dicts.
   bool container(unsigned char op) {
     switch (op) {
-      case '}': push({.kind = Kind::dict}); return true;
-      case ']': push({.kind = Kind::list}); return true;
-      case ')': push({.kind = Kind::tuple}); return true;
-      case 't': push_items(Kind::tuple, pop_to_mark()); return true;
-      case 'l': push_items(Kind::list, pop_to_mark()); return true;
+      case '}':
+        push({.kind = Kind::dict});
+        return true;
+      case ']':
+        push({.kind = Kind::list});
+        return true;
+      case ')':
+        push({.kind = Kind::tuple});
+        return true;
+      case 't':
+        push_items(Kind::tuple, pop_to_mark());
+        return true;
+      case 'l':
+        push_items(Kind::list, pop_to_mark());
+        return true;
       case 'd': {
         const auto items = pop_to_mark();
         push({.kind = Kind::dict});
         set(items);
         return true;
       }
-      case 0x85: case 0x86: case 0x87: {
+      case 0x85:
+      case 0x86:
+      case 0x87: {
         std::vector<const Value*> items(op - 0x84U);
         for (auto item = items.rbegin(); item != items.rend(); ++item) *item = pop();
         push_items(Kind::tuple, std::move(items));
         return true;
       }
-      case 'a': append({pop()}); return true;
-      case 'e': append(pop_to_mark()); return true;
+      case 'a':
+        append({pop()});
+        return true;
+      case 'e':
+        append(pop_to_mark());
+        return true;
       case 's': {
         const auto* value = pop();
         const auto* key = pop();
         set({key, value});
         return true;
       }
-      case 'u': set(pop_to_mark()); return true;
-      default: return false;
+      case 'u':
+        set(pop_to_mark());
+        return true;
+      default:
+        return false;
     }
   }
   void push_items(Kind kind, std::vector<const Value*> items) {
@@ -240,7 +301,9 @@ class Reader {
         global(module->text, name->text);
         return true;
       }
-      case 'Q': storage(*pop()); return true;
+      case 'Q':
+        storage(*pop());
+        return true;
       case 'R': {
         const auto* arguments = pop();
         reduce(*pop(), *arguments);
@@ -253,7 +316,8 @@ class Reader {
           fail("gives a dict a state that is none");
         return true;
       }
-      default: return false;
+      default:
+        return false;
     }
   }
   void global(std::string_view module, std::string_view name) {
@@ -266,10 +330,10 @@ class Reader {
   }
   void storage(const Value& id) {
     const auto& items = id.items;
-    const bool fits = id.kind == Kind::tuple && items.size() == 5 &&
-                      items[0]->kind == Kind::text && items[0]->text == "storage" &&
-                      items[1]->kind == Kind::global && items[2]->kind == Kind::text &&
-                      items[3]->kind == Kind::text && items[4]->kind == Kind::integer;
+    const bool fits = id.kind == Kind::tuple && items.size() == 5 && items[0]->kind == Kind::text &&
+                      items[0]->text == "storage" && items[1]->kind == Kind::global &&
+                      items[2]->kind == Kind::text && items[3]->kind == Kind::text &&
+                      items[4]->kind == Kind::integer;
     if (!fits) fail("a persistent id that is no storage");
     const auto type = items[1]->text.substr(items[1]->text.find(' ') + 1);
     if (!among(kStorages, type) && type != "UntypedStorage") fail(shown(type), " is no storage");

@@ -25,11 +25,18 @@ struct TensorView {
 };
 
 enum class Kind {
-  none, boolean, integer, real, text, tuple, list, dict,
+  none,
+  boolean,
+  integer,
+  real,
+  text,
+  tuple,
+  list,
+  dict,
   global,   // text: "module name"
   storage,  // not seen by callers
   tensor,
-  mark,     // likewise
+  mark,  // likewise
 };
 
 /// One value; what containers hold lives in the same Values.

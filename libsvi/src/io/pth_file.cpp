@@ -24,17 +24,28 @@ constexpr int kDeepest = 32;  // nested dicts
 
 at::ScalarType dtype_of(const pickle::TensorView& view, const std::string& where) {
   static const std::unordered_map<std::string, at::ScalarType> kTypes = {
-      {"DoubleStorage", at::kDouble},   {"float64", at::kDouble},
-      {"FloatStorage", at::kFloat},     {"float32", at::kFloat},
-      {"HalfStorage", at::kHalf},       {"float16", at::kHalf},
-      {"BFloat16Storage", at::kBFloat16}, {"bfloat16", at::kBFloat16},
-      {"LongStorage", at::kLong},       {"int64", at::kLong},
-      {"IntStorage", at::kInt},         {"int32", at::kInt},
-      {"ShortStorage", at::kShort},     {"int16", at::kShort},
-      {"CharStorage", at::kChar},       {"int8", at::kChar},
-      {"ByteStorage", at::kByte},       {"uint8", at::kByte},
-      {"BoolStorage", at::kBool},       {"bool", at::kBool},
-      {"float8_e4m3fn", at::kFloat8_e4m3fn}, {"float8_e5m2", at::kFloat8_e5m2}};
+      {"DoubleStorage", at::kDouble},
+      {"float64", at::kDouble},
+      {"FloatStorage", at::kFloat},
+      {"float32", at::kFloat},
+      {"HalfStorage", at::kHalf},
+      {"float16", at::kHalf},
+      {"BFloat16Storage", at::kBFloat16},
+      {"bfloat16", at::kBFloat16},
+      {"LongStorage", at::kLong},
+      {"int64", at::kLong},
+      {"IntStorage", at::kInt},
+      {"int32", at::kInt},
+      {"ShortStorage", at::kShort},
+      {"int16", at::kShort},
+      {"CharStorage", at::kChar},
+      {"int8", at::kChar},
+      {"ByteStorage", at::kByte},
+      {"uint8", at::kByte},
+      {"BoolStorage", at::kBool},
+      {"bool", at::kBool},
+      {"float8_e4m3fn", at::kFloat8_e4m3fn},
+      {"float8_e5m2", at::kFloat8_e5m2}};
   const auto found = kTypes.find(view.dtype.empty() ? view.storage.type : view.dtype);
   if (found == kTypes.end()) raise<IoError>(where, "its storage has no type");
   return found->second;
@@ -96,8 +107,7 @@ class Archive {
     const auto width = static_cast<std::uint64_t>(c10::elementSize(dtype));
     const auto wanted = static_cast<std::uint64_t>(reach(view, where));
     const auto held = (entry->end - entry->begin) / width;
-    if (wanted > held)
-      raise<IoError>(where, "reaches element ", wanted, " of a storage of ", held);
+    if (wanted > held) raise<IoError>(where, "reaches element ", wanted, " of a storage of ", held);
     return tensor_over(data_ + entry->begin + static_cast<std::uint64_t>(view.offset) * width,
                        view.sizes, view.strides, dtype, owner_);
   }

@@ -100,8 +100,7 @@ WeightFiles open_shards(const fs::path& path, const Shard& shard) {
     const auto part = shard.path(path.parent_path(), i);
     if (!fs::exists(part)) missing += (missing.empty() ? "" : ", ") + part.filename().string();
   }
-  if (!missing.empty())
-    raise<IoError>(path.string(), ": parts of the set are missing: ", missing);
+  if (!missing.empty()) raise<IoError>(path.string(), ": parts of the set are missing: ", missing);
   Pool pool;
   for (std::int64_t i = 1; i <= shard.count; ++i) pool.add(shard.path(path.parent_path(), i));
   return pool.take();

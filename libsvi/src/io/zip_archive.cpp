@@ -57,7 +57,8 @@ std::uint64_t find_end(const Bytes& bytes, const std::string& file) {
       if (at == first) break;
     }
   }
-  raise<IoError>(file, ": not a zip archive as torch.save writes them, or cut short; a file of the ",
+  raise<IoError>(file,
+                 ": not a zip archive as torch.save writes them, or cut short; a file of the ",
                  "old format becomes one by torch.save(torch.load(f, weights_only=True), f)");
 }
 

@@ -16,16 +16,17 @@ namespace svi {
 /// only, tensors share the mapping and keep it alive, in their stored dtype, on the CPU.
 struct SVI_EXPORT WeightFiles {
   std::vector<std::filesystem::path> files;
-  std::string container;             // "safetensors" or "pth"
-  NamedTensors tensors;              // in the order of the files and of their headers
-  std::vector<std::string> ignored;  // values of a .pth that are no tensors
+  std::string container;                        // "safetensors" or "pth"
+  NamedTensors tensors;                         // in the order of the files and of their headers
+  std::vector<std::string> ignored;             // values of a .pth that are no tensors
   std::map<std::string, std::string> metadata;  // free text of safetensors files
 
   /// Stored bytes of all tensors.
   std::int64_t bytes() const;
 
   /// Opens what `path` names:
-  ///   - a .safetensors file; a .pth, .pt, .bin or .ckpt file of torch.save, whose pickle is read by
+  ///   - a .safetensors file; a .pth, .pt, .bin or .ckpt file of torch.save, whose pickle is read
+  ///   by
   ///     a reader that can build tensors and dicts and nothing else;
   ///   - one shard of a set, NAME-00002-of-00007.safetensors: the whole set;
   ///   - an index NAME.safetensors.index.json (or .bin.index.json), whose "weight_map" tells which
