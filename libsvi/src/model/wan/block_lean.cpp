@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "model/wan/block.hpp"
+#include "model/wan/block_feed.hpp"
 #include "model/wan/contexts.hpp"
 #include "model/wan/lean.hpp"
 
@@ -29,8 +30,8 @@ struct Tokens {
 
 at::Tensor self_attention(const WanAttention& layer, const at::Tensor& h, const WanRope& rope,
                           const lean::Heads& heads) {
-  const auto keys = lean::keys(lean::linear(h, layer.k), lean::linear(h, layer.v), layer.norm_k,
-                               &rope, heads);
+  const auto keys =
+      lean::keys(lean::linear(h, layer.k), lean::linear(h, layer.v), layer.norm_k, &rope, heads);
   return lean::linear(lean::attend(lean::linear(h, layer.q), layer.norm_q, &rope, heads, keys),
                       layer.o);
 }
@@ -94,8 +95,10 @@ at::Tensor run_blocks_lean(const WanDitParts& parts, const at::Tensor& x, const 
 
   Tokens tokens{x.to(at::kFloat), at::empty_like(x), config.eps};
   tokens.add_norm({}, {}, modulate(0, 0));
+  BlockFeed feed(parts);
   for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
-    const auto& block = parts.blocks[i];
+    const auto held = feed.next();
+    const auto& block = *held;
     const Gain affine{.mul = block.norm3_weight.to(at::kFloat),
                       .add = block.norm3_bias.to(at::kFloat)};
     tokens.add_norm(self_attention(block.self_attn, tokens.h, stream.rope, heads),

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 
 #include "model/wan/block.hpp"
+#include "model/wan/block_feed.hpp"
 #include "model/wan/ops.hpp"
 #include "model/wan/recompute.hpp"
 
@@ -50,10 +51,14 @@ at::Tensor run_block(const WanBlock& block, at::Tensor x, const Stream& stream,
 
 at::Tensor run_blocks_plain(const WanDitParts& parts, at::Tensor x, const Stream& stream) {
   const auto& config = parts.config;
-  for (const auto& block : parts.blocks) {
-    const Body body = [&block, &config, rope = stream.rope](const std::vector<at::Tensor>& in) {
+  BlockFeed feed(parts);
+  for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
+    const auto block = feed.next();
+    const Body body = [&parts, i, held = std::weak_ptr(block),
+                       rope = stream.rope](const std::vector<at::Tensor>& in) {
       const Stream seen{.modulation = in[1], .text = in[2], .image = in[3], .rope = rope};
-      return std::vector<at::Tensor>{run_block(block, in[0], seen, config)};
+      return std::vector<at::Tensor>{
+          run_block(*held_or_ready(held, parts, i), in[0], seen, parts.config)};
     };
     const std::vector<at::Tensor> inputs{x, stream.modulation, stream.text, stream.image};
     x = (parts.recompute ? recomputed(body, inputs) : body(inputs))[0];

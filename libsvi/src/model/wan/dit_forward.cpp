@@ -143,7 +143,7 @@ at::Tensor WanDit::velocity(const at::Tensor& noisy, const at::Tensor& timestep,
   const auto f = input.size(2) / config.patch[0], h = input.size(3) / config.patch[1],
              w = input.size(4) / config.patch[2];
 
-  const auto wave = wan_sinusoid(timestep, config.freq_dim).to(dtype);
+  const auto wave = wan_sinusoid(timestep, config.freq_dim).to(parts_->time_0.weight.scalar_type());
   const auto time = wan::linear(at::silu(wan::linear(wave, parts_->time_0)), parts_->time_2);
   wan::Stream stream;
   stream.modulation = wan::linear(at::silu(time), parts_->time_projection)

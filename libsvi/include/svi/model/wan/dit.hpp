@@ -10,6 +10,7 @@
 #include "svi/config/option.hpp"
 #include "svi/core/export.hpp"
 #include "svi/model/model.hpp"
+#include "svi/model/wan/dit_placement.hpp"
 #include "svi/model/weights.hpp"
 #include "svi/tensor/named_tensors.hpp"
 
@@ -49,8 +50,9 @@ struct LinearShape {
 /// names, at any size. Text-to-video, image-to-video by channels, and image-to-video with CLIP
 /// tokens.
 ///
-/// Computes in the dtype and on the device of its weights; norms, modulation and rotation are fp32.
-/// velocity() may run from several threads as long as nobody changes weights or adapters meanwhile.
+/// Computes in the dtype and on the device of its weights, or as `place` says; norms, modulation
+/// and rotation are fp32. velocity() may run from several threads as long as nobody changes weights
+/// or adapters meanwhile.
 class SVI_EXPORT WanDit : public VelocityModel {
  public:
   /// Weights are zero (norm gains one); with the meta device nothing is allocated. Throws
@@ -68,6 +70,27 @@ class SVI_EXPORT WanDit : public VelocityModel {
 
   /// Copies weights of exactly these names and shapes; throws IoError naming `origin` otherwise.
   LoadReport load(const NamedTensors& weights, const std::string& origin = "weights");
+
+  /// Takes weights of exactly these names and shapes as its own, in place and in any floating
+  /// dtype, fp8 included; throws IoError naming `origin` otherwise. Memory-mapped ones stay mapped,
+  /// so even a 14B model is there in seconds, and a model built on the meta device never holds
+  /// others.
+  ///
+  /// The model then computes in fp32 on the CPU and converts blocks as they come, until `place`
+  /// says otherwise.
+  LoadReport adopt(const NamedTensors& weights, const std::string& origin = "weights");
+
+  /// Moves and converts weights as `placement` says, for inference and for training adapters. Time
+  /// embedding, modulation and layer norms are kept in fp32, as the official code computes them.
+  /// Blocks that were converted before stay as exact as they were then. Adapters move by themselves
+  /// (Lora::to). Throws ConfigError for an impossible placement.
+  void place(const DitPlacement& placement);
+
+  /// Stores the linear layers of the blocks in 8 bits from here on; they are converted as they are
+  /// used. Compares the velocity of random inputs before and after: where it changed by more than
+  /// `options.limit` everything stays as it was and ConfigError is thrown. Merge adapters before,
+  /// or attach them. `parameters` then has the integers, without their scales.
+  QuantisationReport quantise(const QuantisationOptions& options = {});
 
   /// Reads every size from names and shapes. `heads` = 0 means dim / 128; throws IoError where that
   /// is not whole, or where a tensor that tells a size is missing. `text_len` is left 0.
@@ -90,14 +113,14 @@ class SVI_EXPORT WanDit : public VelocityModel {
   void keep_contexts(std::size_t count);
 
   /// Whether the model's own weights collect gradients (pretraining) or not (adapters; the
-  /// default).
+  /// default). Throws Error if some are converted as they are used.
   void require_grad(bool required);
   /// Whether a forward pass that records gradients keeps only each block's input and computes the
   /// rest of the block again in the backward pass (activation checkpointing): memory for about a
   /// third more time. Off by default; numbers and gradients are the same. The model must then stay
   /// as it is, and alive, until the backward pass.
   void recompute_blocks(bool enabled);
-  /// Moves the weights. Adapters move by themselves (Lora::to).
+  /// Moves the weights, all of them into one dtype. Adapters move by themselves (Lora::to).
   void to(const at::Device& device, at::ScalarType dtype);
 
   /// The layers an adapter can hook: every linear of the blocks, in order.
