@@ -1,0 +1,3 @@
+set(SVI_GENERATE_SOURCES
+  src/generate/prompt_file.cpp
+)
