@@ -28,7 +28,8 @@ TEST(PromptFile, HoldsOnePromptPerLine) {
 
 TEST(PromptFile, ReadsTheReferencesListWithoutRunningIt) {
   const auto segments = parse_prompts(
-      "# made by hand\nprompts = [\n  \"a \\\"cat\\\"\",  # one\n  'it\\'s ' 'a dog',\n  \"\"\"two\nlines\"\"\"\n]\n",
+      "# made by hand\nprompts = [\n  \"a \\\"cat\\\"\",  # one\n  'it\\'s ' 'a dog',\n  "
+      "\"\"\"two\nlines\"\"\"\n]\n",
       "p.txt");
   ASSERT_EQ(segments.size(), 3u);
   EXPECT_EQ(segments[0].prompt, "a \"cat\"");
@@ -47,7 +48,8 @@ TEST(PromptFile, YamlAndJsonSayHowLongAndHow) {
   const std::string json =
       R"(["a cat", {"prompt": "a dog", "duration": 12.5, "seed": 7},
           {"prompt": "the sea", "clips": 3, "transition": "cut", "image": "sea.png"}])";
-  for (const auto& segments : {parse_prompts(yaml, "in/p.yaml"), parse_prompts(json, "in/p.json")}) {
+  for (const auto& segments :
+       {parse_prompts(yaml, "in/p.yaml"), parse_prompts(json, "in/p.json")}) {
     ASSERT_EQ(segments.size(), 3u);
     EXPECT_EQ(segments[0].prompt, "a cat");
     EXPECT_FALSE(segments[0].seed.has_value());
@@ -66,9 +68,12 @@ TEST(PromptFile, SaysWhereAndWhatIsWrong) {
               HasSubstr("p.yaml:2: `prompt` is missing"));
   EXPECT_THAT(refusal_of("- prompt: a\n  clips: many\n", "p.yaml"),
               HasSubstr("p.yaml:2: `clips` is `many`, not a whole number"));
-  EXPECT_THAT(refusal_of("- prompt: a\n  clips: 2\n  duration: 3\n", "p.yaml"), HasSubstr("not both"));
-  EXPECT_THAT(refusal_of("- prompt: a\n  transition: fade\n", "p.yaml"), HasSubstr("`continue` or `cut`"));
-  EXPECT_THAT(refusal_of("- prompt: a\n  transition: cut\n", "p.yaml"), HasSubstr("needs an `image`"));
+  EXPECT_THAT(refusal_of("- prompt: a\n  clips: 2\n  duration: 3\n", "p.yaml"),
+              HasSubstr("not both"));
+  EXPECT_THAT(refusal_of("- prompt: a\n  transition: fade\n", "p.yaml"),
+              HasSubstr("`continue` or `cut`"));
+  EXPECT_THAT(refusal_of("- prompt: a\n  transition: cut\n", "p.yaml"),
+              HasSubstr("needs an `image`"));
   EXPECT_THAT(refusal_of("[\"a\", ", "p.json"), HasSubstr("p.json:"));
   EXPECT_THAT(refusal_of("a: 1", "p.yaml"), HasSubstr("no list of prompts"));
   EXPECT_THAT(refusal_of("# nothing\n", "p.txt"), HasSubstr("holds no prompt"));

@@ -40,8 +40,10 @@ class ListLiteral {
       if (text_[at_] == ']') return segments;
       segments.push_back({.prompt = strings()});
       skip_space();
-      if (at_ < text_.size() && text_[at_] == ',') ++at_;
-      else if (at_ >= text_.size() || text_[at_] != ']') fail("a ',' or ']' is missing");
+      if (at_ < text_.size() && text_[at_] == ',')
+        ++at_;
+      else if (at_ >= text_.size() || text_[at_] != ']')
+        fail("a ',' or ']' is missing");
     }
   }
 
@@ -137,7 +139,8 @@ class YamlPrompts {
       auto list = YAML::Load(text);
       if (list.IsMap()) list = list["prompts"];
       if (!list.IsDefined() || !list.IsSequence())
-        raise<ConfigError>(file_, ": holds no list of prompts, neither by itself nor under `prompts`");
+        raise<ConfigError>(file_,
+                           ": holds no list of prompts, neither by itself nor under `prompts`");
       if (list.size() > kMostSegments)
         raise<ConfigError>(file_, ": more than ", kMostSegments, " prompts");
       std::vector<PromptSegment> segments;
@@ -163,9 +166,9 @@ class YamlPrompts {
       const auto& value = entry.second;
       if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end()) {
         const auto near = nearest_name(key, kKeys);
-        fail(entry.first, cat("unknown key `", key, "`",
-                              near.empty() ? "; keys are " + join(kKeys)
-                                           : "; did you mean `" + near + "`?"));
+        fail(entry.first,
+             cat("unknown key `", key, "`",
+                 near.empty() ? "; keys are " + join(kKeys) : "; did you mean `" + near + "`?"));
       }
       if (!value.IsScalar()) fail(value, cat("`", key, "` must be one value"));
       read(segment, key, value);
