@@ -2,7 +2,11 @@ set(SVI_MODEL_SOURCES
   src/model/critic.cpp
   src/model/model.cpp
   src/model/flow_schedule.cpp
+  src/model/key_maps.cpp
   src/model/lora.cpp
+  src/model/lora_files.cpp
+  src/model/lora_key.cpp
+  src/model/name_rules.cpp
   src/model/weights.cpp
   src/model/wan/block_fused.cpp
   src/model/wan/block_lean.cpp
