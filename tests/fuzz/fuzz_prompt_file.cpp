@@ -10,9 +10,9 @@ namespace {
 std::string json_of(const std::vector<svi::PromptSegment>& segments) {
   auto list = nlohmann::json::array();
   for (const auto& each : segments) {
-    nlohmann::json item = {{"prompt", each.prompt},
-                           {"transition", enum_names(each.transition)[static_cast<std::size_t>(
-                                              each.transition)]}};
+    nlohmann::json item = {
+        {"prompt", each.prompt},
+        {"transition", enum_names(each.transition)[static_cast<std::size_t>(each.transition)]}};
     if (each.seconds > 0) item["duration"] = each.seconds;
     if (each.clips > 0) item["clips"] = each.clips;
     if (each.seed) item["seed"] = *each.seed;

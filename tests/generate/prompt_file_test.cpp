@@ -29,7 +29,8 @@ std::string refusal_of(const std::string& text, const std::string& file) {
 
 TEST(PromptFile, HoldsOnePromptPerLine) {
   const auto segments = parse_prompts(
-      "\xef\xbb\xbf# a film\n\n  a cat \r\n\ta dog, \"quoted\"  # seen from afar\rthe sea", "p.txt");
+      "\xef\xbb\xbf# a film\n\n  a cat \r\n\ta dog, \"quoted\"  # seen from afar\rthe sea",
+      "p.txt");
   EXPECT_THAT(prompts_of(segments),
               ElementsAre("a cat", "a dog, \"quoted\"  # seen from afar", "the sea"));
   EXPECT_EQ(segments[0].origin, "p.txt:3");
@@ -50,7 +51,8 @@ TEST(PromptFile, ReadsTheReferencesListAsPythonDoes) {
       "p.txt");
   EXPECT_THAT(prompts_of(segments),
               ElementsAre("a \"cat\"", "it's a \\dog", "two\nlines, \"quoted\" now",
-                          "A\xc3\xa9\xf0\x9f\x90\x88" "A\t.\\d"));
+                          "A\xc3\xa9\xf0\x9f\x90\x88"
+                          "A\t.\\d"));
   EXPECT_EQ(segments[1].origin, "p.txt:4");
   EXPECT_EQ(segments[2].origin, "p.txt:6");
 }
@@ -169,8 +171,10 @@ TEST(PromptFile, SaysWhatIsNoJson) {
   refused("[\"a\", ", "p.json:1: is not valid JSON: it ends too early");
   refused("", "is not valid JSON: it ends too early");
   refused("[\"a\"]\n]", "p.json:2: is not valid JSON: see `]`");
-  refused("[\"\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\" \"a\"]",
-          "p.json:1: is not valid JSON: see `\xc3\xa9");
+  refused(
+      "[\"\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\" "
+      "\"a\"]",
+      "p.json:1: is not valid JSON: see `\xc3\xa9");
   refused("[\"a\",\n{\"prompt\": \"b\",\n\"seed\": 1.5\n}]", "p.json:3: `seed` is `1.5`");
   refused("[\n{\"prompt\": \"b\",\n\"clips\":\n-12\n}]", "p.json:4: `clips` is `-12`");
   refused("[true]", "expected a prompt, or a mapping with the key `prompt`; got true or false");
@@ -193,8 +197,10 @@ TEST(PromptFile, HostileTextsEndInAnError) {
   EXPECT_THAT(refusal_of("prompts = ['a\\0b']", "p.txt"), HasSubstr("holds control characters"));
   EXPECT_THAT(refusal_of("- {prompt: a, transition: cut, image: \"a.png\\0.txt\"}", "p.yaml"),
               HasSubstr("`image` holds control characters"));
-  for (const std::string bytes : {"\xff\xfe" "a", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-                                  "\xe6\xa3", "\xe0\x80\x80", "\xf0\x80\x80\x80", "\x80"}) {
+  for (const std::string bytes : {"\xff\xfe"
+                                  "a",
+                                  "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe6\xa3",
+                                  "\xe0\x80\x80", "\xf0\x80\x80\x80", "\x80"}) {
     EXPECT_THAT(refusal_of("a\nb\n" + bytes, "p.txt"), HasSubstr("p.txt:3: is not UTF-8 text"));
   }
   EXPECT_THAT(refusal_of(std::string(5 << 20, 'a'), "p.txt"), HasSubstr("longer than 4 MiB"));

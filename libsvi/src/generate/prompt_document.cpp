@@ -155,9 +155,7 @@ class Builder {
   }
 
   void finish_segment() {
-    const auto wrong = [&](std::string_view what) {
-      fail(segments_.file(), segment_line_, what);
-    };
+    const auto wrong = [&](std::string_view what) { fail(segments_.file(), segment_line_, what); };
     if (segment_.prompt.empty()) wrong("this item's `prompt` is missing or empty");
     if (segment_.clips > 0 && segment_.seconds > 0) wrong("give `duration` or `clips`, not both");
     if ((segment_.transition == Transition::cut) != !segment_.image.empty())
@@ -308,8 +306,9 @@ void read_yaml(const std::string& text, Segments& segments) {
     }
   } catch (const YAML::Exception& error) {
     const bool open = error.msg == YAML::ErrorMsg::DOC_IN_SCALAR;
-    fail(segments.file(), error.mark.line + 1, "is not valid YAML: ",
-         open ? "a quote before this line has no end" : error.msg, "; ", kQuoteIt);
+    fail(segments.file(), error.mark.line + 1,
+         "is not valid YAML: ", open ? "a quote before this line has no end" : error.msg, "; ",
+         kQuoteIt);
   }
 }
 

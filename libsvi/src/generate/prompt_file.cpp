@@ -28,7 +28,12 @@ bool has_wide_control(std::string_view text) {
 
 /// How many bytes the character takes that begins with `lead`; 0: none begins so.
 std::size_t utf8_length(unsigned char lead) {
-  return lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
+  return lead < 0x80   ? 1
+         : lead < 0xC2 ? 0
+         : lead < 0xE0 ? 2
+         : lead < 0xF0 ? 3
+         : lead < 0xF5 ? 4
+                       : 0;
 }
 
 /// Where `text` stops to be UTF-8; its size if nowhere.

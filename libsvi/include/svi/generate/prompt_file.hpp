@@ -37,8 +37,8 @@ struct PromptSegment {
 ///   - else one prompt per line; blank lines and lines that begin with # are passed over. A `.py`
 ///     file is never read in this way.
 ///
-/// `file` is named in errors, and images are relative to its folder. YAML anchors, aliases, tags and
-/// second documents are refused, so no text takes more memory or time than its length tells.
+/// `file` is named in errors, and images are relative to its folder. YAML anchors, aliases, tags
+/// and second documents are refused, so no text takes more memory or time than its length tells.
 /// Throws ConfigError naming file, line, key and remedy; also where the text is longer than 4 MiB,
 /// is not UTF-8, holds control characters, no prompt or more than 100,000 of them.
 SVI_EXPORT std::vector<PromptSegment> parse_prompts(const std::string& text,
