@@ -70,6 +70,13 @@ def main():
         "fuzz_csv/lines": b"\xef\xbb\xbf\"one\ntwo\",,\n\n\"\"\n",
         "fuzz_prompt/scene": b"a red disc moving left over three bands, layout 5: top green, middle blue, bottom yellow",
         "fuzz_prompt/other": "eine Katze, 2 Hunde \u00e9t\u00e9".encode(),
+        # The first byte chooses the form.
+        "fuzz_prompt_file/lines": b"0# a film\n a cat\r\na dog \xf0\x9f\x90\x88\n",
+        "fuzz_prompt_file/literal": b"0prompts = [\n 'a\\'s' u\"b\", # one\n r'\\d', \"\"\"two\nlines\"\"\", '\\x41\\u00e9\\101']\n",
+        "fuzz_prompt_file/python": b"1prompts=['a','b' 'c']",
+        "fuzz_prompt_file/json": b'2{"prompts": ["a\\ud83d\\udc08", {"prompt": "b", "duration": 2.5, "seed": 3, "transition": "cut", "image": "c.png"}]}',
+        "fuzz_prompt_file/yaml": b"3%YAML 1.2\n---\nprompts:\n- a\n- prompt: >\n    b\n    c\n  clips: 3\n- {prompt: 'd: e', transition: continue}\n- \"\\u00e9\"\n",
+        "fuzz_prompt_file/extras": b"3- &a [x, *a]\n- !!str b\n- ? c\n  : d\n- |+\n  e\n",
         "fuzz_bank/none": bank(0),
         "fuzz_bank/three": bank(3),
         "fuzz_bank/offsets": bank(2, offsets=5),

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "encoder/weight_table.hpp"
@@ -35,7 +36,7 @@ WeightTable::Shapes shapes_of(const ClipVisionConfig& c) {
     pair(block + "mlp.0", {c.mlp_dim, c.dim});
     pair(block + "mlp.2", {c.dim, c.mlp_dim});
   }
-  shapes.emplace_back(v + "head", std::vector{c.dim, c.out_dim});
+  if (c.out_dim > 0) shapes.emplace_back(v + "head", std::vector{c.dim, c.out_dim});
   return shapes;
 }
 
@@ -93,7 +94,9 @@ ClipVisionConfig ClipVision::infer(const NamedTensors& weights, std::int64_t hea
   config.image = side * config.patch;
   config.mlp_dim = size_in(weights, "visual.transformer.0.mlp.0.weight", 0, kModel);
   config.layers = count_layers(weights, "visual.transformer.", ".norm1.weight");
-  config.out_dim = size_in(weights, "visual.head", 1, kModel);
+  const bool projects = std::any_of(weights.begin(), weights.end(),
+                                    [](const auto& named) { return named.first == "visual.head"; });
+  config.out_dim = projects ? size_in(weights, "visual.head", 1, kModel) : 0;
   config.heads = heads > 0 ? heads : std::max<std::int64_t>(1, config.dim / kHeadDim);
   if (const auto text = problem(config); !text.empty()) raise<IoError>(text);
   return config;
@@ -120,7 +123,9 @@ at::Tensor ClipVision::preprocess(const at::Tensor& frames) const {
   const auto sized = at::upsample_bicubic2d(frames.to(parts_->device, at::kFloat), {side, side},
                                             /*align_corners=*/false);
   const auto channels = [&](std::initializer_list<double> values) {
-    return at::tensor(at::ArrayRef<double>(values), at::kFloat).view({1, 3, 1, 1}).to(sized.device());
+    return at::tensor(at::ArrayRef<double>(values), at::kFloat)
+        .view({1, 3, 1, 1})
+        .to(sized.device());
   };
   return (sized * 0.5 + 0.5 - channels({0.48145466, 0.4578275, 0.40821073})) /
          channels({0.26862954, 0.26130258, 0.27577711});
@@ -129,12 +134,13 @@ at::Tensor ClipVision::preprocess(const at::Tensor& frames) const {
 at::Tensor ClipVision::encode(const at::Tensor& frames) const {
   const c10::NoGradGuard no_grad;
   const auto& p = *parts_;
-  SVI_CHECK(!p.weights["visual.pos_embedding"].is_meta(), "the CLIP image tower has no weights yet");
+  SVI_CHECK(!p.weights["visual.pos_embedding"].is_meta(),
+            "the CLIP image tower has no weights yet");
   const auto image = preprocess(frames).to(p.dtype);
-  const auto patches = at::conv2d(image, p.at("patch_embedding.weight"), {},
-                                  {p.config.patch, p.config.patch})
-                           .flatten(2)
-                           .transpose(1, 2);  // [B, tokens - 1, dim]
+  const auto patches =
+      at::conv2d(image, p.at("patch_embedding.weight"), {}, {p.config.patch, p.config.patch})
+          .flatten(2)
+          .transpose(1, 2);  // [B, tokens - 1, dim]
   const auto first = p.at("cls_embedding").expand({image.size(0), 1, p.config.dim});
   auto x = p.norm(at::cat({first, patches}, 1) + p.at("pos_embedding"), "pre_norm");
   for (std::int64_t i = 0; i + 1 < p.config.layers; ++i) {

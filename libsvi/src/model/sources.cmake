@@ -2,7 +2,11 @@ set(SVI_MODEL_SOURCES
   src/model/critic.cpp
   src/model/model.cpp
   src/model/flow_schedule.cpp
+  src/model/key_maps.cpp
   src/model/lora.cpp
+  src/model/lora_files.cpp
+  src/model/lora_key.cpp
+  src/model/name_rules.cpp
   src/model/weights.cpp
   src/model/wan/block_feed.cpp
   src/model/wan/block_fused.cpp
@@ -31,10 +35,15 @@ set(SVI_MODEL_SOURCES
   src/model/wan/row_kernels.cpp
   src/model/wan/vae.cpp
   src/model/wan/vae_config.cpp
+  src/model/wan/vae_frames.cpp
   src/model/wan/vae_layers.cpp
   src/model/wan/vae_norm.cpp
   src/model/wan/vae_stream.cpp
+  src/model/wan/vae_winograd.cpp
 )
 # Row kernels: sums may be reordered, which lets them vectorise; the precompiled header has other flags.
 set_source_files_properties(src/model/wan/kernels.cpp src/model/wan/row_kernels.cpp PROPERTIES
   COMPILE_OPTIONS "-fopenmp-simd;-fno-math-errno;-fno-trapping-math" SKIP_PRECOMPILE_HEADERS ON)
+# Products and sums as one operation: the language's strict form would halve the speed.
+set_source_files_properties(src/model/wan/vae_winograd.cpp PROPERTIES
+  COMPILE_OPTIONS "-O3;-ffp-contract=fast" SKIP_PRECOMPILE_HEADERS ON)

@@ -11,10 +11,10 @@ namespace svi::wan {
 
 /// What every block sees besides the tokens.
 struct Stream {
-  at::Tensor modulation = {};       // [B, 6, D]  fp32
-  at::Tensor head_modulation = {};  // [B, 2, D]  fp32
-  at::Tensor text = {};             // [B, L, D]
-  at::Tensor image = {};            // [B, tokens, D] or undefined
+  at::Tensor modulation = {};             // [B, 6, D]  fp32
+  at::Tensor head_modulation = {};        // [B, 2, D]  fp32
+  at::Tensor text = {};                   // [B, L, D]
+  at::Tensor image = {};                  // [B, tokens, D] or undefined
   std::shared_ptr<Context> context = {};  // text and image of the lean blocks, not the two above
   WanRope rope = {};
 };
