@@ -29,8 +29,8 @@ struct Tokens {
 
 at::Tensor self_attention(const WanAttention& layer, const at::Tensor& h, const WanRope& rope,
                           const lean::Heads& heads) {
-  const auto keys = lean::keys(lean::linear(h, layer.k), lean::linear(h, layer.v), layer.norm_k,
-                               &rope, heads);
+  const auto keys =
+      lean::keys(lean::linear(h, layer.k), lean::linear(h, layer.v), layer.norm_k, &rope, heads);
   return lean::linear(lean::attend(lean::linear(h, layer.q), layer.norm_q, &rope, heads, keys),
                       layer.o);
 }

@@ -49,8 +49,7 @@ bool ContextCache::same(const Entry& entry, const at::Tensor& text, const at::Te
   return equal(entry.text, text) && equal(entry.clip, clip);
 }
 
-bool ContextCache::fresh(const Entry& entry, const std::vector<at::Tensor>& weights,
-                         double scale) {
+bool ContextCache::fresh(const Entry& entry, const std::vector<at::Tensor>& weights, double scale) {
   if (entry.scale != scale || entry.weights.size() != weights.size()) return false;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const auto& seen = entry.weights[i];
@@ -102,8 +101,8 @@ std::pair<at::Tensor, double> without_padding(const at::Tensor& text, std::int64
   const auto used = text.ne(0).flatten(2).any(2).any(0).nonzero();
   const auto real = used.size(0) == 0 ? 0 : used[-1].item().toLong() + 1;
   const auto rows = std::min(total, real + 1);
-  const auto kept = rows > L ? at::constant_pad_nd(text, {0, 0, 0, rows - L})
-                             : text.narrow(1, 0, rows);
+  const auto kept =
+      rows > L ? at::constant_pad_nd(text, {0, 0, 0, rows - L}) : text.narrow(1, 0, rows);
   return {kept.contiguous(), static_cast<double>(total - rows + 1)};
 }
 

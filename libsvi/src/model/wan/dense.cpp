@@ -10,15 +10,13 @@ namespace {
 
 using Scalars = c10::List<std::optional<at::Scalar>>;
 using Pointwise = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
-                             c10::string_view, Scalars,
-                             std::optional<c10::string_view>);
+                             c10::string_view, Scalars, std::optional<c10::string_view>);
 
 // LibTorch's oneDNN product with an epilogue, or none if it was built without.
 const std::optional<c10::TypedOperatorHandle<Pointwise>>& onednn() {
   static const auto found = [] {
     std::optional<c10::TypedOperatorHandle<Pointwise>> typed;
-    const auto handle =
-        c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
+    const auto handle = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
     if (handle && at::hasMKLDNN()) typed = handle->typed<Pointwise>();
     return typed;
   }();

@@ -30,8 +30,8 @@ void residual_norm(const at::Tensor& x, const at::Tensor& y, const at::Tensor& g
 /// [B, M, D] otherwise.
 struct Keys {
   at::Tensor k, v;
-  std::int64_t count = 0;   // M
-  double last_weight = 1;   // how many equal keys the last one stands for
+  std::int64_t count = 0;  // M
+  double last_weight = 1;  // how many equal keys the last one stands for
   bool panels = false;
 };
 

@@ -192,9 +192,8 @@ at::Tensor attend_as(const at::Tensor& q, const at::Tensor& norm, const WanRope*
 
 Keys keys(const at::Tensor& k, const at::Tensor& v, const at::Tensor& norm, const WanRope* rope,
           const Heads& heads, double last_weight) {
-  return k.scalar_type() == at::kFloat
-             ? make_keys<float>(k, v, norm, rope, heads, last_weight)
-             : make_keys<Bf16Bits>(k, v, norm, rope, heads, last_weight);
+  return k.scalar_type() == at::kFloat ? make_keys<float>(k, v, norm, rope, heads, last_weight)
+                                       : make_keys<Bf16Bits>(k, v, norm, rope, heads, last_weight);
 }
 
 at::Tensor attend(const at::Tensor& q, const at::Tensor& norm, const WanRope* rope,

@@ -9,8 +9,7 @@ namespace {
 
 at::Tensor product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                    Activation activation) {
-  return activation == Activation::gelu_tanh ? dense_gelu(x, weight, bias)
-                                             : dense(x, weight, bias);
+  return activation == Activation::gelu_tanh ? dense_gelu(x, weight, bias) : dense(x, weight, bias);
 }
 
 }  // namespace
