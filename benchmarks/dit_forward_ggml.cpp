@@ -1,5 +1,6 @@
-// One forward pass of stable-diffusion.cpp's Wan transformer with random weights: the counterpart of
-// dit_forward_bench. compare_dit_forward compiles it against a built tree of stable-diffusion.cpp.
+// One forward pass of stable-diffusion.cpp's Wan transformer with random weights: the counterpart
+// of dit_forward_bench. compare_dit_forward compiles it against a built tree of
+// stable-diffusion.cpp.
 //
 //   dit_forward_ggml fp32|bf16 THREADS REPEATS FLASH(0|1)
 //

@@ -121,15 +121,14 @@ TEST_P(LeanForward, AddsAnAttachedAdapter) {
 // counts lie around the tiles (96 queries, 64 keys), with text shorter and longer than a panel.
 INSTANTIATE_TEST_SUITE_P(
     Sizes, LeanForward,
-    ::testing::Combine(
-        ::testing::Values(Case{"OneToken", 1, {1, 16, 1, 2, 2}, 1},
-                          Case{"OnePanel", 2, {1, 16, 1, 16, 16}, 79},
-                          Case{"OneKeyMore", 2, {1, 16, 5, 2, 26}, 80},
-                          Case{"OneQueryMore", 1, {2, 16, 1, 2, 194}, 63},
-                          Case{"ClipTokens", 2, {2, 16, 3, 10, 14}, 12, 24},
-                          Case{"OtherHeads", 4, {2, 16, 3, 10, 14}, 12, 24},
-                          Case{"SeveralSlices", 2, {1, 16, 2, 66, 136}, 20}),
-        ::testing::Values(at::kFloat, at::kBFloat16)),
+    ::testing::Combine(::testing::Values(Case{"OneToken", 1, {1, 16, 1, 2, 2}, 1},
+                                         Case{"OnePanel", 2, {1, 16, 1, 16, 16}, 79},
+                                         Case{"OneKeyMore", 2, {1, 16, 5, 2, 26}, 80},
+                                         Case{"OneQueryMore", 1, {2, 16, 1, 2, 194}, 63},
+                                         Case{"ClipTokens", 2, {2, 16, 3, 10, 14}, 12, 24},
+                                         Case{"OtherHeads", 4, {2, 16, 3, 10, 14}, 12, 24},
+                                         Case{"SeveralSlices", 2, {1, 16, 2, 66, 136}, 20}),
+                       ::testing::Values(at::kFloat, at::kBFloat16)),
     [](const auto& test) {
       return std::get<0>(test.param).name +
              (std::get<1>(test.param) == at::kFloat ? "Fp32" : "Bf16");
@@ -228,10 +227,9 @@ at::Tensor weight_of(const WanDit& dit, const std::string& name) {
 }
 
 TEST(KeptContexts, AreForgottenWhenWeightsOrAdaptersOrConditionsChange) {
-  for (const auto* name :
-       {"text_embedding.0.weight", "blocks.1.cross_attn.k.bias", "blocks.0.cross_attn.v.weight",
-        "blocks.1.cross_attn.norm_k.weight", "img_emb.proj.1.weight",
-        "blocks.0.cross_attn.k_img.weight"}) {
+  for (const auto* name : {"text_embedding.0.weight", "blocks.1.cross_attn.k.bias",
+                           "blocks.0.cross_attn.v.weight", "blocks.1.cross_attn.norm_k.weight",
+                           "img_emb.proj.1.weight", "blocks.0.cross_attn.k_img.weight"}) {
     SCOPED_TRACE(name);
     expect_followed([&](WanDit& dit, Input&) { weight_of(dit, name).mul_(1.5); });
   }
@@ -269,6 +267,24 @@ TEST(TextPadding, OfEachLengthEqualsAttendingToEveryZeroRow) {
 
     EXPECT_LE(relative_error(velocity(*dit, input), velocity(*plain, input)), kFp32) << rows;
   }
+}
+
+// Where the model sets no length, the number of zero rows is the caller's.
+TEST(TextPadding, OfOtherLengthIsAnotherContext) {
+  auto config = random_model(2)->config();
+  config.text_len = 0;
+  WanDit dit(config);
+  dit.load(random_model(2)->parameters());
+  auto shorter = random_input({1, 16, 1, 8, 8}, 20), longer = shorter;
+  shorter.condition.text.narrow(1, 10, 10).zero_();
+  longer.condition.text = at::constant_pad_nd(shorter.condition.text, {0, 0, 0, 60});
+  const auto expected = velocity(dit, longer);
+
+  dit.keep_contexts(2);
+  const auto other = velocity(dit, shorter);
+
+  EXPECT_TRUE(at::equal(velocity(dit, longer), expected));
+  EXPECT_FALSE(at::equal(other, expected));
 }
 
 TEST(TextPadding, InTheMiddleIsKept) {
