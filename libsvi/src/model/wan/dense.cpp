@@ -5,6 +5,8 @@
 
 #include <optional>
 
+#include "model/wan/flash_kernel.hpp"
+
 namespace svi::wan {
 namespace {
 
@@ -27,9 +29,10 @@ bool takes(const at::Tensor& x, const at::Tensor& weight) {
   // Below this many multiplications the call costs more than the product.
   constexpr std::int64_t kFewest = 1 << 17;
   const auto type = x.scalar_type();
-  return x.is_cpu() && (type == at::kFloat || type == at::kBFloat16) &&
-         weight.scalar_type() == type && x.numel() * weight.size(0) >= kFewest &&
-         onednn().has_value();
+  // Where the CPU has no bf16 products, LibTorch knows what to do instead.
+  const bool fits = type == at::kFloat || (type == at::kBFloat16 && has_flash_kernel());
+  return x.is_cpu() && fits && weight.scalar_type() == type &&
+         x.numel() * weight.size(0) >= kFewest && onednn().has_value();
 }
 
 std::optional<at::Tensor> maybe(const at::Tensor& t) {

@@ -102,9 +102,9 @@ std::shared_ptr<wan::Context> context_of(const WanDitParts& parts, const Conditi
     return std::make_shared<wan::Context>(embed_text(parts, rows), weight, image,
                                           parts.blocks.size(), keep);
   };
-  return parts.contexts->find(text, config.image_dim > 0 ? condition.clip : at::Tensor(),
-                              context_weights(parts),
-                              parts.lora == nullptr ? 0 : parts.lora->scale(), make);
+  return parts.contexts->find(
+      text, last_weight, config.image_dim > 0 ? condition.clip : at::Tensor(),
+      context_weights(parts), parts.lora == nullptr ? 0 : parts.lora->scale(), make);
 }
 
 // noisy and the condition latent on channels, in the weights' dtype.
