@@ -7,7 +7,8 @@
 namespace svi {
 
 at::Tensor EulerSampler::do_sample(const VelocityModel& model, const at::Tensor& noise,
-                                   const Condition& positive, const Condition* negative) const {
+                                   const Condition& positive, const Condition* negative,
+                                   const OnStep& on_step) const {
   const FlowSchedule schedule(config_.steps, config_.shift);
   const auto& sigmas = schedule.sigmas();
   auto latent = noise.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);  // [B, C, F, h, w]
@@ -20,6 +21,7 @@ at::Tensor EulerSampler::do_sample(const VelocityModel& model, const at::Tensor&
       velocity = unguided + (velocity - unguided) * config_.cfg;
     }
     latent.add_(velocity, next - sigmas[i]);
+    if (on_step) on_step(static_cast<std::int64_t>(i) + 1, schedule.steps());
   }
   return latent;
 }

@@ -12,10 +12,11 @@ namespace svi {
 Sampler::~Sampler() = default;
 
 at::Tensor Sampler::sample(const VelocityModel& model, const at::Tensor& noise,
-                           const Condition& positive, const Condition* negative) const {
+                           const Condition& positive, const Condition* negative,
+                           const OnStep& on_step) const {
   dims<5>(noise, "noise [B, C, F, h, w]");
   c10::NoGradGuard no_gradients;
-  auto latent = do_sample(model, noise, positive, negative);
+  auto latent = do_sample(model, noise, positive, negative, on_step);
   SVI_CHECK(latent.sizes() == noise.sizes(), "sampler returned ", latent.sizes(), " for noise ",
             noise.sizes());
   if (!at::isfinite(latent).all().item<bool>())

@@ -36,7 +36,8 @@ class SVI_EXPORT EulerSampler final : public Sampler {
 
  private:
   at::Tensor do_sample(const VelocityModel& model, const at::Tensor& noise,
-                       const Condition& positive, const Condition* negative) const override;
+                       const Condition& positive, const Condition* negative,
+                       const OnStep& on_step) const override;
   Config config_;
 };
 
