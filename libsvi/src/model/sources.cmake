@@ -10,6 +10,7 @@ set(SVI_MODEL_SOURCES
   src/model/wan/dit_config.cpp
   src/model/wan/dit.cpp
   src/model/wan/dit_forward.cpp
+  src/model/wan/dit_guard.cpp
   src/model/wan/fused_attention.cpp
   src/model/wan/fused_linear.cpp
   src/model/wan/fused_norm.cpp

@@ -2,6 +2,7 @@
 
 #include "model/wan/block.hpp"
 #include "model/wan/ops.hpp"
+#include "svi/core/check.hpp"
 
 namespace svi::wan {
 namespace {
@@ -30,26 +31,35 @@ at::Tensor cross_attention(const WanAttention& layer, const at::Tensor& x, const
   return linear(y, layer.o);
 }
 
-at::Tensor run_block(const WanBlock& block, at::Tensor x, const Stream& stream,
+at::Tensor run_block(const WanBlock& block, std::size_t index, at::Tensor x, const Stream& stream,
                      const WanDitConfig& config) {
+  const auto see = [&](const char* part) {
+    if (stream.probe) stream.probe->see(cat("block ", index, ", ", part), x);
+  };
   const auto e =
       (block.modulation.to(at::kFloat) + stream.modulation).chunk(6, 1);  // [B, 1, D] each
   const auto attended = self_attention(block.self_attn, modulated_norm(x, e[0], e[1], config.eps),
                                        stream.rope, config);
   x = gated_add(x, attended, e[2]);
+  see("self-attention");
   x = x + cross_attention(block.cross_attn,
                           affine_norm(x, block.norm3_weight, block.norm3_bias, config.eps), stream,
                           config);
+  see("cross-attention");
   const auto hidden =
       at::gelu(linear(modulated_norm(x, e[3], e[4], config.eps), block.ffn_0), "tanh");
-  return gated_add(x, linear(hidden, block.ffn_2), e[5]);
+  x = gated_add(x, linear(hidden, block.ffn_2), e[5]);
+  see("feed-forward");
+  return x;
 }
 
 }  // namespace
 
 at::Tensor run_blocks_plain(const WanDitParts& parts, at::Tensor x, const Stream& stream) {
   const auto& config = parts.config;
-  for (const auto& block : parts.blocks) x = run_block(block, x, stream, config);
+  for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
+    x = run_block(parts.blocks[i], i, x, stream, config);
+  }
   const auto e = stream.head_modulation.chunk(2, 1);
   return modulated_norm(x, e[0], e[1], config.eps);
 }

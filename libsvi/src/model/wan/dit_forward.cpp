@@ -79,8 +79,17 @@ at::Tensor join_input(const WanDitConfig& config, const at::Tensor& noisy,
 
 at::Tensor WanDit::velocity(const at::Tensor& noisy, const at::Tensor& timestep,
                             const Condition& condition) const {
-  const auto& config = parts_->config;
-  const auto dtype = parts_->head.weight.scalar_type();
+  return wan::forward(*parts_, noisy, timestep, condition, nullptr);
+}
+
+at::Tensor wan::forward(const WanDitParts& parts, const at::Tensor& noisy,
+                        const at::Tensor& timestep, const Condition& condition,
+                        FiniteProbe* probe) {
+  const auto see = [&](const char* part, const at::Tensor& output) {
+    if (probe) probe->see(part, output);
+  };
+  const auto& config = parts.config;
+  const auto dtype = parts.head.weight.scalar_type();
   const auto input = join_input(config, noisy, condition, dtype);
   const auto B = input.size(0);
   SVI_CHECK(timestep.dim() == 1 && timestep.size(0) == B, "timestep ", timestep.sizes(),
@@ -93,22 +102,30 @@ at::Tensor WanDit::velocity(const at::Tensor& noisy, const at::Tensor& timestep,
              w = input.size(4) / config.patch[2];
 
   const auto wave = wan_sinusoid(timestep, config.freq_dim).to(dtype);
-  const auto time = wan::linear(at::silu(wan::linear(wave, parts_->time_0)), parts_->time_2);
+  const auto time = wan::linear(at::silu(wan::linear(wave, parts.time_0)), parts.time_2);
   wan::Stream stream;
-  stream.modulation = wan::linear(at::silu(time), parts_->time_projection)
+  stream.modulation = wan::linear(at::silu(time), parts.time_projection)
                           .unflatten(1, {6, config.dim})
                           .to(at::kFloat);
-  stream.head_modulation =
-      parts_->head_modulation.to(at::kFloat) + time.to(at::kFloat).unsqueeze(1);
-  stream.text = embed_text(*parts_, condition.text);
-  if (config.image_dim > 0) stream.image = embed_image(*parts_, condition.clip);
-  stream.rope = parts_->rope(f, h, w, input.device());
+  stream.head_modulation = parts.head_modulation.to(at::kFloat) + time.to(at::kFloat).unsqueeze(1);
+  see("time embedding", stream.modulation);
+  see("time embedding", stream.head_modulation);
+  stream.text = embed_text(parts, condition.text);
+  see("text embedding", stream.text);
+  if (config.image_dim > 0) {
+    stream.image = embed_image(parts, condition.clip);
+    see("image embedding", stream.image);
+  }
+  stream.rope = parts.rope(f, h, w, input.device());
 
-  auto x = at::linear(patchify(input, config.patch), parts_->patch_embedding.weight.flatten(1),
-                      parts_->patch_embedding.bias);  // [B, L, D]
-  x = wan::can_fuse(x) ? wan::run_blocks_fused(*parts_, x, stream)
-                       : wan::run_blocks_plain(*parts_, x, stream);
-  x = wan::linear(x, parts_->head);
+  auto x = at::linear(patchify(input, config.patch), parts.patch_embedding.weight.flatten(1),
+                      parts.patch_embedding.bias);  // [B, L, D]
+  see("patch embedding", x);
+  stream.probe = probe;
+  x = probe == nullptr && wan::can_fuse(x) ? wan::run_blocks_fused(parts, x, stream)
+                                           : wan::run_blocks_plain(parts, x, stream);
+  x = wan::linear(x, parts.head);
+  see("head", x);
   return unpatchify(x, config.patch, f, h, w, config.out_dim).to(noisy.scalar_type());
 }
 
