@@ -69,6 +69,8 @@ def main():
         "fuzz_csv/lines": b"\xef\xbb\xbf\"one\ntwo\",,\n\n\"\"\n",
         "fuzz_prompt/scene": b"a red disc moving left over three bands, layout 5: top green, middle blue, bottom yellow",
         "fuzz_prompt/other": "eine Katze, 2 Hunde \u00e9t\u00e9".encode(),
+        "fuzz_text/entities": b"&lt;b&gt; &amp;eacute &#8217; &#xD800; &NTILDE; &notit;",
+        "fuzz_text/mojibake": "caf\u00c3\u00a9 \u00e2\u20ac\u2122s voil\u00c3  \u0420\u045f\u0421\u0402 \x1b[31m\ufb01\uff21".encode(),
         "fuzz_bank/none": bank(0),
         "fuzz_bank/three": bank(3),
         "fuzz_bank/offsets": bank(2, offsets=5),
