@@ -77,6 +77,8 @@ def main():
         "fuzz_prompt_file/json": b'2{"prompts": ["a\\ud83d\\udc08", {"prompt": "b", "duration": 2.5, "seed": 3, "transition": "cut", "image": "c.png"}]}',
         "fuzz_prompt_file/yaml": b"3%YAML 1.2\n---\nprompts:\n- a\n- prompt: >\n    b\n    c\n  clips: 3\n- {prompt: 'd: e', transition: continue}\n- \"\\u00e9\"\n",
         "fuzz_prompt_file/extras": b"3- &a [x, *a]\n- !!str b\n- ? c\n  : d\n- |+\n  e\n",
+        "fuzz_text/entities": b"&lt;b&gt; &amp;eacute &#8217; &#xD800; &NTILDE; &notit;",
+        "fuzz_text/mojibake": "caf\u00c3\u00a9 \u00e2\u20ac\u2122s voil\u00c3  \u0420\u045f\u0421\u0402 \x1b[31m\ufb01\uff21".encode(),
         "fuzz_bank/none": bank(0),
         "fuzz_bank/three": bank(3),
         "fuzz_bank/offsets": bank(2, offsets=5),

@@ -21,6 +21,7 @@ set(SVI_MODEL_SOURCES
   src/model/wan/dit_placement.cpp
   src/model/wan/dit_quantise.cpp
   src/model/wan/flash_kernel.cpp
+  src/model/wan/dit_guard.cpp
   src/model/wan/fused_attention.cpp
   src/model/wan/fused_linear.cpp
   src/model/wan/fused_norm.cpp

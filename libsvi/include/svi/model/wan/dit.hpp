@@ -112,6 +112,13 @@ class SVI_EXPORT WanDit : public VelocityModel {
   /// through a pointer, call keep_contexts(0) first.
   void keep_contexts(std::size_t count);
 
+  /// Runs the model once more, by plain tensor operations, and looks at the inputs, after the
+  /// embeddings, after each part of each block and after the head; e.g. "first in block 3,
+  /// feed-forward; weights that are not finite: blocks.3.ffn.0.weight". Attention on the CPU can
+  /// swallow a NaN in its keys; then velocity() is finite, and nobody asks.
+  std::string first_non_finite(const at::Tensor& noisy, const at::Tensor& timestep,
+                               const Condition& condition) const override;
+
   /// Whether the model's own weights collect gradients (pretraining) or not (adapters; the
   /// default). Throws Error if some are converted as they are used.
   void require_grad(bool required);
