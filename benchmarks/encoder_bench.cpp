@@ -1,6 +1,7 @@
 // An encoder of Wan 2.1 at its official size: how long its file takes to open, what one use costs.
 //
-//   encoder_bench t5|clip FILE [--tokens 20] [--length 512] [--height 480] [--width 832] [--dtype bf16|fp32]
+//   encoder_bench t5|clip FILE [--tokens 20] [--length 512] [--height 480] [--width 832] [--dtype
+//   bf16|fp32]
 //                 [--threads 2] [--repeats 1]
 //
 // Prints one line of JSON. Memory is told apart: `anonymous` pages are the process's own, `file`
@@ -78,22 +79,22 @@ std::function<at::Tensor()> open(const std::string& kind, const std::string& fil
                                  const Options& options, at::ScalarType dtype) {
   const auto weights = svi::open_weights(file);
   if (kind == "t5") {
-    const auto encoder =
-        std::make_shared<svi::Umt5Encoder>(svi::Umt5Encoder::infer(weights));
+    const auto encoder = std::make_shared<svi::Umt5Encoder>(svi::Umt5Encoder::infer(weights));
     encoder->adopt(weights, file);
     encoder->compute(at::kCPU, dtype);
     const auto tokens = options.number("tokens", "20"), length = options.number("length", "512");
     auto ids = at::zeros({1, length}, at::kLong);
-    ids.narrow(1, 0, tokens).copy_((at::arange(tokens, at::kLong) * 7919 + 11)
-                                       .remainder(encoder->config().vocabulary)
-                                       .unsqueeze(0));
+    ids.narrow(1, 0, tokens)
+        .copy_((at::arange(tokens, at::kLong) * 7919 + 11)
+                   .remainder(encoder->config().vocabulary)
+                   .unsqueeze(0));
     return [=] { return encoder->encode(ids, at::full({1}, tokens, at::kLong)); };
   }
   const auto tower = std::make_shared<svi::ClipVision>(svi::ClipVision::infer(weights));
   tower->adopt(weights, file);
   tower->compute(at::kCPU, dtype);
-  auto frame =
-      at::empty({1, 3, options.number("height", "480"), options.number("width", "832")}, at::kFloat);
+  auto frame = at::empty({1, 3, options.number("height", "480"), options.number("width", "832")},
+                         at::kFloat);
   svi::fill_normal({1, svi::Purpose::test, 0, 0}, frame.mutable_data_ptr<float>(), frame.numel());
   frame.clamp_(-1, 1);
   return [=] { return tower->encode(frame); };

@@ -204,7 +204,7 @@ class Film {
   /// Returns whether it is complete.
   bool make() const {
     const auto encode_text = [this](const std::vector<std::string>& prompts) {
-      return model_.text(prompts);
+      return model_.prompts().encode(prompts);
     };
     EncodeImage encode_image;
     if (model_.needs_image())
@@ -322,7 +322,9 @@ int make_films(const Arguments& a, Registry& registry, const Communicator& world
   for (const auto& film : films) std::cout << film.summary() << std::endl;
   if (a.validate) return 0;
   for (const auto& film : films) film.prepare_folder();
-  model.encode_prompts(prompts);
+  // Texts first: the text encoder is closed before the transformer is opened.
+  if (!prompts.empty()) model.prompts().encode(prompts);
+  model.prompts().release();
   for (const auto& film : films) {
     if (stop_requested.load() || !film.make()) return 3;
   }

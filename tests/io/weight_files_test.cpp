@@ -179,6 +179,16 @@ TEST(WeightFiles, AFolderWithSeveralSetsAsksWhich) {
               HasSubstr("name one of x.safetensors, y.safetensors"));
 }
 
+TEST(WeightFiles, NamesThatWouldReachATerminalAsControlsAreRefused) {
+  const TemporaryFolder folder;
+  save_safetensors(folder / "x.safetensors", {{"a\x1b[31m", at::ones({2})}});
+  EXPECT_THAT(refusal_of([&] { open_weights(folder / "x.safetensors"); }),
+              HasSubstr("is no name of a weight"));
+  save_safetensors(folder / "x.safetensors", {});
+  EXPECT_THAT(refusal_of([&] { open_weights(folder / "x.safetensors"); }),
+              HasSubstr("holds no tensors"));
+}
+
 TEST(WeightFiles, AHugeFileOpensWithoutBeingRead) {
   const TemporaryFolder folder;
   const auto path = folder / "huge.safetensors";

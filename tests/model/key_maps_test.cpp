@@ -90,7 +90,8 @@ TEST_P(KeyMap, OfficialNamesBecomeExactlyThoseOfTheOtherLibrary) {
 
 TEST_P(KeyMap, ThereAndBackNothingHasChanged) {
   const auto kind = GetParam().kind;
-  for (const auto naming : {WeightNaming::official, WeightNaming::diffusers, WeightNaming::comfyui}) {
+  for (const auto naming :
+       {WeightNaming::official, WeightNaming::diffusers, WeightNaming::comfyui}) {
     const auto there = from_official(ours(), kind, naming);
     EXPECT_EQ(shapes_of(to_official(there, kind, "file")), shapes_of(ours()));
   }
@@ -140,7 +141,8 @@ TEST(KeyMaps, ScaledEightBitWeightsAreMultipliedOut) {
                                {"scaled_fp8", at::zeros({0})}};
   const auto weights = to_official(stored, WeightKind::dit, "fp8");
   ASSERT_EQ(weights.size(), 1u);
-  EXPECT_TRUE(at::equal(weights[0].second, at::tensor({0.25, -0.5, 0.125, 1.0}).view({2, 2}).to(at::kBFloat16)));
+  EXPECT_TRUE(at::equal(weights[0].second,
+                        at::tensor({0.25, -0.5, 0.125, 1.0}).view({2, 2}).to(at::kBFloat16)));
 }
 
 TEST(KeyMaps, SaysWhatHasNoCounterpart) {
@@ -153,7 +155,8 @@ TEST(KeyMaps, SaysWhatHasNoCounterpart) {
     EXPECT_THAT(error.what(), HasSubstr("blocks.0.attn3.to_q.weight"));
   }
   EXPECT_FALSE(weight_kind({{"x", at::zeros({1})}}).has_value());
-  EXPECT_THROW(to_official({{"decoder.conv1.weight", at::zeros({1})}}, WeightKind::dit, "f"), IoError);
+  EXPECT_THROW(to_official({{"decoder.conv1.weight", at::zeros({1})}}, WeightKind::dit, "f"),
+               IoError);
 }
 
 }  // namespace

@@ -107,7 +107,8 @@ TEST_P(LoraHome, IsReadAndMergedAsPlainMatrixProducts) {
       const auto scale = 0.7 * (with_alpha ? 0.5 : 1.0);
       const auto expected =
           weight_of(*before, layer.name + ".weight") + scale * layer.b.matmul(layer.a);
-      EXPECT_LE(relative_error(weight_of(*dit, layer.name + ".weight"), expected), 1e-6) << layer.name;
+      EXPECT_LE(relative_error(weight_of(*dit, layer.name + ".weight"), expected), 1e-6)
+          << layer.name;
     }
     EXPECT_TRUE(at::equal(weight_of(*dit, "blocks.0.self_attn.k.weight"),
                           weight_of(*before, "blocks.0.self_attn.k.weight")));
@@ -118,11 +119,12 @@ INSTANTIATE_TEST_SUITE_P(Homes, LoraHome,
                          ::testing::Values("SVI", "PEFT", "ComfyUI", "kohya", "diffusers"));
 
 TEST(LoraFile, DenseDifferencesOfDistilledAdaptersAreAdded) {
-  const NamedTensors tensors = {{"diffusion_model.blocks.0.self_attn.q.diff_b", at::full({32}, 2.0)},
-                                {"diffusion_model.blocks.1.norm3.diff", at::full({32}, -1.0)},
-                                {"diffusion_model.blocks.1.self_attn.norm_q.diff", at::full({32}, 3.0)},
-                                {"diffusion_model.blocks.0.diff_m", at::full({1, 6, 32}, 0.5)},
-                                {"diffusion_model.patch_embedding.diff", at::full({32, 8, 1, 2, 2}, 0.1)}};
+  const NamedTensors tensors = {
+      {"diffusion_model.blocks.0.self_attn.q.diff_b", at::full({32}, 2.0)},
+      {"diffusion_model.blocks.1.norm3.diff", at::full({32}, -1.0)},
+      {"diffusion_model.blocks.1.self_attn.norm_q.diff", at::full({32}, 3.0)},
+      {"diffusion_model.blocks.0.diff_m", at::full({1, 6, 32}, 0.5)},
+      {"diffusion_model.patch_embedding.diff", at::full({32, 8, 1, 2, 2}, 0.1)}};
   const auto file = LoraFile::parse(tensors, "lightx2v");
   auto dit = some_model();
   const auto before = some_model();
@@ -162,7 +164,8 @@ TEST(LoraFile, SaysWhatIsWrong) {
   EXPECT_THAT(refusal([&] { LoraFile::parse(tensors, "l.st"); }), HasSubstr("A is missing"));
   tensors[0].second = at::zeros({32, 7});
   const auto layers = some_layers(1);
-  tensors.insert(tensors.begin(), {"pipe.dit.blocks.0.self_attn.q.lora_A.default.weight", layers[0].a});
+  tensors.insert(tensors.begin(),
+                 {"pipe.dit.blocks.0.self_attn.q.lora_A.default.weight", layers[0].a});
   EXPECT_THAT(refusal([&] { LoraFile::parse(tensors, "l.st"); }), HasSubstr("no rank in common"));
   EXPECT_THAT(refusal([&] { LoraFile::parse({}, "l.st"); }), HasSubstr("holds no adapter"));
 
@@ -171,7 +174,10 @@ TEST(LoraFile, SaysWhatIsWrong) {
   const auto file = LoraFile::parse(named(elsewhere, "SVI", false), "l.st");
   auto dit = some_model();
   const auto before = weight_of(*dit, "head.head.weight");
-  EXPECT_THAT(refusal([&] { merge_lora(*dit, {file, 1}); }), HasSubstr("blocks.7.self_attn.q.weight"));
+  EXPECT_THAT(refusal([&] {
+                merge_lora(*dit, {file, 1});
+              }),
+              HasSubstr("blocks.7.self_attn.q.weight"));
   EXPECT_TRUE(at::equal(weight_of(*dit, "head.head.weight"), before)) << "merged in part";
   EXPECT_EQ(merge_lora(*dit, {file, 1}, /*allow_unmatched=*/true).unexpected.size(), 1u);
 }
@@ -190,8 +196,9 @@ TEST(ComposedLoras, ActLikeAllOfThemMerged) {
   first.pop_back();  // only layers of the blocks can be kept apart
   second.pop_back();
   second.erase(second.begin());
-  const std::vector<WeightedLora> loras = {{LoraFile::parse(named(first, "kohya", true), "one"), 0.8},
-                                           {LoraFile::parse(named(second, "SVI", false), "two"), -0.3}};
+  const std::vector<WeightedLora> loras = {
+      {LoraFile::parse(named(first, "kohya", true), "one"), 0.8},
+      {LoraFile::parse(named(second, "SVI", false), "two"), -0.3}};
   auto merged = some_model(), apart = some_model();
   for (const auto& lora : loras) merge_lora(*merged, lora);
   apart->attach(compose_loras(loras, apart->linears()));
@@ -202,7 +209,8 @@ TEST(ComposedLoras, ActLikeAllOfThemMerged) {
                             .image = at::randn({1, 4, 3, 4, 4}),
                             .clip = at::randn({1, 3, 16})};
   const auto time = at::full({1}, 600.0);
-  EXPECT_LE(relative_error(apart->velocity(noisy, time, condition), merged->velocity(noisy, time, condition)),
+  EXPECT_LE(relative_error(apart->velocity(noisy, time, condition),
+                           merged->velocity(noisy, time, condition)),
             1e-5);
 }
 

@@ -11,8 +11,8 @@
 namespace svi {
 namespace {
 
-using ::testing::HasSubstr;
 using testing::find;
+using ::testing::HasSubstr;
 
 WanDitConfig sizes() {
   WanDitConfig config;
@@ -56,8 +56,8 @@ TEST(Quantise, ChangesNoWeightByMoreThanHalfAStepOfItsGroup) {
     for (const auto& [name, weight] : dit->parameters()) before[name] = weight.clone();
     dit->quantise({.group = group});
     for (const auto& [name, weight] : dit->parameters()) {
-      EXPECT_EQ(weight.scalar_type() == at::kChar,
-                name.starts_with("blocks.") && weight.dim() == 2) << name;
+      EXPECT_EQ(weight.scalar_type() == at::kChar, name.starts_with("blocks.") && weight.dim() == 2)
+          << name;
     }
     dit->to(at::kCPU, at::kFloat);
 

@@ -69,7 +69,7 @@ OneStepErrors one_step_errors(const ErrorMap::Config& config, const DiagnosticVi
                               const Advance& advance) {
   const auto S = static_cast<std::int64_t>(config.sigmas.size());
   const Rollout rollout(view.model, view.vae, view.encode_text, view.variant, view.sampler,
-                        view.rollout, view.shape);
+                        view.rollout, view.shape, view.encode_image);
   std::vector<Sums> sums(config.sigmas.size());
   for (std::int64_t first = 0; first < clips.count(); first += config.batch) {
     const auto size = std::min(config.batch, clips.count() - first);
@@ -114,7 +114,7 @@ DriftErrors drift_errors(const ErrorMap::Config& config, const DiagnosticView& v
   auto chain = view.rollout;
   chain.clips = config.clips;
   const Rollout rollout(view.model, view.vae, view.encode_text, view.variant, view.sampler, chain,
-                        view.shape);
+                        view.shape, view.encode_image);
   std::vector<at::Tensor> anchors;
   for (const auto& scene : scenes) anchors.push_back(scene.image);
   const auto anchor = at::stack(anchors);

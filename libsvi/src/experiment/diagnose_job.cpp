@@ -74,7 +74,8 @@ void run_diagnose(const JobContext& context) {
       {*dit, vae, encode_text, *variant, *sampler, *source, clip,
        section<RolloutConfig>(document, "rollout"), context.device,
        section<EvaluationConfig>(document, "evaluation").first_scene,
-       [&](std::int64_t done, std::int64_t total) { context.progress.update(done, total); }});
+       [&](std::int64_t done, std::int64_t total) { context.progress.update(done, total); },
+       image_encoder(model, context.device)});
   check_dimensions(report, name);
   write_report(context, report);
 }

@@ -192,7 +192,7 @@ void run_evaluate(const JobContext& context) {
   }
   FilmWriters films(context, evaluation_config, clip, *source, scenes);
   const Rollout rollout(*dit, vae, text_encoder(model, context.device), *variant, *sampler,
-                        rollout_config, clip);
+                        rollout_config, clip, image_encoder(model, context.device));
   const auto frames =
       film_frames(rollout_config.clips, clip.frames, variant->plan(1, 1).motion_frames);
   const Evaluation evaluation(rollout, *source, metrics, clip, rollout_config.clips, frames);

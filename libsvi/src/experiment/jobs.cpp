@@ -110,7 +110,7 @@ ModelConfig model_of(const Plan& plan, const Arm& arm) {
   auto model = section<ModelConfig>(arm.document, "model");
   if (plan.experiment.kind == ExperimentKind::pretrain) {
     if (!trains_codec(plan, arm))
-      model.vae = std::filesystem::absolute(model_folder(model) / model.vae).string();
+      model.vae = std::filesystem::absolute(model_files(model).vae).string();
     model.folder = Folders(plan.folder()).weights().string();
   }
   return model;

@@ -1,8 +1,11 @@
 #include "models.hpp"
 
 #include "svi/core/check.hpp"
+#include "svi/encoder/clip_vision.hpp"
 #include "svi/io/data_folder.hpp"
 #include "svi/io/weight_files.hpp"
+#include "svi/model/key_maps.hpp"
+#include "svi/pretrained/prompt_encoder.hpp"
 
 namespace svi {
 namespace {
@@ -17,36 +20,49 @@ WanDitConfig sizes_of(const NamedTensors& weights, std::int64_t heads, const std
   }
 }
 
+constexpr std::int64_t kOfficialText = 512;  // rows of a text context
+
 }  // namespace
 
-fs::path model_folder(const ModelConfig& config) {
+ModelFiles model_files(const ModelConfig& config) {
   const auto folder =
       config.folder == "pocket" ? data_folder() / "pocket" : fs::path(config.folder);
-  if (!fs::is_directory(folder)) {
-    raise<IoError>("[model] folder = ", config.folder, ": ", folder.string(), " is no folder; ",
-                   "give the folder that holds ", config.dit, " and ", config.vae);
+  // Weights of this toolkit's own making; a pretraining starts with the codec alone, or nothing.
+  ModelFiles files;
+  files.folder = folder;
+  files.dit = folder / config.dit;
+  files.vae = folder / config.vae;
+  if (config.folder == "pocket" || fs::exists(files.dit) || fs::exists(files.vae)) return files;
+  try {
+    return find_model(config.folder);
+  } catch (const IoError& error) {
+    raise<IoError>("[model] folder = ", config.folder, ": ", error.what(),
+                   "\nA folder trained here holds ", config.dit, " and ", config.vae);
   }
-  return folder;
 }
 
 WanVae load_vae(const ModelConfig& config, at::Device device) {
-  auto vae = WanVae::open((model_folder(config) / config.vae).string());
+  auto vae = WanVae::open(model_files(config).vae.string());
   vae.require_grad(false);
   vae.to(device, at::kFloat);
   return vae;
 }
 
-std::unique_ptr<WanDit> load_dit(const ModelConfig& config, at::Device device) {
-  const auto path = (model_folder(config) / config.dit).string();
-  const auto weights = open_weights(path);
-  const auto sizes = sizes_of(weights, config.heads, path);
-  // Names and shapes first: sizes that a damaged file claims must not be allocated.
-  const auto report = match(WanDit(sizes, at::TensorOptions(at::kMeta)).parameters(), weights);
-  if (!report.complete())
-    raise<IoError>(path, ": not the weights of a Wan transformer\n", report.text());
-  auto dit = std::make_unique<WanDit>(sizes, at::TensorOptions(at::kFloat));
-  dit->load(weights, path);
-  dit->to(device, at::kFloat);
+WanDitConfig dit_config(const ModelConfig& config) {
+  const auto files = model_files(config);
+  const auto weights = to_official(open_weights(files.dit), WeightKind::dit, files.dit.string());
+  const bool pocket = files.layout == ModelLayout::pocket;
+  auto sizes = sizes_of(weights, pocket ? config.heads : 0, files.dit.string());
+  if (!pocket) sizes.text_len = kOfficialText;
+  return sizes;
+}
+
+std::unique_ptr<WanDit> load_dit(const ModelConfig& config, at::Device device,
+                                 at::ScalarType dtype) {
+  const auto path = model_files(config).dit.string();
+  auto dit = std::make_unique<WanDit>(dit_config(config), at::TensorOptions(at::kMeta));
+  dit->adopt(to_official(open_weights(path), WeightKind::dit, path), path);
+  dit->to(device, dtype);
   return dit;
 }
 
@@ -67,11 +83,31 @@ void check_clip(const ClipConfig& clip, const WanVaeConfig& vae, const WanDitCon
 }
 
 EncodeText text_encoder(const ModelConfig& config, at::Device device) {
-  auto encoder = std::make_shared<PocketTextEncoder>(
-      PocketTextEncoder::Config{.length = config.text_length, .dim = config.text_dim});
-  return [encoder, device](const std::vector<std::string>& prompts) {
-    return encoder->encode(prompts).to(device);
+  const auto files = model_files(config);
+  PromptEncoder::Config sizes;
+  sizes.device = device;
+  if (files.layout == ModelLayout::pocket) {
+    sizes.length = config.text_length;
+    sizes.dim = config.text_dim;
+  }
+  auto encoder = std::make_shared<PromptEncoder>(files, sizes);
+  return [encoder](const std::vector<std::string>& prompts) {
+    return encoder->encode(prompts).to(at::kFloat);
   };
+}
+
+EncodeImage image_encoder(const ModelConfig& config, at::Device device) {
+  if (dit_config(config).image_dim == 0) return {};
+  const auto path = model_files(config).image_encoder;
+  if (path.empty()) {
+    raise<IoError>("[model] folder = ", config.folder,
+                   ": the transformer has an image branch, but there is no image encoder");
+  }
+  const auto weights = to_official(open_weights(path), WeightKind::clip, path.string());
+  auto tower = std::make_shared<ClipVision>(ClipVision::infer(weights));
+  tower->adopt(weights, path.string());
+  tower->compute(device, at::kFloat);
+  return [tower](const at::Tensor& frames) { return tower->encode(frames); };
 }
 
 }  // namespace svi

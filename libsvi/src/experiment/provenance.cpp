@@ -13,7 +13,9 @@
 #include "models.hpp"
 #include "svi/core/abi.hpp"
 #include "svi/core/sha256.hpp"
+#include "svi/encoder/text_encoder.hpp"
 #include "svi/experiment/commit.hpp"
+#include "svi/io/weight_files.hpp"
 #include "svi/metric/critic.hpp"
 
 namespace svi {
@@ -75,11 +77,16 @@ std::vector<std::pair<std::string, std::string>> provenance(const Plan& plan,
     const bool makes_base = plan.experiment.kind == ExperimentKind::pretrain;
     if (trains_codec(plan, arm)) continue;
     const auto model = parse_config<ModelConfig>(arm.document, "model");
-    const auto folder = model_folder(model);
-    for (const auto& name : {model.dit, model.vae}) {
-      if (makes_base && name == model.dit) continue;
-      if (files.insert((folder / name).string()).second)
-        facts.emplace_back("weights " + name, "sha256 " + file_hash(folder / name));
+    const auto weights = model_files(model);
+    for (const auto& path : {weights.dit, weights.vae}) {
+      if ((makes_base && path == weights.dit) || !files.insert(path.string()).second) continue;
+      const auto key = "weights " + path.filename().string();
+      // Official weights have tens of gigabytes: their headers and samples tell them apart.
+      if (weights.layout == ModelLayout::pocket) {
+        facts.emplace_back(key, "sha256 " + file_hash(path));
+      } else {
+        facts.emplace_back(key, "identity " + weights_identity(open_weights(path)));
+      }
     }
   }
   for (std::size_t i = 0; i < plan.experiment.inputs.size(); ++i)

@@ -96,12 +96,13 @@ void run_encode(const JobContext& context) {
   const auto variant = context.registry.make<Variant>(document, "");
   const auto config = section<PoolConfig>(document, "pool");
   const auto shape = section<ClipConfig>(document, "clip");
-  check_clip(
-      shape, vae.config(),
-      own_base ? section<WanDitConfig>(document, "dit") : load_dit(model, at::kCPU)->config());
+  check_clip(shape, vae.config(),
+             own_base ? section<WanDitConfig>(document, "dit") : dit_config(model));
   LatentPool::encode(Folders(context.plan.folder()).pool(context.plan, arm), *source,
                      static_cast<std::uint64_t>(config.seed), 0, config.clips, shape,
-                     {vae, text_encoder(model, context.device)}, variant->training(),
+                     {vae, text_encoder(model, context.device),
+                      own_base ? EncodeImage() : image_encoder(model, context.device)},
+                     variant->training(),
                      [&](std::int64_t done) { context.progress.update(done, config.clips); });
 }
 
@@ -132,7 +133,9 @@ void run_train_lora(const JobContext& context) {
   const auto seed_number = context.plan.experiment.seeds[context.job.seed];
   const auto seed = static_cast<std::uint64_t>(seed_number);
   const auto model = model_of(context.plan, arm);
-  auto dit = load_dit(model, context.device);
+  auto config = section<Trainer::Config>(document, "training");
+  auto dit =
+      load_dit(model, context.device, config.dtype == Precision::bf16 ? at::kBFloat16 : at::kFloat);
   const auto pool = LatentPool::open(folders.pool(context.plan, arm));
   auto lora = std::make_shared<Lora>(section<LoraConfig>(document, "lora"), dit->linears(), seed,
                                      context.device);
@@ -146,8 +149,6 @@ void run_train_lora(const JobContext& context) {
   const auto collective = context.registry.make<Collective>(document, "");
   const auto sampler = context.registry.make<Sampler>(document, "");
   collective->connect(context.team);
-  auto config = section<Trainer::Config>(document, "training");
-  if (config.dtype == Precision::bf16) dit->to(context.device, at::kBFloat16);
 
   PoolBatches batches(pool, variant->training(), seed);
   const auto vae = load_vae(model, context.device);

@@ -52,6 +52,14 @@ std::optional<Shard> shard_of(const fs::path& path) {
   return Shard{match[1], match[4], std::stoll(match[2]), std::stoll(match[3])};
 }
 
+/// Names end up on terminals and in other files.
+bool printable(const std::string& name) {
+  constexpr std::size_t kLongest = 1024;
+  return !name.empty() && name.size() <= kLongest &&
+         std::none_of(name.begin(), name.end(),
+                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
 /// Adds one file's tensors.
 class Pool {
  public:
@@ -67,7 +75,10 @@ class Pool {
       tensors = file.load_all();
       weights_.metadata.insert(file.metadata().begin(), file.metadata().end());
     }
+    if (tensors.empty()) raise<IoError>(path.string(), ": holds no tensors");
     for (auto& [name, tensor] : tensors) {
+      if (!printable(name))
+        raise<IoError>(path.string(), ": tensor '", shown(name), "': is no name of a weight");
       const auto [held, fresh] = holder_.emplace(name, weights_.files.size());
       if (!fresh) {
         raise<IoError>(path.string(), ": tensor '", shown(name), "' is in ",

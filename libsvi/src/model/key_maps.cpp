@@ -34,10 +34,14 @@ constexpr std::string_view kComfy = "model.diffusion_model.";
 
 const NameRules& rules_of(WeightKind kind) {
   switch (kind) {
-    case WeightKind::dit: return dit_rules();
-    case WeightKind::vae: return vae_rules();
-    case WeightKind::umt5: return umt5_rules();
-    default: return clip_rules();
+    case WeightKind::dit:
+      return dit_rules();
+    case WeightKind::vae:
+      return vae_rules();
+    case WeightKind::umt5:
+      return umt5_rules();
+    default:
+      return clip_rules();
   }
 }
 
@@ -49,10 +53,21 @@ struct Style {
 };
 
 bool is_wrapper(std::string_view prefix) {
-  static const std::set<std::string_view> kWrappers = {
-      "", "model.", "diffusion_model.", "model.diffusion_model.", "pipe.dit.", "dit.",
-      "module.", "_orig_mod.", "model.model.", "transformer.", "vae.", "first_stage_model.",
-      "text_encoder.", "image_encoder.", "cond_stage_model."};
+  static const std::set<std::string_view> kWrappers = {"",
+                                                       "model.",
+                                                       "diffusion_model.",
+                                                       "model.diffusion_model.",
+                                                       "pipe.dit.",
+                                                       "dit.",
+                                                       "module.",
+                                                       "_orig_mod.",
+                                                       "model.model.",
+                                                       "transformer.",
+                                                       "vae.",
+                                                       "first_stage_model.",
+                                                       "text_encoder.",
+                                                       "image_encoder.",
+                                                       "cond_stage_model."};
   return kWrappers.contains(prefix);
 }
 
@@ -74,7 +89,8 @@ NamedTensors multiplied_out(const NamedTensors& weights, const std::string& orig
   NamedTensors rest;
   for (const auto& [name, tensor] : weights) {
     for (const std::string_view end : {".scale_weight", ".weight_scale"}) {
-      if (name.ends_with(end)) scales[name.substr(0, name.size() - end.size()) + ".weight"] = tensor;
+      if (name.ends_with(end))
+        scales[name.substr(0, name.size() - end.size()) + ".weight"] = tensor;
     }
     const bool extra = name.ends_with(".scale_weight") || name.ends_with(".weight_scale") ||
                        name.ends_with(".scale_input") || name.ends_with(".input_scale") ||
@@ -89,8 +105,10 @@ NamedTensors multiplied_out(const NamedTensors& weights, const std::string& orig
     if (scale.numel() != 1 && scale.numel() != tensor.size(0))
       raise<IoError>(origin, ": the scale of ", name, " has ", scale.numel(),
                      " values, neither one nor one per row");
-    const auto factor = scale.to(at::kFloat).reshape(
-        scale.numel() == 1 ? std::vector<std::int64_t>{} : std::vector{scale.numel(), std::int64_t{1}});
+    const auto factor =
+        scale.to(at::kFloat)
+            .reshape(scale.numel() == 1 ? std::vector<std::int64_t>{}
+                                        : std::vector{scale.numel(), std::int64_t{1}});
     tensor = (tensor.to(at::kFloat) * factor).to(at::kBFloat16);
   }
   return rest;
@@ -98,7 +116,8 @@ NamedTensors multiplied_out(const NamedTensors& weights, const std::string& orig
 
 /// "vision_model.encoder.layers.3.self_attn.q_proj.weight" is a third of an official tensor.
 std::optional<std::pair<std::string, std::size_t>> third_of_qkv(const std::string& name) {
-  static const NameRules kJoined(std::vector<NameRule>{{"visual.transformer.*.attn.to_qkv.", "vision_model.encoder.layers.*.self_attn."}});
+  static const NameRules kJoined(std::vector<NameRule>{
+      {"visual.transformer.*.attn.to_qkv.", "vision_model.encoder.layers.*.self_attn."}});
   constexpr std::string_view kParts[] = {"q_proj.", "k_proj.", "v_proj."};
   const auto ours = kJoined.to_ours(name);
   if (!ours) return std::nullopt;
@@ -114,7 +133,8 @@ std::optional<std::pair<std::string, std::size_t>> third_of_qkv(const std::strin
 }
 
 bool has_no_counterpart(WeightKind kind, const std::string& name) {
-  if (kind == WeightKind::umt5) return name == "encoder.embed_tokens.weight" || name == "spiece_model";
+  if (kind == WeightKind::umt5)
+    return name == "encoder.embed_tokens.weight" || name == "spiece_model";
   return kind == WeightKind::clip && name.ends_with("position_ids");
 }
 
@@ -150,11 +170,11 @@ NamedTensors renamed(const NamedTensors& weights, WeightKind kind, const std::st
       unknown += "\n  " + name;
     }
   }
-  if (!unknown.empty())
-    raise<IoError>(origin, ": names without an official counterpart:", unknown);
+  if (!unknown.empty()) raise<IoError>(origin, ": names without an official counterpart:", unknown);
   for (const auto& [name, parts] : joined) {
     for (const auto& part : parts) {
-      if (!part.defined()) raise<IoError>(origin, ": of ", name, " only some of q, k and v are there");
+      if (!part.defined())
+        raise<IoError>(origin, ": of ", name, " only some of q, k and v are there");
     }
     official.emplace_back(name, at::cat({parts[0], parts[1], parts[2]}));
   }
@@ -173,8 +193,7 @@ NamedTensors to_official(const NamedTensors& weights, WeightKind kind, const std
   const auto style = style_of(weights);
   if (!style || style->kind != kind) {
     raise<IoError>(origin, ": these are not the weights of ",
-                   enum_names(kind)[static_cast<std::size_t>(kind)],
-                   " under any naming known here",
+                   enum_names(kind)[static_cast<std::size_t>(kind)], " under any naming known here",
                    style ? cat(", but of ", enum_names(kind)[static_cast<std::size_t>(style->kind)])
                          : std::string());
   }

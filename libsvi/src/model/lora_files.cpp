@@ -80,7 +80,9 @@ LoraFile LoraFile::parse(const NamedTensors& tensors, const std::string& origin)
     }
     auto& update = updates[weight];
     update.weight = weight;
-    auto& place = key->part == Part::a ? update.a : key->part == Part::b ? update.b : update.difference;
+    auto& place = key->part == Part::a   ? update.a
+                  : key->part == Part::b ? update.b
+                                         : update.difference;
     if (place.defined()) raise<IoError>(origin, ": ", name, ": ", weight, " is adapted twice");
     place = tensor;
   }
@@ -126,15 +128,15 @@ LoadReport merge_lora(WanDit& dit, const WeightedLora& lora, bool allow_unmatche
       report.unexpected.push_back(update.weight);
     } else if (found->second.numel() != values_of(update) ||
                (update.a.defined() && found->second.size(0) != update.b.size(0))) {
-      report.mismatched.push_back(cat(update.weight, ": model ", found->second.sizes(),
-                                      ", adapter of another size"));
+      report.mismatched.push_back(
+          cat(update.weight, ": model ", found->second.sizes(), ", adapter of another size"));
     } else {
       report.loaded.push_back(update.weight);
     }
   }
   if (!report.mismatched.empty() || (!report.unexpected.empty() && !allow_unmatched)) {
-    raise<IoError>(lora.file.origin, ": this adapter does not fit the transformer: ",
-                   report.text());
+    raise<IoError>(lora.file.origin,
+                   ": this adapter does not fit the transformer: ", report.text());
   }
   for (const auto& update : lora.file.updates) {
     const auto found = weights.find(update.weight);
@@ -142,9 +144,11 @@ LoadReport merge_lora(WanDit& dit, const WeightedLora& lora, bool allow_unmatche
     auto& weight = found->second;
     auto sum = weight.to(at::kFloat);
     if (update.a.defined())
-      sum = sum + (product(update) * (lora.strength * update.scale)).to(sum.device()).view(sum.sizes());
+      sum = sum +
+            (product(update) * (lora.strength * update.scale)).to(sum.device()).view(sum.sizes());
     if (update.difference.defined())
-      sum = sum + (update.difference.to(sum.device(), at::kFloat) * lora.strength).view(sum.sizes());
+      sum =
+          sum + (update.difference.to(sum.device(), at::kFloat) * lora.strength).view(sum.sizes());
     weight.copy_(sum);
   }
   return report;
@@ -195,8 +199,8 @@ std::shared_ptr<Lora> compose_loras(const std::vector<WeightedLora>& loras,
         raise<IoError>(loras[i].file.origin, ": adapter of ", update.weight,
                        " does not fit the model's layer");
       place.a.narrow(0, first_rows[i], rank).copy_(update.a);
-      place.b.narrow(1, first_rows[i], rank).copy_(update.b.to(at::kFloat) *
-                                                   (loras[i].strength * update.scale));
+      place.b.narrow(1, first_rows[i], rank)
+          .copy_(update.b.to(at::kFloat) * (loras[i].strength * update.scale));
     }
   }
   return composed;

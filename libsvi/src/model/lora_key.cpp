@@ -21,10 +21,8 @@ constexpr Ending kEndings[] = {{".alpha", Part::alpha},
                                {".diff_b", Part::bias_diff},
                                {".diff_m", Part::modulation_diff}};
 // Between these and "weight" an adapter's name may stand, such as "default".
-constexpr Ending kMatrices[] = {{".lora_A.", Part::a},
-                                {".lora_down.", Part::a},
-                                {".lora_B.", Part::b},
-                                {".lora_up.", Part::b}};
+constexpr Ending kMatrices[] = {
+    {".lora_A.", Part::a}, {".lora_down.", Part::a}, {".lora_B.", Part::b}, {".lora_up.", Part::b}};
 
 struct Split {
   std::string stem;
@@ -44,8 +42,8 @@ std::optional<Split> split(const std::string& name) {
   return std::nullopt;
 }
 
-/// "blocks_0_self_attn_k_img" -> "blocks.0.self_attn.k_img": an underscore is a dot but within these
-/// words.
+/// "blocks_0_self_attn_k_img" -> "blocks.0.self_attn.k_img": an underscore is a dot but within
+/// these words.
 std::string with_dots(std::string name) {
   constexpr std::string_view kWords[] = {"self_attn",       "cross_attn",     "k_img",
                                          "v_img",           "norm_q",         "norm_k",
@@ -56,7 +54,8 @@ std::string with_dots(std::string name) {
     std::size_t length = 1;
     for (const auto word : kWords) {
       const auto end = at + word.size();
-      const bool whole = (at == 0 || name[at - 1] == '_') && name.compare(at, word.size(), word) == 0 &&
+      const bool whole = (at == 0 || name[at - 1] == '_') &&
+                         name.compare(at, word.size(), word) == 0 &&
                          (end == name.size() || name[end] == '_');
       if (whole && word.size() > length) length = word.size();
     }

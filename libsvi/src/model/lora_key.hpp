@@ -15,8 +15,9 @@ struct LoraKey {
 
 /// Knows the names of the SVI releases (pipe.dit....lora_A.default.weight), PEFT
 /// (base_model.model....lora_A.weight), ComfyUI and kijai (diffusion_model....lora_A / lora_down,
-/// .alpha, .diff, .diff_b, .diff_m), kohya and musubi-tuner (lora_unet_blocks_0_self_attn_q.lora_down)
-/// and diffusers (transformer.blocks.0.attn1.to_q.lora_A). Nothing for any other name.
+/// .alpha, .diff, .diff_b, .diff_m), kohya and musubi-tuner
+/// (lora_unet_blocks_0_self_attn_q.lora_down) and diffusers
+/// (transformer.blocks.0.attn1.to_q.lora_A). Nothing for any other name.
 std::optional<LoraKey> parse_lora_key(const std::string& name);
 
 }  // namespace svi

@@ -77,15 +77,10 @@ const NameRules& dit_rules() {
                                    {b + "norm3.", b + "norm2."},
                                    {b + "ffn.0.", b + "ffn.net.0.proj."},
                                    {b + "ffn.2.", b + "ffn.net.2."}};
-    const NameRule parts[] = {{"q.", "to_q."},
-                              {"k.", "to_k."},
-                              {"v.", "to_v."},
-                              {"o.", "to_out.0."},
-                              {"norm_q.", "norm_q."},
-                              {"norm_k.", "norm_k."},
-                              {"k_img.", "add_k_proj."},
-                              {"v_img.", "add_v_proj."},
-                              {"norm_k_img.", "norm_added_k."}};
+    const NameRule parts[] = {
+        {"q.", "to_q."},           {"k.", "to_k."},           {"v.", "to_v."},
+        {"o.", "to_out.0."},       {"norm_q.", "norm_q."},    {"norm_k.", "norm_k."},
+        {"k_img.", "add_k_proj."}, {"v_img.", "add_v_proj."}, {"norm_k_img.", "norm_added_k."}};
     for (const auto& part : parts) {
       rules.push_back({b + "self_attn." + part.ours, b + "attn1." + part.theirs});
       rules.push_back({b + "cross_attn." + part.ours, b + "attn2." + part.theirs});
@@ -157,18 +152,17 @@ const NameRules& umt5_rules() {
 const NameRules& clip_rules() {
   static const NameRules kRules = [] {
     const std::string ours = "visual.transformer.*.", theirs = "vision_model.encoder.layers.*.";
-    return NameRules(
-        {{"visual.patch_embedding.", "vision_model.embeddings.patch_embedding."},
-         {"visual.cls_embedding", "vision_model.embeddings.class_embedding"},
-         {"visual.pos_embedding", "vision_model.embeddings.position_embedding.weight"},
-         {"visual.pre_norm.", "vision_model.pre_layrnorm."},
-         {"visual.post_norm.", "vision_model.post_layernorm."},
-         {"visual.head", "visual_projection.weight"},
-         {ours + "norm1.", theirs + "layer_norm1."},
-         {ours + "norm2.", theirs + "layer_norm2."},
-         {ours + "attn.proj.", theirs + "self_attn.out_proj."},
-         {ours + "mlp.0.", theirs + "mlp.fc1."},
-         {ours + "mlp.2.", theirs + "mlp.fc2."}});
+    return NameRules({{"visual.patch_embedding.", "vision_model.embeddings.patch_embedding."},
+                      {"visual.cls_embedding", "vision_model.embeddings.class_embedding"},
+                      {"visual.pos_embedding", "vision_model.embeddings.position_embedding.weight"},
+                      {"visual.pre_norm.", "vision_model.pre_layrnorm."},
+                      {"visual.post_norm.", "vision_model.post_layernorm."},
+                      {"visual.head", "visual_projection.weight"},
+                      {ours + "norm1.", theirs + "layer_norm1."},
+                      {ours + "norm2.", theirs + "layer_norm2."},
+                      {ours + "attn.proj.", theirs + "self_attn.out_proj."},
+                      {ours + "mlp.0.", theirs + "mlp.fc1."},
+                      {ours + "mlp.2.", theirs + "mlp.fc2."}});
   }();
   return kRules;
 }

@@ -3,24 +3,23 @@
 #include <ATen/ATen.h>
 
 #include <charconv>
-#include <map>
 #include <optional>
 
 #include "svi/core/check.hpp"
 #include "svi/core/log.hpp"
 #include "svi/core/sha256.hpp"
-#include "svi/data/text_encoder.hpp"
 #include "svi/encoder/clip_vision.hpp"
 #include "svi/io/weight_files.hpp"
 #include "svi/model/key_maps.hpp"
 #include "svi/model/lora_files.hpp"
+#include "svi/pretrained/prompt_encoder.hpp"
 
 namespace svi {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kPocketHeads = 4;
+constexpr std::int64_t kPocketHeads = 4, kPocketLength = 24;
 constexpr std::int64_t kLargeDim = 1024;  // from here on a transformer is of official size
 
 ModelFiles files_of(const PretrainedConfig& config) {
@@ -85,11 +84,11 @@ struct Pretrained::Parts {
   std::string identity;
   std::optional<WanVae> vae;
   std::unique_ptr<WanDit> dit;
-  std::optional<PocketTextEncoder> words;
+  std::optional<PromptEncoder> prompts;
   std::optional<ClipVision> tower;
-  std::map<std::string, at::Tensor> texts;  // prompt -> [L, D]
 
   void read_headers();
+  void add_loras();
   void open_dit();
   void open_tower();
 };
@@ -120,18 +119,41 @@ void Pretrained::Parts::read_headers() {
   identity = sha256_hex(text).substr(0, 16);
 }
 
-void Pretrained::Parts::open_dit() {
-  SVI_INFO("model", "transformer: ", files.dit.string());
-  dit = std::make_unique<WanDit>(dit_config, at::TensorOptions(dtype));
-  dit->load(dit_weights, files.dit.string());
-  dit_weights.clear();
+void Pretrained::Parts::add_loras() {
+  std::vector<WeightedLora> apart;
   for (const auto& choice : loras) {
-    const auto file = LoraFile::open(choice.path.string());
-    const auto report = merge_lora(*dit, {file, choice.strength});
-    SVI_INFO("model", "adapter ", choice.path.string(), " (", file.naming, " names) at strength ",
-             choice.strength, ": merged into ", report.loaded.size(), " tensors");
+    WeightedLora lora{LoraFile::open(choice.path.string()), choice.strength};
+    const auto shown = cat("adapter ", choice.path.string(), " (", lora.file.naming,
+                           " names) at strength ", choice.strength, ": ");
+    if (config.resident_blocks >= 0) {
+      SVI_INFO("model", shown, lora.file.updates.size(), " layers, kept apart");
+      apart.push_back(std::move(lora));
+    } else {
+      const auto report = merge_lora(*dit, lora);
+      SVI_INFO("model", shown, "merged into ", report.loaded.size(), " tensors");
+    }
   }
-  dit->to(device, dtype);
+  if (apart.empty()) return;
+  const auto composed = compose_loras(apart, dit->linears());
+  composed->to(device);
+  dit->attach(composed);
+}
+
+void Pretrained::Parts::open_dit() {
+  constexpr std::size_t kContexts = 2;  // of the prompt and of the negative one
+  dit = std::make_unique<WanDit>(dit_config, at::TensorOptions(at::kMeta));
+  const auto report = dit->adopt(dit_weights, files.dit.string());
+  SVI_INFO("model", "transformer: ", files.dit.string(), ": ", report.text());
+  dit_weights.clear();
+  add_loras();
+  DitPlacement placement;
+  placement.device = device;
+  placement.compute = dtype;
+  placement.resident_blocks = config.resident_blocks;
+  placement.release_pages = config.release_pages;
+  dit->place(placement);
+  if (config.int8) SVI_INFO("model", dit->quantise().text());
+  dit->keep_contexts(kContexts);
 }
 
 void Pretrained::Parts::open_tower() {
@@ -179,25 +201,17 @@ WanDit& Pretrained::dit() {
   return *parts_->dit;
 }
 
-void Pretrained::encode_prompts(const std::vector<std::string>& prompts) {
-  std::vector<std::string> fresh;
-  for (const auto& prompt : prompts) {
-    if (!parts_->texts.contains(prompt)) fresh.push_back(prompt);
+PromptEncoder& Pretrained::prompts() {
+  auto& encoder = parts_->prompts;
+  if (!encoder) {
+    PromptEncoder::Config config;
+    config.device = parts_->device;
+    config.dim = parts_->dit_config.text_dim;
+    config.dtype = parts_->dtype;
+    if (parts_->files.layout == ModelLayout::pocket) config.length = kPocketLength;
+    encoder.emplace(parts_->files, config);
   }
-  if (fresh.empty()) return;
-  if (!parts_->words) {
-    parts_->words.emplace(PocketTextEncoder::Config{.dim = parts_->dit_config.text_dim});
-  }
-  const auto contexts = parts_->words->encode(fresh);
-  for (std::size_t i = 0; i < fresh.size(); ++i)
-    parts_->texts[fresh[i]] = contexts[static_cast<std::int64_t>(i)];
-}
-
-at::Tensor Pretrained::text(const std::vector<std::string>& prompts) {
-  encode_prompts(prompts);
-  std::vector<at::Tensor> contexts;
-  for (const auto& prompt : prompts) contexts.push_back(parts_->texts.at(prompt));
-  return at::stack(contexts).to(parts_->device);
+  return *encoder;
 }
 
 at::Tensor Pretrained::image(const at::Tensor& frames) {

@@ -2,4 +2,5 @@ set(SVI_PRETRAINED_SOURCES
   src/pretrained/device.cpp
   src/pretrained/model_folder.cpp
   src/pretrained/pretrained.cpp
+  src/pretrained/prompt_encoder.cpp
 )

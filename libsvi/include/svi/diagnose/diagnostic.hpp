@@ -32,6 +32,7 @@ struct DiagnosticView {
   at::Device device;
   std::int64_t first_scene = 0;  // held-out scene with which the run's evaluation begins
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};  // may be empty
+  EncodeImage encode_image = {};  // empty for models without image branch
 };
 
 /// One table of numbers that a diagnostic gives.

@@ -23,8 +23,8 @@ SVI_EXPORT std::string clean_prompt(std::string_view text);
 /// decoded if it could hardly have been meant. Of the 444 mojibake lines of tests/data/encoder, 392
 /// come out as ftfy's do; most of the others are repaired here and left alone there. Known
 /// differences from ftfy: bytes lost on the way (shown as ? or U+FFFD) are not guessed at, lone
-/// accented letters are repaired in more encodings, and words in capitals keep the punctuation after
-/// them ("IRMÃ”").
+/// accented letters are repaired in more encodings, and words in capitals keep the punctuation
+/// after them ("IRMÃ”").
 SVI_EXPORT std::string fix_text(std::string_view text);
 
 /// Decodes HTML character references, with or without semicolon, as the HTML standard (13.2.5.72)

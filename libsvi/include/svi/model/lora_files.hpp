@@ -13,12 +13,13 @@
 
 namespace svi {
 
-/// What an adapter file does to one tensor of the transformer: W + strength (scale b a + difference).
+/// What an adapter file does to one tensor of the transformer: W + strength (scale b a +
+/// difference).
 struct LoraUpdate {
-  std::string weight;      // official name: blocks.0.self_attn.q.weight, or a bias, a norm, ...
-  at::Tensor a = {};       // [rank, in]; undefined where there is only a difference
-  at::Tensor b = {};       // [out, rank]
-  double scale = 1;        // alpha / rank, where the file tells alpha
+  std::string weight;          // official name: blocks.0.self_attn.q.weight, or a bias, a norm, ...
+  at::Tensor a = {};           // [rank, in]; undefined where there is only a difference
+  at::Tensor b = {};           // [out, rank]
+  double scale = 1;            // alpha / rank, where the file tells alpha
   at::Tensor difference = {};  // of the tensor's shape
 };
 
@@ -27,10 +28,10 @@ struct LoraUpdate {
 /// Ranks may differ between layers; any linear layer, norm or bias of the transformer may be
 /// adapted.
 struct SVI_EXPORT LoraFile {
-  std::string origin;                // for messages
-  std::string naming;                // whose names they were
-  std::vector<LoraUpdate> updates;   // by official names, sorted
-  NamedTensors others;               // tensors beside the adapter: dwpose_embedding.* of SVI-Dance
+  std::string origin;               // for messages
+  std::string naming;               // whose names they were
+  std::vector<LoraUpdate> updates;  // by official names, sorted
+  NamedTensors others;              // tensors beside the adapter: dwpose_embedding.* of SVI-Dance
 
   /// Throws IoError naming `origin` and the tensor: an A without B, ranks that do not fit, names
   /// that are neither an adapter's nor a known companion's.
@@ -46,8 +47,8 @@ struct WeightedLora {
 };
 
 /// Adds the adapter to the transformer's weights for good: computed in fp32, rounded once to the
-/// weight's dtype. Merge before weights are stored in 8 bits. Throws IoError naming each update that
-/// the model has no place for (or passes it over with `allow_unmatched`, in the report's
+/// weight's dtype. Merge before weights are stored in 8 bits. Throws IoError naming each update
+/// that the model has no place for (or passes it over with `allow_unmatched`, in the report's
 /// `unexpected`); nothing was merged then.
 SVI_EXPORT LoadReport merge_lora(WanDit& dit, const WeightedLora& lora,
                                  bool allow_unmatched = false);

@@ -12,6 +12,7 @@
 #include "svi/model/wan/dit.hpp"
 #include "svi/model/wan/vae.hpp"
 #include "svi/pretrained/model_folder.hpp"
+#include "svi/pretrained/prompt_encoder.hpp"
 
 namespace svi {
 
@@ -33,6 +34,9 @@ struct PretrainedConfig {
   std::string image_encoder = {};
   std::vector<std::string> lora = {};
   ComputeType dtype = ComputeType::automatic;
+  std::int64_t resident_blocks = -1;
+  bool int8 = false;
+  bool release_pages = false;
   std::int64_t heads = 0;
 
   void describe(OptionVisitor& visit) {
@@ -48,6 +52,19 @@ struct PretrainedConfig {
                  .help = "adapters to merge, each FILE or FILE=STRENGTH, one after the other"});
     visit(dtype,
           {.key = "dtype", .help = "precision of transformer and encoders; the codec stays fp32"});
+    visit(resident_blocks,
+          {.key = "resident_blocks",
+           .help = "blocks of the transformer that stay on the device, -1 for all; the others are "
+                   "brought from their file as they are needed, and the numbers are the same",
+           .min = -1,
+           .max = 1000});
+    visit(int8,
+          {.key = "int8",
+           .help = "keep block weights in 8 bits, checked against the unrounded model first"});
+    visit(release_pages,
+          {.key = "release_pages",
+           .help = "give mapped pages of blocks that do not stay back to the system after use: for "
+                   "models larger than memory"});
     visit(heads, {.key = "heads",
                   .help = "attention heads; 0 means dim / 128 as in every official model, and 4 in "
                           "the pocket",
@@ -74,13 +91,11 @@ class SVI_EXPORT Pretrained {
   std::string identity() const;
 
   const WanVae& vae();
-  /// With all adapters merged.
+  /// With all adapters: merged into the weights, or kept beside them where blocks do not stay (to
+  /// merge would copy the whole file into memory).
   WanDit& dit();
 
-  /// Encodes these prompts now, and closes the text encoder again: it need not fit beside the rest.
-  void encode_prompts(const std::vector<std::string>& prompts);
-  /// Contexts [B, L, D] of prompts, encoding what was not encoded before.
-  at::Tensor text(const std::vector<std::string>& prompts);
+  PromptEncoder& prompts();
   /// Whether the transformer has an image branch.
   bool needs_image() const;
   /// Frames [B, 3, H, W] in [-1, 1] to image tokens [B, tokens, D].

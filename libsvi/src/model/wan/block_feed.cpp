@@ -58,20 +58,20 @@ BlockPointer ready_block(const WanDitParts& parts, std::size_t i) {
   const at::NoGradGuard no_grad;
   const auto& head = parts.head.weight;
   auto block = std::make_shared<WanBlock>(parts.blocks[i]);
-  visit_linears(*block, parts.config, cat("blocks.", i, "."),
-                [&](const std::string& name, WanLinear& layer) {
-                  if (fits(layer, head)) return;
-                  SVI_CHECK(!layer.weight.is_meta(), name,
-                            ".weight has no values: load or adopt weights before use");
-                  const auto weight = brought(layer.weight, head.device());
-                  if (layer.scale.defined()) {
-                    layer.weight = dequantised(weight, brought(layer.scale, head.device()),
-                                               head.scalar_type());
-                    layer.scale = at::Tensor();
-                  } else {
-                    layer.weight = weight.to(head.scalar_type());
-                  }
-                });
+  visit_linears(
+      *block, parts.config, cat("blocks.", i, "."), [&](const std::string& name, WanLinear& layer) {
+        if (fits(layer, head)) return;
+        SVI_CHECK(!layer.weight.is_meta(), name,
+                  ".weight has no values: load or adopt weights before use");
+        const auto weight = brought(layer.weight, head.device());
+        if (layer.scale.defined()) {
+          layer.weight =
+              dequantised(weight, brought(layer.scale, head.device()), head.scalar_type());
+          layer.scale = at::Tensor();
+        } else {
+          layer.weight = weight.to(head.scalar_type());
+        }
+      });
   return block;
 }
 

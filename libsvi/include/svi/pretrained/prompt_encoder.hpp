@@ -1,0 +1,46 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "svi/core/export.hpp"
+#include "svi/pretrained/model_folder.hpp"
+
+namespace svi {
+
+/// Prompts to the text context of a model folder: umT5 for official and diffusers folders, fixed
+/// vectors of words for the pocket.
+///
+/// What was encoded once is kept, in this object and (umT5) on disk, so that the network is opened
+/// only for new prompts. One thread at a time.
+class SVI_EXPORT PromptEncoder {
+ public:
+  struct Config {
+    std::int64_t length = 512;  // L
+    std::int64_t dim = 4096;    // D
+    at::Device device = at::Device(at::kCPU);
+    at::ScalarType dtype = at::kBFloat16;  // umT5 computes in
+  };
+
+  PromptEncoder(const ModelFiles& files, const Config& config);
+  ~PromptEncoder();
+  PromptEncoder(PromptEncoder&&) noexcept;
+
+  /// [B, L, D] on the device; zero rows after a prompt's end. Throws IoError where the files are not
+  /// those of a text encoder.
+  at::Tensor encode(const std::vector<std::string>& prompts);
+  /// Lets go of the network; a new prompt opens it again.
+  void release();
+  /// Whether `encode` would have to open the network for one of these.
+  bool needs_network(const std::vector<std::string>& prompts) const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace svi
