@@ -53,10 +53,9 @@ TEST(Umt5, ATextDoesNotDependOnItsNeighboursOrItsPadding) {
 }
 
 TEST(Umt5, BucketsAreThePublishedOnes) {
-  const std::pair<std::int64_t, std::int64_t> kBuckets[] = {{-20, 10}, {-8, 8},   {0, 0},
-                                                            {1, 17},   {8, 24},   {16, 26},
-                                                            {64, 30},  {91, 31},  {-91, 15},
-                                                            {500, 31}, {-500, 15}};
+  const std::pair<std::int64_t, std::int64_t> kBuckets[] = {
+      {-20, 10}, {-8, 8},  {0, 0},    {1, 17},   {8, 24},   {16, 26},
+      {64, 30},  {91, 31}, {-91, 15}, {500, 31}, {-500, 15}};
   for (const auto& [relative, bucket] : kBuckets)
     EXPECT_EQ(umt5_bucket(relative, 32, 128), bucket) << relative;
 }
@@ -81,9 +80,9 @@ TEST(Umt5, SaysWhatIsWrong) {
               HasSubstr("no weights yet"));
   Umt5Encoder other(encoder.config());
   const auto fewer = testing::without(fixture.weights(), "blocks.1.attn.k.weight");
-  EXPECT_THAT(error([&] { other.adopt(fewer, "t5.pth"); }),
-              HasSubstr("blocks.1.attn.k.weight"));
-  EXPECT_THAT(error([&] { Umt5Encoder::infer({}); }), HasSubstr("token_embedding.weight is missing"));
+  EXPECT_THAT(error([&] { other.adopt(fewer, "t5.pth"); }), HasSubstr("blocks.1.attn.k.weight"));
+  EXPECT_THAT(error([&] { Umt5Encoder::infer({}); }),
+              HasSubstr("token_embedding.weight is missing"));
 }
 
 }  // namespace

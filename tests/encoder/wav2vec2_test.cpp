@@ -69,7 +69,8 @@ TEST(Wav2Vec2, SaysWhatIsWrong) {
     EXPECT_THAT(error.what(), HasSubstr("at least 30 are needed"));
   }
   Wav2Vec2 other(encoder.config());
-  EXPECT_THROW(other.adopt(testing::without(fixture.weights(), "encoder.layer_norm.bias")), IoError);
+  EXPECT_THROW(other.adopt(testing::without(fixture.weights(), "encoder.layer_norm.bias")),
+               IoError);
 }
 
 }  // namespace

@@ -120,7 +120,9 @@ at::Tensor ClipVision::preprocess(const at::Tensor& frames) const {
   const auto sized = at::upsample_bicubic2d(frames.to(parts_->device, at::kFloat), {side, side},
                                             /*align_corners=*/false);
   const auto channels = [&](std::initializer_list<double> values) {
-    return at::tensor(at::ArrayRef<double>(values), at::kFloat).view({1, 3, 1, 1}).to(sized.device());
+    return at::tensor(at::ArrayRef<double>(values), at::kFloat)
+        .view({1, 3, 1, 1})
+        .to(sized.device());
   };
   return (sized * 0.5 + 0.5 - channels({0.48145466, 0.4578275, 0.40821073})) /
          channels({0.26862954, 0.26130258, 0.27577711});
@@ -129,12 +131,13 @@ at::Tensor ClipVision::preprocess(const at::Tensor& frames) const {
 at::Tensor ClipVision::encode(const at::Tensor& frames) const {
   const c10::NoGradGuard no_grad;
   const auto& p = *parts_;
-  SVI_CHECK(!p.weights["visual.pos_embedding"].is_meta(), "the CLIP image tower has no weights yet");
+  SVI_CHECK(!p.weights["visual.pos_embedding"].is_meta(),
+            "the CLIP image tower has no weights yet");
   const auto image = preprocess(frames).to(p.dtype);
-  const auto patches = at::conv2d(image, p.at("patch_embedding.weight"), {},
-                                  {p.config.patch, p.config.patch})
-                           .flatten(2)
-                           .transpose(1, 2);  // [B, tokens - 1, dim]
+  const auto patches =
+      at::conv2d(image, p.at("patch_embedding.weight"), {}, {p.config.patch, p.config.patch})
+          .flatten(2)
+          .transpose(1, 2);  // [B, tokens - 1, dim]
   const auto first = p.at("cls_embedding").expand({image.size(0), 1, p.config.dim});
   auto x = p.norm(at::cat({first, patches}, 1) + p.at("pos_embedding"), "pre_norm");
   for (std::int64_t i = 0; i + 1 < p.config.layers; ++i) {

@@ -69,10 +69,10 @@ std::int64_t umt5_bucket(std::int64_t relative, std::int64_t buckets, std::int64
   const auto distance = std::abs(relative);
   if (distance < exact) return side + distance;
   // fp32, as the reference computes it: the border of a bucket may hinge on it.
-  const float steps = std::log(static_cast<float>(distance) / static_cast<float>(exact)) /
-                      static_cast<float>(std::log(static_cast<double>(max_distance) /
-                                                  static_cast<double>(exact))) *
-                      static_cast<float>(half - exact);
+  const float steps =
+      std::log(static_cast<float>(distance) / static_cast<float>(exact)) /
+      static_cast<float>(std::log(static_cast<double>(max_distance) / static_cast<double>(exact))) *
+      static_cast<float>(half - exact);
   return side + std::min(half - 1, exact + static_cast<std::int64_t>(steps));
 }
 
@@ -157,9 +157,9 @@ at::Tensor Umt5Encoder::encode(const at::Tensor& ids, const at::Tensor& lengths)
             " is not one per text of ", ids.sizes());
   SVI_CHECK(lengths.min().item<std::int64_t>() >= 1 && lengths.max().item<std::int64_t>() <= L,
             "lengths must lie in 1 .. ", L);
-  SVI_CHECK(ids.min().item<std::int64_t>() >= 0 &&
-                ids.max().item<std::int64_t>() < p.config.vocabulary,
-            "an id lies outside the vocabulary of ", p.config.vocabulary);
+  SVI_CHECK(
+      ids.min().item<std::int64_t>() >= 0 && ids.max().item<std::int64_t>() < p.config.vocabulary,
+      "an id lies outside the vocabulary of ", p.config.vocabulary);
   const auto& table = p.weights["token_embedding.weight"];
   SVI_CHECK(!table.is_meta(), "the umT5 encoder has no weights yet");
 
@@ -177,8 +177,8 @@ at::Tensor Umt5Encoder::encode(const at::Tensor& ids, const at::Tensor& lengths)
                .view({B, L, p.config.dim});
   for (std::int64_t i = 0; i < p.config.layers; ++i) {
     const auto block = cat("blocks.", i, ".");
-    x = x + p.attention(rms_norm(x, p.at(block + "norm1.weight"), p.config.eps), block, buckets,
-                        mask);
+    x = x +
+        p.attention(rms_norm(x, p.at(block + "norm1.weight"), p.config.eps), block, buckets, mask);
     x = x + p.feed_forward(rms_norm(x, p.at(block + "norm2.weight"), p.config.eps), block);
   }
   x = rms_norm(x, p.at("norm.weight"), p.config.eps);

@@ -104,8 +104,8 @@ struct Wav2Vec2::Parts {
     const std::string name = kPositions;
     const auto v = at(name + "weight_v"), g = at(name + "weight_g");
     const auto weight = v * (g / v.square().sum(at::IntArrayRef{0, 1}, /*keepdim=*/true).sqrt());
-    auto y = at::conv1d(x.transpose(1, 2), weight, at(name + "bias"), 1,
-                        config.position_kernel / 2, 1, config.position_groups);
+    auto y = at::conv1d(x.transpose(1, 2), weight, at(name + "bias"), 1, config.position_kernel / 2,
+                        1, config.position_groups);
     if (config.position_kernel % 2 == 0) y = y.narrow(2, 0, y.size(2) - 1);
     return at::gelu(y).transpose(1, 2);
   }
@@ -145,7 +145,8 @@ at::Tensor Wav2Vec2::encode(const at::Tensor& samples, std::int64_t frames) cons
   const auto& p = *parts_;
   dims<2>(samples, "samples [B, N]");
   SVI_CHECK(frames >= 0, "frames ", frames);
-  SVI_CHECK(!p.weights["encoder.layer_norm.bias"].is_meta(), "the wav2vec2 encoder has no weights yet");
+  SVI_CHECK(!p.weights["encoder.layer_norm.bias"].is_meta(),
+            "the wav2vec2 encoder has no weights yet");
   std::int64_t shortest = 1;
   for (std::size_t i = p.config.conv_kernel.size(); i-- > 0;)
     shortest = (shortest - 1) * p.config.conv_stride[i] + p.config.conv_kernel[i];
@@ -154,8 +155,7 @@ at::Tensor Wav2Vec2::encode(const at::Tensor& samples, std::int64_t frames) cons
   const auto sound = samples.to(at::kFloat);
   const auto centred = sound - sound.mean(1, /*keepdim=*/true);
   constexpr double kVarianceEps = 1e-7;
-  auto x = p.features(
-      centred / (centred.square().mean(1, /*keepdim=*/true) + kVarianceEps).sqrt());
+  auto x = p.features(centred / (centred.square().mean(1, /*keepdim=*/true) + kVarianceEps).sqrt());
   if (frames > 0) x = at::upsample_linear1d(x, {frames}, /*align_corners=*/true);
   x = p.linear(p.norm(x.transpose(1, 2), "feature_projection.layer_norm"),
                "feature_projection.projection");

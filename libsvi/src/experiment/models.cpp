@@ -1,10 +1,6 @@
 #include "models.hpp"
 
-#include <ATen/Context.h>
-#include <dlfcn.h>
-
 #include "svi/core/check.hpp"
-#include "svi/core/log.hpp"
 #include "svi/io/data_folder.hpp"
 #include "svi/io/weight_files.hpp"
 
@@ -12,17 +8,6 @@ namespace svi {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// LibTorch's CPU library finds the CUDA one only once it is in the process.
-bool load_cuda() {
-  if (!fs::exists("/dev/nvidiactl")) return false;
-  if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
-    SVI_WARN("device",
-             "a GPU driver is there, but LibTorch's CUDA library does not load: ", dlerror());
-    return false;
-  }
-  return at::globalContext().hasCUDA();
-}
 
 WanDitConfig sizes_of(const NamedTensors& weights, std::int64_t heads, const std::string& path) {
   try {
@@ -33,16 +18,6 @@ WanDitConfig sizes_of(const NamedTensors& weights, std::int64_t heads, const std
 }
 
 }  // namespace
-
-at::Device choose_device(DeviceChoice choice) {
-  if (choice == DeviceChoice::cpu) return at::kCPU;
-  if (load_cuda()) return at::Device(at::kCUDA, 0);
-  if (choice == DeviceChoice::cuda) {
-    raise<ConfigError>(
-        "[run] device = cuda, but no GPU is seen; use device = auto or cpu, or check the driver");
-  }
-  return at::kCPU;
-}
 
 fs::path model_folder(const ModelConfig& config) {
   const auto folder =

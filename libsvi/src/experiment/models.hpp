@@ -13,12 +13,9 @@
 #include "svi/experiment/settings.hpp"
 #include "svi/model/wan/dit.hpp"
 #include "svi/model/wan/vae.hpp"
+#include "svi/pretrained/device.hpp"
 
 namespace svi {
-
-/// The device a run asks for; loads LibTorch's CUDA library first where a GPU may be there. Throws
-/// ConfigError if a GPU is demanded and none is seen.
-at::Device choose_device(DeviceChoice choice);
 
 /// The folder of weights a [model] section names; 'pocket' is looked for in the data folder of this
 /// installation or source tree. Throws IoError if it is not there.

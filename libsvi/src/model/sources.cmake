@@ -5,24 +5,37 @@ set(SVI_MODEL_SOURCES
   src/model/lora.cpp
   src/model/weights.cpp
   src/model/wan/block_fused.cpp
+  src/model/wan/block_lean.cpp
   src/model/wan/block_plain.cpp
   src/model/wan/condition.cpp
+  src/model/wan/contexts.cpp
+  src/model/wan/dense.cpp
   src/model/wan/dit_config.cpp
   src/model/wan/dit.cpp
   src/model/wan/dit_forward.cpp
+  src/model/wan/flash_kernel.cpp
   src/model/wan/fused_attention.cpp
   src/model/wan/fused_linear.cpp
   src/model/wan/fused_norm.cpp
   src/model/wan/kernels.cpp
+  src/model/wan/lean_attention.cpp
+  src/model/wan/lean_linear.cpp
+  src/model/wan/lean_norm.cpp
   src/model/wan/ops.cpp
   src/model/wan/positions.cpp
   src/model/wan/recompute.cpp
+  src/model/wan/row_kernels.cpp
   src/model/wan/vae.cpp
   src/model/wan/vae_config.cpp
+  src/model/wan/vae_frames.cpp
   src/model/wan/vae_layers.cpp
   src/model/wan/vae_norm.cpp
   src/model/wan/vae_stream.cpp
+  src/model/wan/vae_winograd.cpp
 )
 # Row kernels: sums may be reordered, which lets them vectorise; the precompiled header has other flags.
-set_source_files_properties(src/model/wan/kernels.cpp PROPERTIES
+set_source_files_properties(src/model/wan/kernels.cpp src/model/wan/row_kernels.cpp PROPERTIES
   COMPILE_OPTIONS "-fopenmp-simd;-fno-math-errno;-fno-trapping-math" SKIP_PRECOMPILE_HEADERS ON)
+# Products and sums as one operation: the language's strict form would halve the speed.
+set_source_files_properties(src/model/wan/vae_winograd.cpp PROPERTIES
+  COMPILE_OPTIONS "-O3;-ffp-contract=fast" SKIP_PRECOMPILE_HEADERS ON)

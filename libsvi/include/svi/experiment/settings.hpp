@@ -7,6 +7,7 @@
 #include "svi/config/option.hpp"
 #include "svi/core/export.hpp"
 #include "svi/data/clip_source.hpp"
+#include "svi/pretrained/device.hpp"
 
 namespace svi {
 
@@ -53,9 +54,6 @@ struct ExperimentConfig {
   }
   SVI_EXPORT std::string problem() const;
 };
-
-enum class DeviceChoice { automatic, cpu, cuda };
-inline std::vector<std::string> enum_names(DeviceChoice) { return {"auto", "cpu", "cuda"}; }
 
 /// `[run]`: where and how; nothing here changes what is computed but device and threads, whose
 /// kernels round differently.

@@ -2,6 +2,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <memory>
+
+#include "model/wan/contexts.hpp"
 #include "model/wan/dit_parts.hpp"
 
 namespace svi::wan {
@@ -12,17 +15,22 @@ struct Stream {
   at::Tensor head_modulation = {};  // [B, 2, D]  fp32
   at::Tensor text = {};             // [B, L, D]
   at::Tensor image = {};            // [B, tokens, D] or undefined
+  std::shared_ptr<Context> context = {};  // text and image of the lean blocks, not the two above
   WanRope rope = {};
 };
 
 /// Tokens [B, L, D] through every block and the head's norm, ready for the last linear layer.
 ///
-/// Two implementations of the same mathematics: one of plain tensor operations, for any device and
-/// dtype, and one of fused operations, for fp32 on the CPU. Tests hold them against each other.
+/// Three implementations of the same mathematics: of plain tensor operations, for any device and
+/// dtype; of fused operations with gradients, for fp32 on the CPU; and a lean one without
+/// gradients, for fp32 and bf16 on the CPU. Tests hold them against each other.
 at::Tensor run_blocks_plain(const WanDitParts& parts, at::Tensor x, const Stream& stream);
 at::Tensor run_blocks_fused(const WanDitParts& parts, at::Tensor x, const Stream& stream);
 
-/// Whether the fused implementation takes these tokens.
+at::Tensor run_blocks_lean(const WanDitParts& parts, const at::Tensor& x, const Stream& stream);
+
+/// Whether these tokens, in the dtype of the weights, can take the fused or the lean one.
 bool can_fuse(const at::Tensor& x);
+bool can_run_lean(const at::Tensor& x);
 
 }  // namespace svi::wan

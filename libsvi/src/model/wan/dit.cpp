@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "model/wan/contexts.hpp"
 #include "model/wan/dit_parts.hpp"
 #include "svi/core/check.hpp"
 #include "svi/core/random.hpp"
@@ -189,5 +190,7 @@ void WanDit::detach() {
 }
 
 const std::shared_ptr<Lora>& WanDit::lora() const { return parts_->lora; }
+
+void WanDit::keep_contexts(std::size_t count) { parts_->contexts->keep(count); }
 
 }  // namespace svi

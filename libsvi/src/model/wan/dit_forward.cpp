@@ -1,9 +1,13 @@
 #include <ATen/ATen.h>
 
+#include <memory>
+#include <vector>
+
 #include "model/wan/block.hpp"
 #include "model/wan/dit_parts.hpp"
 #include "model/wan/ops.hpp"
 #include "svi/core/check.hpp"
+#include "svi/model/lora.hpp"
 #include "svi/model/wan/dit.hpp"
 #include "svi/model/wan/positions.hpp"
 #include "svi/tensor/dims.hpp"
@@ -31,14 +35,20 @@ at::Tensor unpatchify(const at::Tensor& x, const std::vector<std::int64_t>& p, s
       .reshape({B, C, f * p[0], h * p[1], w * p[2]});
 }
 
-at::Tensor embed_text(const WanDitParts& parts, at::Tensor text) {
-  const auto& config = parts.config;
+void check_text(const WanDitConfig& config, const at::Tensor& text) {
   const auto [B, L, D] = dims<3>(text, "condition.text [B, L, D]");
   SVI_CHECK(D == config.text_dim, "condition.text ", text.sizes(), ", the model's text_dim is ",
             config.text_dim);
   SVI_CHECK(config.text_len == 0 || L <= config.text_len, "condition.text has ", L,
             " rows, the model takes ", config.text_len);
-  if (config.text_len > L) text = at::constant_pad_nd(text, {0, 0, 0, config.text_len - L});
+}
+
+at::Tensor padded(const at::Tensor& text, std::int64_t length) {
+  const auto L = text.size(1);
+  return length > L ? at::constant_pad_nd(text, {0, 0, 0, length - L}) : text;
+}
+
+at::Tensor embed_text(const WanDitParts& parts, const at::Tensor& text) {
   const auto hidden =
       at::gelu(wan::linear(text.to(parts.text_0.weight.scalar_type()), parts.text_0), "tanh");
   return wan::linear(hidden, parts.text_2);
@@ -54,6 +64,47 @@ at::Tensor embed_image(const WanDitParts& parts, const at::Tensor& clip) {
   const auto hidden = wan::linear(at::gelu(wan::linear(normed, parts.img_1)), parts.img_3);
   return wan::affine_norm(hidden, parts.img_norm_out_weight, parts.img_norm_out_bias,
                           kEmbeddingEps);
+}
+
+// Every weight that the keys and values of a context depend on.
+std::vector<at::Tensor> context_weights(const WanDitParts& parts) {
+  std::vector<at::Tensor> weights;
+  const auto add = [&](const at::Tensor& weight) {
+    if (weight.defined()) weights.push_back(weight);
+  };
+  const auto linear = [&](const WanLinear& layer) {
+    add(layer.weight);
+    add(layer.bias);
+  };
+  for (const auto* layer : {&parts.text_0, &parts.text_2, &parts.img_1, &parts.img_3}) {
+    linear(*layer);
+  }
+  for (const auto* weight : {&parts.img_norm_in_weight, &parts.img_norm_in_bias,
+                             &parts.img_norm_out_weight, &parts.img_norm_out_bias}) {
+    add(*weight);
+  }
+  for (const auto& block : parts.blocks) {
+    const auto& cross = block.cross_attn;
+    for (const auto* layer : {&cross.k, &cross.v, &cross.k_img, &cross.v_img}) linear(*layer);
+    add(cross.norm_k);
+    add(cross.norm_k_img);
+  }
+  if (parts.lora != nullptr) add(parts.lora->flat());
+  return weights;
+}
+
+std::shared_ptr<wan::Context> context_of(const WanDitParts& parts, const Condition& condition) {
+  const auto& config = parts.config;
+  const auto [text, last_weight] = wan::without_padding(condition.text, config.text_len);
+  const auto make = [&parts, &condition, &rows = text, weight = last_weight](bool keep) {
+    const auto image =
+        parts.config.image_dim > 0 ? embed_image(parts, condition.clip) : at::Tensor();
+    return std::make_shared<wan::Context>(embed_text(parts, rows), weight, image,
+                                          parts.blocks.size(), keep);
+  };
+  return parts.contexts->find(text, config.image_dim > 0 ? condition.clip : at::Tensor(),
+                              context_weights(parts),
+                              parts.lora == nullptr ? 0 : parts.lora->scale(), make);
 }
 
 // noisy and the condition latent on channels, in the weights' dtype.
@@ -100,14 +151,20 @@ at::Tensor WanDit::velocity(const at::Tensor& noisy, const at::Tensor& timestep,
                           .to(at::kFloat);
   stream.head_modulation =
       parts_->head_modulation.to(at::kFloat) + time.to(at::kFloat).unsqueeze(1);
-  stream.text = embed_text(*parts_, condition.text);
-  if (config.image_dim > 0) stream.image = embed_image(*parts_, condition.clip);
   stream.rope = parts_->rope(f, h, w, input.device());
+  check_text(config, condition.text);
 
   auto x = at::linear(patchify(input, config.patch), parts_->patch_embedding.weight.flatten(1),
                       parts_->patch_embedding.bias);  // [B, L, D]
-  x = wan::can_fuse(x) ? wan::run_blocks_fused(*parts_, x, stream)
-                       : wan::run_blocks_plain(*parts_, x, stream);
+  if (wan::can_run_lean(x)) {
+    stream.context = context_of(*parts_, condition);
+    x = wan::run_blocks_lean(*parts_, x, stream);
+  } else {
+    stream.text = embed_text(*parts_, padded(condition.text, config.text_len));
+    if (config.image_dim > 0) stream.image = embed_image(*parts_, condition.clip);
+    x = wan::can_fuse(x) ? wan::run_blocks_fused(*parts_, x, stream)
+                         : wan::run_blocks_plain(*parts_, x, stream);
+  }
   x = wan::linear(x, parts_->head);
   return unpatchify(x, config.patch, f, h, w, config.out_dim).to(noisy.scalar_type());
 }

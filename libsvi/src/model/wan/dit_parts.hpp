@@ -11,6 +11,11 @@
 
 namespace svi {
 
+namespace wan {
+class ContextCache;
+std::shared_ptr<ContextCache> make_context_cache();
+}  // namespace wan
+
 /// A linear layer, with the attached adapter's place if it has one.
 struct WanLinear {
   at::Tensor weight;  // [out, in]
@@ -54,6 +59,7 @@ struct WanDitParts {
   std::shared_ptr<Lora> lora;
   bool recompute = false;  // activation checkpointing of the blocks
 
+  std::shared_ptr<wan::ContextCache> contexts = wan::make_context_cache();
   mutable std::mutex rope_mutex;
   mutable std::vector<WanRope> ropes;
 

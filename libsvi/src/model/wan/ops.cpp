@@ -1,13 +1,16 @@
 #include "model/wan/ops.hpp"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
+#include "model/wan/dense.hpp"
 #include "svi/model/lora.hpp"
 
 namespace svi::wan {
 
 at::Tensor linear(const at::Tensor& x, const WanLinear& layer) {
-  auto y = at::linear(x, layer.weight, layer.bias);
+  auto y = c10::GradMode::is_enabled() ? at::linear(x, layer.weight, layer.bias)
+                                       : dense(x, layer.weight, layer.bias);
   if (layer.lora == nullptr) return y;
   const auto& adapter = layer.lora->adapters()[layer.adapter];
   const auto a = adapter.a.to(x.scalar_type());

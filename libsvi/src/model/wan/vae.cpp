@@ -36,6 +36,16 @@ std::vector<double> to_vector(const at::Tensor& tensor) {
   return {flat.const_data_ptr<double>(), flat.const_data_ptr<double>() + flat.numel()};
 }
 
+/// What `run` emits frame by frame, in one tensor [B, C, T, H, W].
+template <class Run>
+at::Tensor in_order(at::IntArrayRef sizes, const Run& run) {
+  auto result = at::empty(sizes, at::kFloat);
+  wan::FrameMemory memory;
+  std::int64_t next = 0;
+  run(memory, [&](const at::Tensor& frame) { result.narrow(2, next++, 1).copy_(frame); });
+  return result;
+}
+
 }  // namespace
 
 WanVae::Network::Network(WanVaeConfig settings, const at::TensorOptions& options)
@@ -62,6 +72,40 @@ at::Tensor WanVae::Network::moments(const at::Tensor& video, wan::FeatureCache* 
 at::Tensor WanVae::Network::pixels(const at::Tensor& latent, wan::FeatureCache* cache) const {
   const auto raw = denormalise(latent).to(activations);
   return decoder.forward(from_latent.run(raw, {1, 1, 1}, {0, 0, 0}), cache).to(dtype());
+}
+
+bool WanVae::Network::by_frames(const at::Tensor& input) const {
+  if (!input.is_cpu() || device() != at::kCPU || dtype() != at::kFloat ||
+      activations != at::kFloat || input.scalar_type() != at::kFloat || config.dim % 32 != 0 ||
+      config.dim < 64) {
+    return false;
+  }
+  if (!at::GradMode::is_enabled()) return true;
+  bool wanted = input.requires_grad();
+  const_cast<Network*>(this)->visit(
+      [&](const std::string&, at::Tensor& tensor) { wanted |= tensor.requires_grad(); });
+  return !wanted;
+}
+
+void WanVae::Network::push_video(const at::Tensor& video, wan::FrameMemory& memory,
+                                 const wan::FrameSink& emit) const {
+  const at::NoGradGuard guard;
+  for (std::int64_t t = 0; t < video.size(2); ++t) {
+    const auto frame = video.select(2, t).permute({0, 2, 3, 1}).contiguous();
+    encoder.push(frame, memory, [&](const at::Tensor& moments) {
+      emit(to_moments.run(wan::as_volume(moments), {1, 1, 1}, {0, 0, 0}));
+    });
+  }
+}
+
+void WanVae::Network::push_latent(const at::Tensor& latent, wan::FrameMemory& memory,
+                                  const wan::FrameSink& emit) const {
+  const at::NoGradGuard guard;
+  for (std::int64_t f = 0; f < latent.size(2); ++f) {
+    const auto raw = from_latent.run(denormalise(latent.narrow(2, f, 1)), {1, 1, 1}, {0, 0, 0});
+    decoder.push(wan::as_frame(raw).contiguous(), memory,
+                 [&](const at::Tensor& pixels) { emit(wan::as_volume(pixels)); });
+  }
 }
 
 at::Tensor WanVae::Network::normalise(const at::Tensor& raw) const {
@@ -233,8 +277,14 @@ std::pair<at::Tensor, at::Tensor> WanVae::encode_moments(const at::Tensor& video
   SVI_CHECK(C == 3 && B >= 1, "expected video [B, 3, T, H, W], got ", video.sizes());
   SVI_CHECK(H % stride == 0 && W % stride == 0 && H > 0 && W > 0,
             "height and width must be multiples of ", stride, ", got ", H, " x ", W);
-  latent_frames(T);
-  const auto moments = network_->moments(video, nullptr).chunk(2, 1);
+  const auto F = latent_frames(T);
+  const auto both = network_->by_frames(video)
+                        ? in_order({B, 2 * config().z_dim, F, H / stride, W / stride},
+                                   [&](wan::FrameMemory& memory, const wan::FrameSink& emit) {
+                                     network_->push_video(video, memory, emit);
+                                   })
+                        : network_->moments(video, nullptr);
+  const auto moments = both.chunk(2, 1);
   return {moments[0], moments[1]};
 }
 
@@ -242,7 +292,12 @@ at::Tensor WanVae::decode(const at::Tensor& latent) const {
   const auto [B, z, F, h, w] = dims<5>(latent, "latent [B, z, F, h, w]");
   SVI_CHECK(z == config().z_dim && B >= 1 && F >= 1 && h >= 1 && w >= 1, "expected latent [B, ",
             config().z_dim, ", F, h, w], got ", latent.sizes());
-  return network_->pixels(latent, nullptr);
+  if (!network_->by_frames(latent)) return network_->pixels(latent, nullptr);
+  const auto stride = config().spatial_stride();
+  return in_order({B, 3, pixel_frames(F), stride * h, stride * w},
+                  [&](wan::FrameMemory& memory, const wan::FrameSink& emit) {
+                    network_->push_latent(latent, memory, emit);
+                  });
 }
 
 }  // namespace svi

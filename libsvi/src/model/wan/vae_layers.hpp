@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "model/wan/vae_frames.hpp"
 #include "svi/model/wan/vae.hpp"
 
 namespace svi::wan {
@@ -51,6 +52,10 @@ struct NormConvolution {
 
   NormConvolution(std::int64_t in, std::int64_t out, const at::TensorOptions& options);
   at::Tensor forward(const at::Tensor& x, FeatureCache* cache) const;
+  /// The convolution over a frame that has been through norm and SiLU, and those before it, which
+  /// `past` keeps; `add` as in winograd_convolution.
+  void push(at::Tensor normed, std::vector<at::Tensor>& past, FramePool& pool,
+            const at::Tensor& add, at::Tensor& out) const;
 };
 
 class Layer {
@@ -58,17 +63,70 @@ class Layer {
   virtual ~Layer();
   virtual void visit(const std::string& prefix, const TensorVisitor& visitor) = 0;
   virtual at::Tensor forward(const at::Tensor& x, FeatureCache* cache) const = 0;
+  /// The same frame by frame, see vae_frames.hpp.
+  virtual void push(at::Tensor frame, FrameSlot& slot, FramePool& pool,
+                    const FrameSink& emit) const = 0;
 };
 
 using Layers = std::vector<std::unique_ptr<Layer>>;
 
-std::unique_ptr<Layer> residual(std::int64_t in, std::int64_t out,
-                                const at::TensorOptions& options);
-std::unique_ptr<Layer> attention(std::int64_t channels, const at::TensorOptions& options);
-std::unique_ptr<Layer> downsample(std::int64_t channels, bool in_time,
-                                  const at::TensorOptions& options);
-std::unique_ptr<Layer> upsample(std::int64_t channels, bool in_time,
-                                const at::TensorOptions& options);
+class Residual final : public Layer {
+ public:
+  Residual(std::int64_t in, std::int64_t out, const at::TensorOptions& options);
+  void visit(const std::string& prefix, const TensorVisitor& visitor) override;
+  at::Tensor forward(const at::Tensor& x, FeatureCache* cache) const override;
+  void push(at::Tensor frame, FrameSlot& slot, FramePool& pool,
+            const FrameSink& emit) const override;
+
+ private:
+  NormConvolution first_;
+  NormConvolution second_;
+  std::vector<Convolution> shortcut_;  // none or one
+};
+
+class Attention final : public Layer {
+ public:
+  Attention(std::int64_t channels, const at::TensorOptions& options);
+  void visit(const std::string& prefix, const TensorVisitor& visitor) override;
+  at::Tensor forward(const at::Tensor& x, FeatureCache* cache) const override;
+  void push(at::Tensor frame, FrameSlot& slot, FramePool& pool,
+            const FrameSink& emit) const override;
+
+ private:
+  at::Tensor gamma_;  // [C, 1, 1]
+  Convolution to_qkv_;
+  Convolution project_;
+};
+
+class Downsample final : public Layer {
+ public:
+  Downsample(std::int64_t channels, bool in_time, const at::TensorOptions& options);
+  void visit(const std::string& prefix, const TensorVisitor& visitor) override;
+  at::Tensor forward(const at::Tensor& x, FeatureCache* cache) const override;
+  void push(at::Tensor frame, FrameSlot& slot, FramePool& pool,
+            const FrameSink& emit) const override;
+
+ private:
+  Convolution space_;
+  std::vector<Convolution> time_;  // none or one
+};
+
+class Upsample final : public Layer {
+ public:
+  Upsample(std::int64_t channels, bool in_time, const at::TensorOptions& options);
+  void visit(const std::string& prefix, const TensorVisitor& visitor) override;
+  at::Tensor forward(const at::Tensor& x, FeatureCache* cache) const override;
+  void push(at::Tensor frame, FrameSlot& slot, FramePool& pool,
+            const FrameSink& emit) const override;
+
+ private:
+  at::Tensor stretch(const at::Tensor& x, FeatureCache* cache) const;
+  at::Tensor doubled(const at::Tensor& x, at::Tensor* slot) const;
+  void enlarge(at::Tensor frame, FramePool& pool, const FrameSink& emit) const;
+
+  Convolution space_;
+  std::vector<Convolution> time_;  // none or one
+};
 
 /// Puts two frames of the past before x: zeros, or what the cache remembers.
 at::Tensor pad_past(const at::Tensor& x, FeatureCache* cache);
@@ -85,6 +143,8 @@ struct Side {
   static Side make_decoder(const WanVaeConfig& config, const at::TensorOptions& options);
   void visit(const TensorVisitor& visitor);
   at::Tensor forward(const at::Tensor& x, FeatureCache* cache) const;
+  /// One frame [B, H, W, C] in, what the layers make of it out.
+  void push(at::Tensor frame, FrameMemory& memory, const FrameSink& emit) const;
 };
 
 }  // namespace svi::wan

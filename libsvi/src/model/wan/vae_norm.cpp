@@ -155,6 +155,19 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& gamma) {
   return x / norm * std::sqrt(static_cast<double>(x.size(1))) * gamma.to(x.scalar_type());
 }
 
+void norm_silu(const at::Tensor& x, const at::Tensor& gamma, at::Tensor& out) {
+  const auto C = x.size(3);
+  const auto flat = gamma.contiguous();
+  const auto* in = x.const_data_ptr<float>();
+  const auto* scale = flat.const_data_ptr<float>();
+  auto* to = out.mutable_data_ptr<float>();
+  const auto kernel = kernel_for(C, false);
+  over_pieces(1, x.numel() / C,
+              [&](std::int64_t, std::int64_t first, std::int64_t count, std::int64_t) {
+                kernel.forward(in + first * C, scale, to + first * C, count, C);
+              });
+}
+
 at::Tensor norm_silu_pad(const at::Tensor& x, const at::Tensor& gamma, std::int64_t front) {
   const bool known = x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16;
   if (x.is_cpu() && known && x.size(1) % 4 == 0)

@@ -15,6 +15,10 @@ namespace svi::wan {
 /// backward recomputes.
 at::Tensor norm_silu_pad(const at::Tensor& x, const at::Tensor& gamma, std::int64_t front);
 
+/// The same over one frame x [B, H, W, C], fp32 on the CPU, C a multiple of 4, into `out`, which
+/// may be x. Not differentiable.
+void norm_silu(const at::Tensor& x, const at::Tensor& gamma, at::Tensor& out);
+
 /// x / |x| * sqrt(C) * gamma over dimension 1, for any layout.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& gamma);
 

@@ -81,6 +81,14 @@ class SVI_EXPORT WanDit : public VelocityModel {
   at::Tensor velocity(const at::Tensor& noisy, const at::Tensor& timestep,
                       const Condition& condition) const override;
 
+  /// Keeps what the blocks compute of text and CLIP tokens for the latest `count` conditions, which
+  /// are told apart by their values: a sampler asks with the same ones at every step. 0 (the start)
+  /// keeps nothing. Only passes without gradients on the CPU use it. A condition of R text rows and
+  /// N CLIP tokens takes 2 layers (R + N) dim numbers, where zero rows that pad the text count
+  /// once. Weights and adapters may change meanwhile by any tensor operation; after writing them
+  /// through a pointer, call keep_contexts(0) first.
+  void keep_contexts(std::size_t count);
+
   /// Whether the model's own weights collect gradients (pretraining) or not (adapters; the
   /// default).
   void require_grad(bool required);

@@ -1,0 +1,192 @@
+#include "arguments.hpp"
+
+#include <boost/program_options.hpp>
+#include <sstream>
+
+#include "svi/core/check.hpp"
+
+namespace svi::generate {
+namespace {
+
+namespace po = boost::program_options;
+
+// What the Wan 2.1 model card recommends as the negative prompt: overexposed, static, blurred,
+// subtitles, paintings, JPEG artefacts, deformed hands and faces, walking backwards, ...
+constexpr const char* kWanNegativePrompt =
+    "色调艳丽，过曝，静态，细节模糊不清，字幕，风格，作品，画作，画面，静止，整体发灰，最差质量，低"
+    "质量，"
+    "JPEG压缩残留，丑陋的，残缺的，多余的手指，画得不好的手部，画得不好的脸部，畸形的，毁容的，形态"
+    "畸形的肢体，"
+    "手指融合，静止不动的画面，杂乱的背景，三条腿，背景人很多，倒着走";
+
+template <class T>
+po::typed_value<T>* store(std::optional<T>& target) {
+  return po::value<T>()->notifier([&target](const T& value) { target = value; });
+}
+
+po::options_description options(Arguments& a) {
+  po::options_description what("What to show");
+  auto add = what.add_options();
+  add("image", po::value(&a.images)->composing(),
+      "first image of a film; several make several films");
+  add("prompt", po::value(&a.prompt), "what the film shows");
+  add("prompts", po::value(&a.prompts),
+      "file of prompts: one per line, or JSON or YAML with duration, seed and transition");
+  add("samples", po::value(&a.samples),
+      "folder of folders, each with an image and prompt.txt: a film each");
+  add("continue-video", po::value(&a.continue_video), "go on from the last frames of this video");
+
+  po::options_description model("With what");
+  add = model.add_options();
+  add("model", po::value(&a.model),
+      "folder of the weights, official or diffusers layout; pocket (the default) is embedded");
+  add("variant", po::value(&a.variant), "shot, film, naive, or any variant's name");
+  add("lora", po::value(&a.loras)->composing(), "adapter FILE or FILE=STRENGTH; may be repeated");
+  add("no-lora", po::bool_switch(&a.no_lora), "the pocket base without its adapter: it drifts");
+  add("dtype", store(a.dtype), "auto, fp32 or bf16");
+  add("device", po::value(&a.device), "auto, cpu or cuda");
+  add("threads", po::value(&a.threads), "CPU threads; by default all cores");
+  add("plugin", po::value(&a.plugins)->composing(), "a plugin to load first, by name or path");
+
+  po::options_description film("How long, how large, how exactly");
+  add = film.add_options();
+  add("clips", store(a.clips), "clips of the film, by default 10 or what the prompt file says");
+  add("frames", store(a.frames), "frames of a clip");
+  add("size", store(a.size), "WIDTHxHEIGHT; by default that of the image, at most 832 wide");
+  add("fps", store(a.fps), "frames per second");
+  add("seed", store(a.seed), "seed of the noise");
+  add("steps", store(a.steps), "sampling steps per clip");
+  add("cfg", store(a.cfg), "classifier-free guidance scale; 1 is off");
+  add("sampler", store(a.sampler), "a sampler's name");
+  add("crf", store(a.crf), "quality of the file: 0 lossless to 51");
+  add("set", po::value(&a.settings)->composing(),
+      "section.key=value for anything else, such as variant.motion_frames=5");
+
+  po::options_description run("Running");
+  add = run.add_options();
+  add("out", po::value(&a.out), "the video, or a folder where several films are made");
+  add("resume", po::bool_switch(&a.resume),
+      "go on with a film that was stopped, or make a finished one longer (--clips)");
+  add("overwrite", po::bool_switch(&a.overwrite), "throw an earlier film of that name away");
+  add("redecode", po::bool_switch(&a.redecode),
+      "decode and encode the stored latents again, such as with another --crf");
+  add("validate", po::bool_switch(&a.validate), "check everything and stop");
+  add("list-variants", po::bool_switch(&a.list_variants), "list variants and samplers");
+  add("verbose", po::bool_switch(&a.verbose), "show debug lines too");
+  add("version", po::bool_switch(&a.version), "print version and ABI");
+  add("help", po::bool_switch(&a.help), "this text");
+
+  po::options_description all("svi-generate [options]");
+  all.add(what).add(model).add(film).add(run);
+  return all;
+}
+
+/// Sets one value of the settings, naming the option it comes from.
+template <class T>
+void put(Document& document, const char* path, const std::optional<T>& value, const char* option) {
+  if (value) document.set(path, cat(*value), option);
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const auto& part : parts) text += (text.empty() ? "" : ", ") + part;
+  return text;
+}
+
+void set_defaults(Document& d, const Arguments& a, bool official) {
+  const auto set = [&](const char* path, const std::string& value) {
+    d.set(path, value, "default");
+  };
+  set("variant.type", variant_name(a, official));
+  set("sampler.type", "euler");
+  if (official) {
+    set("rollout.negative_prompt", kWanNegativePrompt);
+    return;
+  }
+  set("film.frames", "5");
+  set("film.height", "32");
+  set("film.width", "32");
+  set("film.fps", "8");
+  set("film.upscale", "8");
+  set("film.noise", "svi");
+  set("sampler.steps", "10");
+  set("sampler.shift", "3");
+  set("sampler.cfg", "1");
+}
+
+}  // namespace
+
+Arguments parse_arguments(int argc, char** argv) {
+  Arguments a;
+  try {
+    po::variables_map values;
+    po::store(po::command_line_parser(argc, argv).options(options(a)).run(), values);
+    po::notify(values);
+  } catch (const po::error& error) {
+    raise<ConfigError>("command line: ", error.what(), "; see svi-generate --help");
+  }
+  if (!a.prompt.empty() && !a.prompts.empty())
+    raise<ConfigError>("command line: --prompt and --prompts exclude each other");
+  if (!a.samples.empty() && (!a.images.empty() || !a.prompt.empty() || !a.prompts.empty()))
+    raise<ConfigError>("command line: --samples brings its own images and prompts");
+  if (a.overwrite && (a.resume || a.redecode))
+    raise<ConfigError>("command line: --overwrite excludes --resume and --redecode");
+  if (!a.continue_video.empty() && a.images.size() > 1)
+    raise<ConfigError>("command line: --continue-video makes one film; give one --image at most");
+  return a;
+}
+
+std::string usage() {
+  Arguments unused;
+  std::ostringstream out;
+  out << options(unused)
+      << "\nExamples:\n"
+         "  svi-generate                                      a film of the pocket world\n"
+         "  svi-generate --model Wan2.1-I2V-14B-480P --lora svi-shot.safetensors --image cat.png "
+         "\\\n"
+         "    --prompt \"a cat walks\" --clips 20 --out cat.mp4\n"
+         "  svi-generate ... --out cat.mp4 --resume --clips 40   twice as long\n\n"
+         "Documentation: docs/generating.md\n";
+  return out.str();
+}
+
+std::string variant_name(const Arguments& a, bool official) {
+  if (a.variant.empty()) return official ? "svi_shot" : "naive_chain";
+  if (a.variant == "shot" || a.variant == "film") return "svi_" + a.variant;
+  return a.variant == "naive" ? "naive_chain" : a.variant;
+}
+
+DeviceChoice device_choice(const Arguments& a) {
+  const auto names = enum_names(DeviceChoice{});
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == a.device) return static_cast<DeviceChoice>(i);
+  }
+  raise<ConfigError>("command line: --device ", a.device, " is not one of ", joined(names));
+}
+
+Document settings_of(const Arguments& a, bool official) {
+  Document d;
+  set_defaults(d, a, official);
+  d.set("model.folder", a.model, "--model");
+  if (!a.loras.empty()) d.set("model.lora", joined(a.loras), "--lora");
+  if (a.model == "pocket" && a.loras.empty() && !a.no_lora)
+    d.set("model.lora", "erft.safetensors", "default");
+  put(d, "model.dtype", a.dtype, "--dtype");
+  put(d, "film.frames", a.frames, "--frames");
+  put(d, "film.fps", a.fps, "--fps");
+  put(d, "film.seed", a.seed, "--seed");
+  put(d, "film.crf", a.crf, "--crf");
+  put(d, "sampler.type", a.sampler, "--sampler");
+  put(d, "sampler.steps", a.steps, "--steps");
+  put(d, "sampler.cfg", a.cfg, "--cfg");
+  for (const auto& setting : a.settings) {
+    const auto equals = setting.find('=');
+    const auto path = setting.substr(0, equals);
+    if (equals == std::string::npos || path.find('.') == std::string::npos)
+      raise<ConfigError>("command line: --set ", setting, " is not section.key=value");
+    d.set(path, setting.substr(equals + 1), "--set " + setting);
+  }
+  return d;
+}
+
+}  // namespace svi::generate

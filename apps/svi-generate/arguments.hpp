@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "svi/config/document.hpp"
+#include "svi/pretrained/device.hpp"
+
+namespace svi::generate {
+
+/// The command line.
+struct Arguments {
+  std::string model = "pocket", variant, prompt, prompts, samples, out, continue_video,
+              device = "auto";
+  std::vector<std::string> images, loras, plugins, settings;
+  std::optional<std::string> size, sampler, dtype;
+  std::optional<std::int64_t> clips, seed, steps, frames, crf;
+  std::optional<double> cfg, fps;
+  std::int64_t threads = 0;
+  bool resume = false, overwrite = false, redecode = false, no_lora = false, validate = false;
+  bool help = false, version = false, verbose = false, list_variants = false;
+};
+
+/// Throws ConfigError.
+Arguments parse_arguments(int argc, char** argv);
+std::string usage();
+
+/// The settings of a film as an INI document: the defaults of the model and the variant, then what
+/// the command line says. `official`: of a model of official size.
+Document settings_of(const Arguments& arguments, bool official);
+
+/// shot, film and naive are short for svi_shot, svi_film and naive_chain.
+std::string variant_name(const Arguments& arguments, bool official);
+DeviceChoice device_choice(const Arguments& arguments);
+
+}  // namespace svi::generate

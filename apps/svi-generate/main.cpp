@@ -1,0 +1,90 @@
+// svi-generate: weights, an image and prompts to a film of any length.
+//
+// Sample runs:
+//   svi-generate
+//   svi-generate --model Wan2.1-I2V-14B-480P --lora svi-shot.safetensors --image cat.png --prompt
+//   "a cat walks" svi-generate --model pocket --clips 200 --out long.mp4 --resume
+
+#include <c10/util/Exception.h>
+
+#include <csignal>
+#include <iostream>
+
+#include "arguments.hpp"
+#include "films.hpp"
+#include "svi/core/abi.hpp"
+#include "svi/core/check.hpp"
+#include "svi/core/log.hpp"
+#include "svi/experiment/builtins.hpp"
+#include "svi/parallel/environment.hpp"
+#include "svi/plugin/loader.hpp"
+
+namespace {
+
+void on_signal(int number) {
+  svi::generate::request_stop();
+  std::signal(number, SIG_DFL);  // a second one ends at once
+}
+
+void list(const svi::Registry& registry) {
+  for (const auto* kind : {"variant", "sampler"}) {
+    const auto found = registry.kinds().find(kind);
+    if (found == registry.kinds().end()) continue;
+    for (const auto& [name, registration] : found->second)
+      std::cout << kind << "  " << name << "  " << registration.summary << "\n";
+  }
+}
+
+int run(const svi::generate::Arguments& a, const svi::Communicator& world) {
+  const bool speaks = world.rank() == 0;
+  if (a.help || a.version) {
+    if (speaks && a.help) std::cout << svi::generate::usage();
+    if (speaks && !a.help) std::cout << "svi " << svi::kVersion << "\nABI: " << svi::kAbi << "\n";
+    return 0;
+  }
+  svi::Registry registry;
+  svi::register_builtins(registry);
+  for (const auto& name : a.plugins) svi::load_plugin(svi::find_plugin(name), registry);
+  if (a.list_variants) {
+    svi::load_installed_plugins(registry);
+    if (speaks) list(registry);
+    return 0;
+  }
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+  return svi::generate::make_films(a, registry, world);
+}
+
+/// Without the stack that LibTorch puts into its messages.
+std::string text_of(const std::exception& error) {
+  if (const auto* torch = dynamic_cast<const c10::Error*>(&error))
+    return torch->what_without_backtrace();
+  return error.what();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  svi::Environment environment(argc, argv);
+  const auto world = svi::Communicator::world();
+  int code = 1;
+  try {
+    const auto arguments = svi::generate::parse_arguments(argc, argv);
+    svi::start_logging(world.rank(),
+                       arguments.verbose ? svi::Severity::debug : svi::Severity::info);
+    return run(arguments, world);
+  } catch (const svi::ConfigError& error) {
+    std::cerr << "svi-generate: " << error.what() << std::endl;
+    code = 2;
+  } catch (const svi::PluginError& error) {
+    std::cerr << "svi-generate: " << error.what() << std::endl;
+    code = 2;
+  } catch (const svi::IoError& error) {
+    std::cerr << "svi-generate: " << error.what() << std::endl;
+    code = 2;
+  } catch (const std::exception& error) {
+    std::cerr << "svi-generate: " << text_of(error) << std::endl;
+  }
+  if (world.size() == 1) return code;
+  svi::Environment::abort(code);
+}

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+
+#include "svi/core/export.hpp"
+#include "svi/evaluate/rollout.hpp"
+#include "svi/generate/film_folder.hpp"
+#include "svi/generate/film_settings.hpp"
+#include "svi/generate/storyboard.hpp"
+#include "svi/io/video_writer.hpp"
+
+namespace svi {
+
+/// Where the making of a film stands.
+struct FilmProgress {
+  enum class Phase { sampling, decoding, joining } phase = Phase::sampling;
+  std::int64_t clip = 0, clips = 0;  // the one in work, from 0
+  std::int64_t done = 0, all = 0;    // steps, or latent frames
+};
+
+/// How a film begins.
+struct FilmStart {
+  at::Tensor image;   // [3, H, W] fp32 in [-1, 1]: the first frame, and the anchor
+  at::Tensor before;  // [T, 3, H, W] uint8: frames of a video to go on from; undefined without one
+};
+
+/// Latents to frames, in order: latent [1, z, F, h, w], frames [1, 3, t, H, W] in [-1, 1] piece by
+/// piece. `decoded` is told how many latent frames are done.
+using DecodeLatent = std::function<void(
+    const at::Tensor& latent, const std::function<void(const at::Tensor& frames)>& on_frames,
+    const std::function<void(std::int64_t)>& decoded)>;
+
+/// The codec's streaming decoder: memory does not grow with the clip.
+SVI_EXPORT DecodeLatent streaming_decoder(const WanVae& vae);
+
+/// Makes one film clip by clip into its folder, and goes on wherever it was stopped.
+///
+/// A film is a function of its settings, however often it was interrupted. Borrows everything.
+class SVI_EXPORT FilmMaker {
+ public:
+  struct Parts {
+    const Rollout& rollout;
+    const Variant& variant;
+    const WanVae& vae;
+    DecodeLatent decode;
+    /// The image of a cut, [3, H, W] fp32 in [-1, 1].
+    std::function<at::Tensor(const std::string& path)> image;
+  };
+
+  FilmMaker(Parts parts, FilmConfig config, const Storyboard& storyboard, FilmFolder folder);
+
+  /// Makes what is missing of the first `clips` clips and joins them as the video. `progress` is
+  /// told of every step; `stop` is asked as often, and ends the film after the last whole clip.
+  /// Returns how many clips the video shows.
+  std::int64_t run(const FilmStart& start, std::int64_t clips,
+                   const std::function<void(const FilmProgress&)>& progress,
+                   const std::function<bool()>& stop = {}) const;
+
+  /// Frames the film has with so many clips, without those of a video before it.
+  std::int64_t frames(std::int64_t clips) const;
+
+ private:
+  struct Work;
+  bool make_clip(Work& work, std::int64_t clip) const;
+  void decode_clip(Work& work, std::int64_t clip, const at::Tensor& latent) const;
+  ShownFrames shown(std::int64_t clip, bool last) const;
+  at::Tensor noise(std::int64_t clip, const ClipOrder& order) const;
+  void begin(Work& work, const FilmStart& start) const;
+  void join(const Work& work, std::int64_t clips) const;
+  VideoWriterOptions video_options() const;
+
+  Parts parts_;
+  FilmConfig config_;
+  const Storyboard& storyboard_;
+  FilmFolder folder_;
+};
+
+}  // namespace svi

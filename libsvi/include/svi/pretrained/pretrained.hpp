@@ -1,0 +1,94 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "svi/config/option.hpp"
+#include "svi/core/export.hpp"
+#include "svi/model/wan/dit.hpp"
+#include "svi/model/wan/vae.hpp"
+#include "svi/pretrained/model_folder.hpp"
+
+namespace svi {
+
+/// In which precision the transformer and the encoders compute.
+enum class ComputeType {
+  automatic,  // bf16 for models of official size, fp32 for small ones
+  fp32,
+  bf16,
+};
+inline std::vector<std::string> enum_names(ComputeType) { return {"auto", "fp32", "bf16"}; }
+
+/// `[model]` of a generated film.
+struct PretrainedConfig {
+  std::string folder = "pocket";
+  std::string dit = {};
+  std::string vae = {};
+  std::string text_encoder = {};
+  std::string tokenizer = {};
+  std::string image_encoder = {};
+  std::vector<std::string> lora = {};
+  ComputeType dtype = ComputeType::automatic;
+  std::int64_t heads = 0;
+
+  void describe(OptionVisitor& visit) {
+    visit(folder, {.key = "folder",
+                   .help = "folder of the weights (official, diffusers, or trained here); `pocket` "
+                           "is the embedded default"});
+    visit(dit, {.key = "dit", .help = "transformer, if it is not in the folder"});
+    visit(vae, {.key = "vae", .help = "video codec, if it is not in the folder"});
+    visit(text_encoder, {.key = "text_encoder", .help = "umT5, if it is not in the folder"});
+    visit(tokenizer, {.key = "tokenizer", .help = "spiece.model, if it is not in the folder"});
+    visit(image_encoder, {.key = "image_encoder", .help = "CLIP, if it is not in the folder"});
+    visit(lora, {.key = "lora",
+                 .help = "adapters to merge, each FILE or FILE=STRENGTH, one after the other"});
+    visit(dtype,
+          {.key = "dtype", .help = "precision of transformer and encoders; the codec stays fp32"});
+    visit(heads, {.key = "heads",
+                  .help = "attention heads; 0 means dim / 128 as in every official model, and 4 in "
+                          "the pocket",
+                  .min = 0,
+                  .max = 1024});
+  }
+};
+
+/// The networks of a model folder, each opened when it is first needed.
+///
+/// Not thread-safe while something is opened; const use of what is open is.
+class SVI_EXPORT Pretrained {
+ public:
+  /// Finds the files and reads their headers. Throws IoError, ConfigError.
+  Pretrained(const PretrainedConfig& config, at::Device device);
+  ~Pretrained();
+
+  const ModelFiles& files() const;
+  const WanDitConfig& dit_config() const;
+  at::Device device() const;
+  at::ScalarType dtype() const;
+  /// A hash of names, shapes, dtypes and samples of the content of transformer, codec and adapters:
+  /// films made with other weights are other films.
+  std::string identity() const;
+
+  const WanVae& vae();
+  /// With all adapters merged.
+  WanDit& dit();
+
+  /// Encodes these prompts now, and closes the text encoder again: it need not fit beside the rest.
+  void encode_prompts(const std::vector<std::string>& prompts);
+  /// Contexts [B, L, D] of prompts, encoding what was not encoded before.
+  at::Tensor text(const std::vector<std::string>& prompts);
+  /// Whether the transformer has an image branch.
+  bool needs_image() const;
+  /// Frames [B, 3, H, W] in [-1, 1] to image tokens [B, tokens, D].
+  at::Tensor image(const at::Tensor& frames);
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace svi

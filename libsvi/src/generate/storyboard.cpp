@@ -1,0 +1,57 @@
+#include "svi/generate/storyboard.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "svi/core/check.hpp"
+
+namespace svi {
+
+Storyboard::Storyboard(std::vector<PromptSegment> segments, const Variant& variant,
+                       double clip_seconds)
+    : segments_(std::move(segments)), variant_(variant) {
+  SVI_CHECK(!segments_.empty(), "a film needs a prompt");
+  const auto says = [](const PromptSegment& segment) {
+    return segment.seconds > 0 || segment.clips > 0 || segment.transition == Transition::cut;
+  };
+  if (std::none_of(segments_.begin(), segments_.end(), says)) return;
+  for (const auto& segment : segments_) {
+    begins_.push_back(clips_);
+    const auto by_time = std::llround(segment.seconds / clip_seconds);
+    clips_ += std::max<std::int64_t>(1, segment.clips > 0 ? segment.clips : by_time);
+  }
+}
+
+ClipOrder Storyboard::clip(std::int64_t index) const {
+  if (begins_.empty()) {
+    const auto plan = variant_.plan(index, static_cast<std::int64_t>(segments_.size()));
+    const auto& segment = segments_.at(static_cast<std::size_t>(plan.prompt_index));
+    return {.prompt = segment.prompt, .seed = segment.seed, .clip_of_segment = index};
+  }
+  const auto after = std::upper_bound(begins_.begin(), begins_.end(), index);
+  const auto which = static_cast<std::size_t>(after - begins_.begin() - 1);
+  const auto& segment = segments_[which];
+  const auto within = index - begins_[which];
+  const bool cut = segment.transition == Transition::cut && within == 0;
+  return {.prompt = segment.prompt,
+          .seed = segment.seed,
+          .clip_of_segment = within,
+          .cut = cut,
+          .image = cut ? segment.image : std::string()};
+}
+
+std::optional<std::int64_t> Storyboard::clips() const {
+  if (begins_.empty()) return std::nullopt;
+  return clips_;
+}
+
+std::vector<std::string> Storyboard::prompts() const {
+  std::vector<std::string> unique;
+  for (const auto& segment : segments_) {
+    if (std::find(unique.begin(), unique.end(), segment.prompt) == unique.end())
+      unique.push_back(segment.prompt);
+  }
+  return unique;
+}
+
+}  // namespace svi

@@ -1,0 +1,111 @@
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "model/wan/block.hpp"
+#include "model/wan/contexts.hpp"
+#include "model/wan/lean.hpp"
+
+namespace svi::wan {
+namespace {
+
+using fused::Gain;
+
+// Rows of the feed-forward computed at a time: its hidden layer is the widest tensor of a block,
+// and need not be there for all tokens at once.
+constexpr std::int64_t kFeedForwardRows = 4096;
+
+// The residual stream, fp32, and its latest norm in the dtype of the weights.
+struct Tokens {
+  at::Tensor x, h;  // [B, L, D]
+  double eps;
+
+  void add_norm(const at::Tensor& y, const at::Tensor& gate, const Gain& gain) {
+    lean::residual_norm(x, y, gate, gain, eps, 0, h.size(0) * h.size(1), h);
+  }
+};
+
+at::Tensor self_attention(const WanAttention& layer, const at::Tensor& h, const WanRope& rope,
+                          const lean::Heads& heads) {
+  const auto keys = lean::keys(lean::linear(h, layer.k), lean::linear(h, layer.v), layer.norm_k,
+                               &rope, heads);
+  return lean::linear(lean::attend(lean::linear(h, layer.q), layer.norm_q, &rope, heads, keys),
+                      layer.o);
+}
+
+Context::BlockKeys context_keys(const WanAttention& layer, const Context& context,
+                                const lean::Heads& heads) {
+  const auto read = [&](const at::Tensor& from, const WanLinear& k, const WanLinear& v,
+                        const at::Tensor& norm, double last_weight) {
+    return lean::keys(lean::linear(from, k), lean::linear(from, v), norm, nullptr, heads,
+                      last_weight);
+  };
+  Context::BlockKeys keys;
+  keys.text = read(context.text(), layer.k, layer.v, layer.norm_k, context.last_weight());
+  if (context.image().defined()) {
+    keys.image = read(context.image(), layer.k_img, layer.v_img, layer.norm_k_img, 1);
+  }
+  return keys;
+}
+
+at::Tensor cross_attention(const WanAttention& layer, const at::Tensor& h,
+                           const Context::BlockKeys& keys, const lean::Heads& heads) {
+  const auto q = lean::linear(h, layer.q);
+  auto y = lean::attend(q, layer.norm_q, nullptr, heads, keys.text);
+  if (keys.image.k.defined()) {
+    y = y.add(lean::attend(q, layer.norm_q, nullptr, heads, keys.image));
+  }
+  return lean::linear(y, layer.o);
+}
+
+// The feed-forward and the norm after it, a slice of rows at a time.
+void feed_forward(const WanBlock& block, Tokens& tokens, const at::Tensor& gate, const Gain& next) {
+  const auto flat = tokens.h.flatten(0, 1);  // [B L, D]
+  for (std::int64_t first = 0; first < flat.size(0); first += kFeedForwardRows) {
+    const auto n = std::min(kFeedForwardRows, flat.size(0) - first);
+    const auto hidden =
+        lean::linear(flat.narrow(0, first, n), block.ffn_0, lean::Activation::gelu_tanh);
+    lean::residual_norm(tokens.x, lean::linear(hidden, block.ffn_2), gate, next, tokens.eps, first,
+                        n, tokens.h);
+  }
+}
+
+}  // namespace
+
+bool can_run_lean(const at::Tensor& x) {
+  return !c10::GradMode::is_enabled() && x.is_cpu() &&
+         (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
+}
+
+at::Tensor run_blocks_lean(const WanDitParts& parts, const at::Tensor& x, const Stream& stream) {
+  const auto& config = parts.config;
+  const lean::Heads heads{config.heads, config.eps};
+  // Row i of a modulation is [B, D]; rows 0, 1, 2 are shift, scale and gate, 3, 4, 5 again.
+  std::vector<at::Tensor> e;  // [B, 6, D] per block, then [B, 2, D] of the head
+  for (const auto& block : parts.blocks) {
+    e.push_back(block.modulation.to(at::kFloat) + stream.modulation);
+  }
+  e.push_back(stream.head_modulation);
+  const auto modulate = [&](std::size_t block, std::int64_t shift) {
+    return Gain{.mul = e[block].select(1, shift + 1), .add = e[block].select(1, shift), .one = 1};
+  };
+
+  Tokens tokens{x.to(at::kFloat), at::empty_like(x), config.eps};
+  tokens.add_norm({}, {}, modulate(0, 0));
+  for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
+    const auto& block = parts.blocks[i];
+    const Gain affine{.mul = block.norm3_weight.to(at::kFloat),
+                      .add = block.norm3_bias.to(at::kFloat)};
+    tokens.add_norm(self_attention(block.self_attn, tokens.h, stream.rope, heads),
+                    e[i].select(1, 2), affine);
+    const auto keys = stream.context->block(
+        i, [&] { return context_keys(block.cross_attn, *stream.context, heads); });
+    tokens.add_norm(cross_attention(block.cross_attn, tokens.h, *keys, heads), {}, modulate(i, 3));
+    feed_forward(block, tokens, e[i].select(1, 5), modulate(i + 1, 0));
+  }
+  return tokens.h;
+}
+
+}  // namespace svi::wan

@@ -1,0 +1,36 @@
+#include <ATen/ATen.h>
+
+#include "model/wan/dense.hpp"
+#include "model/wan/lean.hpp"
+#include "svi/model/lora.hpp"
+
+namespace svi::wan::lean {
+namespace {
+
+at::Tensor product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                   Activation activation) {
+  return activation == Activation::gelu_tanh ? dense_gelu(x, weight, bias)
+                                             : dense(x, weight, bias);
+}
+
+}  // namespace
+
+at::Tensor linear(const at::Tensor& x, const WanLinear& layer, Activation activation) {
+  if (layer.lora == nullptr) return product(x, layer.weight, layer.bias, activation);
+  const auto& adapter = layer.lora->adapters()[layer.adapter];
+  const auto scale = layer.lora->scale();
+  const auto rows = x.numel() / x.size(-1);
+  const auto out = layer.weight.size(0), in = layer.weight.size(1);
+  // Folding costs a product with in x out results, keeping apart one with rows x (in + out). In
+  // bf16 a folded weight would round small updates away.
+  if (x.scalar_type() == at::kFloat && in * out < rows * (in + out)) {
+    return product(x, at::addmm(layer.weight, adapter.b, adapter.a, 1, scale), layer.bias,
+                   activation);
+  }
+  const auto a = adapter.a.to(x.scalar_type()), b = adapter.b.to(x.scalar_type());
+  const auto y = dense(x, layer.weight, layer.bias);
+  y.add_(dense(dense(x, a, {}), b, {}), scale);
+  return activation == Activation::gelu_tanh ? at::gelu_(const_cast<at::Tensor&>(y), "tanh") : y;
+}
+
+}  // namespace svi::wan::lean

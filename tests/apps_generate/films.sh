@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Films of the pocket: no argument but speed, killed and resumed, made longer, continued, decoded again, cut, dealt over ranks.
+# shellcheck source=common.sh
+source "$(dirname "$0")/common.sh" "$@"
+
+made --clips 4 --out whole.mp4
+[ "$(frames whole.mp4)" = 17 ] || fail "4 clips of 5 frames that share one give 17 frames"
+made --clips 4 --out again.mp4
+same_film whole.mp4 again.mp4
+
+# Killed at moments that move, then resumed, as often as it takes.
+kills=0
+for delay in 0.35 0.5 0.6 0.7 0.8 0.9 1.0; do
+  [ -e killed.film/film.ini ] && again=--resume || again=
+  # shellcheck disable=SC2086
+  "$generate" --threads 1 --steps 2 --cfg 1 --clips 4 --out killed.mp4 $again > out.txt 2> err.txt &
+  process=$!
+  sleep "$delay"
+  if kill -9 "$process" 2> /dev/null; then kills=$((kills + 1)); fi
+  wait "$process" 2> /dev/null || true
+done
+made --clips 4 --out killed.mp4 --resume
+[ "$kills" -gt 0 ] || echo "note: the film was always faster than the kill"
+same_film whole.mp4 killed.mp4
+made --clips 4 --out killed.mp4 --resume  # a finished one stays as it is
+same_film whole.mp4 killed.mp4
+
+# Latents without frames are decoded; frames without latents are made again.
+rm killed.film/clip-00001.*.mp4 killed.film/clip-00003.h5
+made --clips 4 --out killed.mp4 --resume
+same_film whole.mp4 killed.mp4
+
+# Stopped by a signal: what is there plays, and the rest follows.
+"$generate" --threads 1 --clips 400 --out stopped.mp4 > out.txt 2> err.txt &
+process=$!
+until [ -e stopped.mp4 ]; do sleep 0.1; done
+kill -INT "$process"
+code=0
+wait "$process" || code=$?
+[ "$code" -eq 3 ] || fail "stopped: exit code $code instead of 3"
+grep -q -- "--resume" out.txt || fail "stopped without saying how to go on"
+[ "$(frames stopped.mp4)" -ge 5 ] || fail "the stopped film does not play"
+
+made --clips 2 --out longer.mp4
+made --clips 4 --out longer.mp4 --resume
+same_film whole.mp4 longer.mp4
+
+cp whole.mp4 given.mp4
+made --clips 2 --continue-video given.mp4 --out continued.mp4
+[ "$(frames continued.mp4)" = $((17 - 1 + 9)) ] || fail "continued: $(frames continued.mp4) frames"
+made --clips 1 --continue-video given.mp4 --out more.mp4
+made --clips 2 --continue-video given.mp4 --out more.mp4 --resume
+same_film continued.mp4 more.mp4
+
+made --clips 4 --out again.mp4 --redecode --crf 40
+[ "$(stat -c %s again.mp4)" -lt "$(stat -c %s whole.mp4)" ] || fail "a higher crf gives a smaller file"
+[ "$(frames again.mp4)" = 17 ] || fail "decoded again: other frames"
+made --clips 4 --out again.mp4 --redecode --crf 18
+same_film whole.mp4 again.mp4
+
+ffmpeg -v error -i whole.mp4 -frames:v 1 a.png
+ffmpeg -v error -sseof -0.2 -i whole.mp4 -frames:v 1 b.png
+cat > cut.yaml << 'YAML'
+- {prompt: a red disc, clips: 2, seed: 5}
+- {prompt: a blue disc, clips: 1, transition: cut, image: b.png}
+YAML
+made --image a.png --prompts cut.yaml --out cut.mp4
+[ "$(frames cut.mp4)" = 14 ] || fail "nothing is shared over a cut: $(frames cut.mp4) frames"
+
+# Several films, dealt over ranks.
+made --clips 2 --image a.png --image b.png --out one
+"$mpirun" -n 2 "$generate" --threads 1 --steps 2 --cfg 1 --clips 2 --image a.png --image b.png --out two > out.txt 2> err.txt ||
+  fail "two ranks: $(cat err.txt)"
+same_film one/a.mp4 two/a.mp4
+same_film one/b.mp4 two/b.mp4
+mkdir -p samples/x samples/y
+cp a.png samples/x/frame.png && echo "a red disc" > samples/x/prompt.txt
+cp b.png samples/y/z.png && echo "a blue disc" > samples/y/prompt.txt
+made --clips 1 --samples samples --out films
+[ -e films/x.mp4 ] && [ -e films/y.mp4 ] || fail "no film per sample"
