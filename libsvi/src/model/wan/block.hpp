@@ -6,17 +6,19 @@
 
 #include "model/wan/contexts.hpp"
 #include "model/wan/dit_parts.hpp"
+#include "model/wan/split.hpp"
 
 namespace svi::wan {
 
 /// What every block sees besides the tokens.
 struct Stream {
-  at::Tensor modulation = {};       // [B, 6, D]  fp32
-  at::Tensor head_modulation = {};  // [B, 2, D]  fp32
-  at::Tensor text = {};             // [B, L, D]
-  at::Tensor image = {};            // [B, tokens, D] or undefined
+  at::Tensor modulation = {};             // [B, 6, D]  fp32
+  at::Tensor head_modulation = {};        // [B, 2, D]  fp32
+  at::Tensor text = {};                   // [B, L, D]
+  at::Tensor image = {};                  // [B, tokens, D] or undefined
   std::shared_ptr<Context> context = {};  // text and image of the lean blocks, not the two above
   WanRope rope = {};
+  const Split* split = nullptr;  // where the tokens are this rank's share of them
 };
 
 /// Tokens [B, L, D] through every block and the head's norm, ready for the last linear layer.
