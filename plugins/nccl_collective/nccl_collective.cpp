@@ -91,6 +91,32 @@ class NcclCollective final : public svi::Collective {
     if (!whole.is_alias_of(tensor)) tensor.detach().copy_(whole);
   }
 
+  void all_to_all(const std::vector<at::Tensor>& send, std::vector<at::Tensor>& receive) override {
+    SVI_CHECK(!send.empty(), "an exchange takes a tensor for each rank");
+    const c10::cuda::CUDAGuard guard(device_of(send[0]));
+    check_exchange(send, receive, group_->rank(), group_->size());
+    std::vector<at::Tensor> outgoing, incoming;
+    for (const auto& tensor : send) outgoing.push_back(tensor.detach().contiguous());
+    for (const auto& tensor : receive) {
+      incoming.push_back(tensor.is_contiguous() ? tensor
+                                                : at::empty(tensor.sizes(), tensor.options()));
+    }
+    // As one group, or a send would wait for its receive on the other rank for ever.
+    check(ncclGroupStart(), "ncclGroupStart", comm_.get());
+    for (int r = 0; r < group_->size(); ++r) {
+      const auto& out = outgoing[static_cast<std::size_t>(r)];
+      const auto& in = incoming[static_cast<std::size_t>(r)];
+      check(ncclSend(out.const_data_ptr(), out.nbytes(), ncclUint8, r, comm_.get(), stream()),
+            "ncclSend", comm_.get());
+      check(ncclRecv(in.mutable_data_ptr(), in.nbytes(), ncclUint8, r, comm_.get(), stream()),
+            "ncclRecv", comm_.get());
+    }
+    check(ncclGroupEnd(), "ncclGroupEnd", comm_.get());
+    for (std::size_t r = 0; r < receive.size(); ++r) {
+      if (!incoming[r].is_alias_of(receive[r])) receive[r].detach().copy_(incoming[r]);
+    }
+  }
+
  private:
   /// [ranks, ...] from every rank's contiguous tensor.
   at::Tensor gather(const at::Tensor& own) {

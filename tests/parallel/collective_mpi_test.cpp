@@ -77,6 +77,54 @@ TEST_F(MpiCollectiveTest, TakesEmptyTensors) {
   EXPECT_EQ(collective_.all_gather(nothing).front().sizes(), nothing.sizes());
 }
 
+/// What rank `from` sends to rank `to`: another number of rows for each pair, none for some.
+at::Tensor letter(int from, int to, at::ScalarType dtype) {
+  const auto rows = (2 * from + 3 * to) % 5;
+  return (at::arange(rows * 3, at::kFloat) + 100 * from + 10 * to).view({rows, 3}).to(dtype);
+}
+
+TEST_F(MpiCollectiveTest, ExchangesTensorsOfOtherSizesBetweenAllPairsOfRanks) {
+  for (const auto dtype : {at::kFloat, at::kBFloat16, at::kLong}) {
+    std::vector<at::Tensor> send, receive, expected;
+    for (int rank = 0; rank < world_.size(); ++rank) {
+      send.push_back(letter(world_.rank(), rank, dtype));
+      expected.push_back(letter(rank, world_.rank(), dtype));
+      receive.push_back(at::empty_like(expected.back()));
+    }
+
+    collective_.all_to_all(send, receive);
+
+    for (std::size_t r = 0; r < receive.size(); ++r)
+      EXPECT_TRUE(at::equal(receive[r], expected[r]));
+  }
+}
+
+TEST_F(MpiCollectiveTest, ExchangesColumnsInPlace) {
+  const auto ranks = static_cast<std::int64_t>(world_.size());
+  const auto from = at::full({4, ranks}, world_.rank(), at::kFloat);
+  const auto to = at::full({4, ranks}, -1, at::kFloat);
+  auto receive = to.split(1, 1);
+
+  collective_.all_to_all(from.split(1, 1), receive);
+
+  EXPECT_TRUE(at::equal(to, at::arange(ranks, at::kFloat).expand({4, ranks})));
+}
+
+TEST_F(MpiCollectiveTest, SaysWhoSentLessThanExpected) {
+  const auto ranks = static_cast<std::size_t>(world_.size());
+  const auto own = static_cast<std::size_t>(world_.rank());
+  std::vector<at::Tensor> send(ranks, at::ones({2})), receive;
+  for (std::size_t r = 0; r < ranks; ++r) receive.push_back(at::empty({r == own ? 2 : 3}));
+
+  if (ranks > 1) {
+    EXPECT_THROW(collective_.all_to_all(send, receive), Error);
+  }
+  send[0] = at::ones({2}, at::kDouble);
+  EXPECT_THROW(collective_.all_to_all(send, receive), Error);
+  send.pop_back();
+  EXPECT_THROW(collective_.all_to_all(send, receive), Error);
+}
+
 TEST_F(MpiCollectiveTest, SumsSlotsToTheSameBitsOnAnyNumberOfRanks) {
   for (const std::int64_t slots : {1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 16}) {
     std::vector<at::Tensor> all;

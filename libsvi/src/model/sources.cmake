@@ -34,6 +34,7 @@ set(SVI_MODEL_SOURCES
   src/model/wan/quantised.cpp
   src/model/wan/recompute.cpp
   src/model/wan/row_kernels.cpp
+  src/model/wan/split.cpp
   src/model/wan/vae.cpp
   src/model/wan/vae_config.cpp
   src/model/wan/vae_frames.cpp

@@ -66,6 +66,7 @@ at::Tensor tree_sum(const std::vector<at::Tensor>& slots) {
     std::vector<at::Tensor> all_gather(const at::Tensor& tensor) override { return {tensor}; }
     void broadcast(at::Tensor&, int) override {}
     void sum(at::Tensor&) override {}
+    void all_to_all(const std::vector<at::Tensor>&, std::vector<at::Tensor>&) override {}
   } nobody;
   return sum.finish(nobody);
 }

@@ -26,6 +26,8 @@ class SVI_EXPORT MpiCollective : public Collective {
   /// Additions in the order of a binary tree: ranks 0+1, 2+3, ..., then 0+2, 4+6, ...; every rank
   /// gets the bits of rank 0.
   void sum(at::Tensor& tensor) override;
+  /// Throws Error if a rank sends less or more than is expected of it.
+  void all_to_all(const std::vector<at::Tensor>& send, std::vector<at::Tensor>& receive) override;
 
  private:
   const Communicator& group() const;

@@ -7,6 +7,7 @@
 
 #include "model/wan/contexts.hpp"
 #include "model/wan/dit_parts.hpp"
+#include "model/wan/split.hpp"
 
 namespace svi::wan {
 
@@ -27,6 +28,7 @@ struct Stream {
   std::shared_ptr<Context> context = {};  // text and image of the lean blocks, not the two above
   WanRope rope = {};
   FiniteProbe* probe = nullptr;
+  const Split* split = nullptr;  // where the tokens are this rank's share of them
 };
 
 /// WanDit::velocity, watched by `probe` where it is not null.

@@ -28,8 +28,27 @@ struct Tokens {
   }
 };
 
-at::Tensor self_attention(const WanAttention& layer, const at::Tensor& h, const WanRope& rope,
+// Self-attention where the tokens are one rank's: norms see all heads of a token, attention all
+// tokens of a head, so the exchange is between the two.
+at::Tensor split_attention(const WanAttention& layer, const at::Tensor& h, const Stream& stream,
+                           const lean::Heads& heads) {
+  const auto& split = *stream.split;
+  const auto& rope = stream.rope;
+  const auto L = rope.tokens();
+  const auto own = [&](const WanLinear& part, const at::Tensor& norm) {  // [B, L, own width]
+    return split.to_heads(lean::normed(lean::linear(h, part), norm, rope, heads), L);
+  };
+  const lean::Heads share{split.heads().count, heads.eps};
+  const auto keys = lean::keys(own(layer.k, layer.norm_k),
+                               split.to_heads(lean::linear(h, layer.v), L), {}, nullptr, share);
+  const auto attended = lean::attend(own(layer.q, layer.norm_q), {}, nullptr, share, keys);
+  return lean::linear(split.to_tokens(attended, L), layer.o);
+}
+
+at::Tensor self_attention(const WanAttention& layer, const at::Tensor& h, const Stream& stream,
                           const lean::Heads& heads) {
+  if (stream.split != nullptr) return split_attention(layer, h, stream, heads);
+  const auto& rope = stream.rope;
   const auto keys =
       lean::keys(lean::linear(h, layer.k), lean::linear(h, layer.v), layer.norm_k, &rope, heads);
   return lean::linear(lean::attend(lean::linear(h, layer.q), layer.norm_q, &rope, heads, keys),
@@ -101,8 +120,8 @@ at::Tensor run_blocks_lean(const WanDitParts& parts, const at::Tensor& x, const 
     const auto& block = *held;
     const Gain affine{.mul = block.norm3_weight.to(at::kFloat),
                       .add = block.norm3_bias.to(at::kFloat)};
-    tokens.add_norm(self_attention(block.self_attn, tokens.h, stream.rope, heads),
-                    e[i].select(1, 2), affine);
+    tokens.add_norm(self_attention(block.self_attn, tokens.h, stream, heads), e[i].select(1, 2),
+                    affine);
     const auto keys = stream.context->block(
         i, [&] { return context_keys(block.cross_attn, *stream.context, heads); });
     tokens.add_norm(cross_attention(block.cross_attn, tokens.h, *keys, heads), {}, modulate(i, 3));

@@ -9,12 +9,19 @@
 namespace svi::wan {
 namespace {
 
-at::Tensor self_attention(const WanAttention& layer, const at::Tensor& x, const WanRope& rope,
+at::Tensor self_attention(const WanAttention& layer, const at::Tensor& x, const Stream& stream,
                           const WanDitConfig& config) {
-  const auto q = rms_rope(linear(x, layer.q), layer.norm_q, config.heads, &rope, config.eps);
-  const auto k = rms_rope(linear(x, layer.k), layer.norm_k, config.heads, &rope, config.eps);
-  const auto v = split_heads(linear(x, layer.v), config.heads);
-  return linear(attention(q, k, v), layer.o);
+  const auto* rope = &stream.rope;
+  auto q = rms_rope(linear(x, layer.q), layer.norm_q, config.heads, rope, config.eps);
+  auto k = rms_rope(linear(x, layer.k), layer.norm_k, config.heads, rope, config.eps);
+  auto v = split_heads(linear(x, layer.v), config.heads);
+  if (stream.split == nullptr) return linear(attention(q, k, v), layer.o);
+  const auto& split = *stream.split;
+  for (auto* part : {&q, &k, &v}) {  // [B, heads, own L, head_dim] -> [B, own heads, L, head_dim]
+    *part = split_heads(split.to_heads(part->transpose(1, 2).flatten(2), rope->tokens()),
+                        split.heads().count);
+  }
+  return linear(split.to_tokens(attention(q, k, v), rope->tokens()), layer.o);
 }
 
 at::Tensor cross_attention(const WanAttention& layer, const at::Tensor& x, const Stream& stream,
@@ -40,8 +47,8 @@ at::Tensor run_block(const WanBlock& block, std::size_t index, at::Tensor x, con
   };
   const auto e =
       (block.modulation.to(at::kFloat) + stream.modulation).chunk(6, 1);  // [B, 1, D] each
-  const auto attended = self_attention(block.self_attn, modulated_norm(x, e[0], e[1], config.eps),
-                                       stream.rope, config);
+  const auto attended =
+      self_attention(block.self_attn, modulated_norm(x, e[0], e[1], config.eps), stream, config);
   x = gated_add(x, attended, e[2]);
   see("self-attention");
   x = x + cross_attention(block.cross_attn,
@@ -63,9 +70,14 @@ at::Tensor run_blocks_plain(const WanDitParts& parts, at::Tensor x, const Stream
   for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
     const auto block = feed.next();
     const Body body = [&parts, i, held = std::weak_ptr(block), rope = stream.rope,
-                       probe = stream.probe](const std::vector<at::Tensor>& in) {
-      const Stream seen{
-          .modulation = in[1], .text = in[2], .image = in[3], .rope = rope, .probe = probe};
+                       probe = stream.probe,
+                       split = stream.split](const std::vector<at::Tensor>& in) {
+      const Stream seen{.modulation = in[1],
+                        .text = in[2],
+                        .image = in[3],
+                        .rope = rope,
+                        .probe = probe,
+                        .split = split};
       return std::vector<at::Tensor>{
           run_block(*held_or_ready(held, parts, i), i, in[0], seen, parts.config)};
     };

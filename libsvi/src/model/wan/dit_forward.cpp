@@ -1,4 +1,5 @@
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <memory>
 #include <vector>
@@ -6,6 +7,7 @@
 #include "model/wan/block.hpp"
 #include "model/wan/dit_parts.hpp"
 #include "model/wan/ops.hpp"
+#include "model/wan/split.hpp"
 #include "svi/core/check.hpp"
 #include "svi/model/lora.hpp"
 #include "svi/model/wan/dit.hpp"
@@ -126,6 +128,18 @@ at::Tensor join_input(const WanDitConfig& config, const at::Tensor& noisy,
   return x;
 }
 
+// This rank's tokens, and their positions in `stream`.
+at::Tensor own_share(const wan::Split& split, const at::Tensor& tokens, wan::Stream& stream) {
+  SVI_CHECK(!c10::GradMode::is_enabled(),
+            "a model that is split over ranks computes without gradients: put an at::NoGradGuard "
+            "around it");
+  const auto own = split.tokens(tokens.size(1));
+  stream.split = &split;
+  stream.rope.cos = stream.rope.cos.narrow(0, own.first, own.count);
+  stream.rope.sin = stream.rope.sin.narrow(0, own.first, own.count);
+  return tokens.narrow(1, own.first, own.count);
+}
+
 }  // namespace
 
 at::Tensor WanDit::velocity(const at::Tensor& noisy, const at::Tensor& timestep,
@@ -165,7 +179,9 @@ at::Tensor wan::forward(const WanDitParts& parts, const at::Tensor& noisy,
   stream.probe = probe;
   check_text(config, condition.text);
 
-  auto x = at::linear(patchify(input, config.patch), parts.patch_embedding.weight.flatten(1),
+  auto tokens = patchify(input, config.patch);
+  if (parts.split != nullptr) tokens = own_share(*parts.split, tokens, stream);
+  auto x = at::linear(tokens, parts.patch_embedding.weight.flatten(1),
                       parts.patch_embedding.bias);  // [B, L, D]
   see("patch embedding", x);
   if (probe == nullptr && wan::can_run_lean(x)) {
@@ -182,6 +198,7 @@ at::Tensor wan::forward(const WanDitParts& parts, const at::Tensor& noisy,
                                              : wan::run_blocks_plain(parts, x, stream);
   }
   x = wan::linear(x, parts.head);
+  if (parts.split != nullptr) x = parts.split->gather(x, f * h * w);
   see("head", x);
   return unpatchify(x, config.patch, f, h, w, config.out_dim).to(noisy.scalar_type());
 }

@@ -16,6 +16,7 @@ namespace svi {
 
 namespace wan {
 class ContextCache;
+class Split;
 std::shared_ptr<ContextCache> make_context_cache();
 }  // namespace wan
 
@@ -47,7 +48,10 @@ struct WanBlock {
 struct WanRope {
   std::int64_t frames = 0, rows = 0, columns = 0;
   at::Device device = at::kCPU;
-  at::Tensor cos, sin;  // [L, head_dim / 2]
+  at::Tensor cos, sin;  // [L, head_dim / 2]; of a rank's own tokens where a model is split
+
+  /// Of the whole latent.
+  std::int64_t tokens() const { return frames * rows * columns; }
 };
 
 struct WanDitParts {
@@ -61,7 +65,8 @@ struct WanDitParts {
   WanLinear img_1, img_3;
   at::Tensor img_norm_out_weight, img_norm_out_bias;  // [dim]
   std::shared_ptr<Lora> lora;
-  bool recompute = false;  // activation checkpointing of the blocks
+  bool recompute = false;                   // activation checkpointing of the blocks
+  std::shared_ptr<const wan::Split> split;  // null: this process computes all tokens
 
   // Of the latest placement. What a block needs before use is read off its weights.
   std::size_t resident = std::numeric_limits<std::size_t>::max();

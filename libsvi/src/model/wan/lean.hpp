@@ -41,11 +41,16 @@ struct Heads {
   double eps;
 };
 
-/// Norm and rotation (where `rope` is given) of keys. k, v [B, M, D] T, norm [D].
+/// RMSNorm over all of D, then rotation. x [B, L, D] T -> [B, L, D] T; norm [D].
+at::Tensor normed(const at::Tensor& x, const at::Tensor& norm, const WanRope& rope,
+                  const Heads& heads);
+
+/// Norm and rotation (where `rope` is given) of keys. k, v [B, M, D] T, norm [D], or undefined for
+/// keys that are normed and rotated already.
 Keys keys(const at::Tensor& k, const at::Tensor& v, const at::Tensor& norm, const WanRope* rope,
           const Heads& heads, double last_weight = 1);
 
-/// Norm and rotation of queries, then softmax attention. q [B, L, D] T -> [B, L, D] T.
+/// Norm and rotation of queries likewise, then softmax attention. q [B, L, D] T -> [B, L, D] T.
 at::Tensor attend(const at::Tensor& q, const at::Tensor& norm, const WanRope* rope,
                   const Heads& heads, const Keys& keys);
 

@@ -22,13 +22,13 @@ const float* widened(const Bf16Bits* row, std::int64_t D, float* scratch) {
   return scratch;
 }
 
-// RMSNorm over all heads and rotation, row by row.
+// RMSNorm over all heads and rotation, row by row; rows as they are where there is no norm.
 template <class T>
 struct NormedRows {
   NormedRows(const at::Tensor& x, const at::Tensor& norm, const WanRope* rope, const Heads& shape)
       : data(numbers<T>(x)),
         D(x.size(2)),
-        gain(norm.to(at::kFloat)),
+        gain(norm.defined() ? norm.to(at::kFloat) : norm),
         cos(rope == nullptr ? nullptr : rope->cos.const_data_ptr<float>()),
         sin(rope == nullptr ? nullptr : rope->sin.const_data_ptr<float>()),
         length(x.size(1)),
@@ -37,9 +37,14 @@ struct NormedRows {
   // `scratch` and `out` have width D.
   void make(std::int64_t row, float* scratch, float* out) const {
     const auto head_dim = D / heads.count, angle = row % length * (head_dim / 2);
-    rms_rope_row(widened(data + row * D, D, scratch), gain.const_data_ptr<float>(),
-                 cos == nullptr ? nullptr : cos + angle, sin == nullptr ? nullptr : sin + angle,
-                 heads.count, head_dim, static_cast<float>(heads.eps), out);
+    const auto* values = widened(data + row * D, D, scratch);
+    if (!gain.defined()) {
+      std::copy_n(values, D, out);
+      return;
+    }
+    rms_rope_row(values, gain.const_data_ptr<float>(), cos == nullptr ? nullptr : cos + angle,
+                 sin == nullptr ? nullptr : sin + angle, heads.count, head_dim,
+                 static_cast<float>(heads.eps), out);
   }
 
   const T* data;
@@ -189,6 +194,12 @@ at::Tensor attend_as(const at::Tensor& q, const at::Tensor& norm, const WanRope*
 }
 
 }  // namespace
+
+at::Tensor normed(const at::Tensor& x, const at::Tensor& norm, const WanRope& rope,
+                  const Heads& heads) {
+  return x.scalar_type() == at::kFloat ? normed<float>(x, norm, &rope, heads, false, 1)
+                                       : normed<Bf16Bits>(x, norm, &rope, heads, false, 1);
+}
 
 Keys keys(const at::Tensor& k, const at::Tensor& v, const at::Tensor& norm, const WanRope* rope,
           const Heads& heads, double last_weight) {

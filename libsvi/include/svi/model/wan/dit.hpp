@@ -12,10 +12,12 @@
 #include "svi/model/model.hpp"
 #include "svi/model/wan/dit_placement.hpp"
 #include "svi/model/weights.hpp"
+#include "svi/parallel/communicator.hpp"
 #include "svi/tensor/named_tensors.hpp"
 
 namespace svi {
 
+class Collective;
 class Lora;
 struct WanDitParts;
 
@@ -127,6 +129,16 @@ class SVI_EXPORT WanDit : public VelocityModel {
   /// third more time. Off by default; numbers and gradients are the same. The model must then stay
   /// as it is, and alive, until the backward pass.
   void recompute_blocks(bool enabled);
+  /// Computes each velocity on all ranks of `group` together (sequence parallelism): a rank has its
+  /// share of the tokens, and in self-attention of the heads. Every rank gets the whole velocity,
+  /// with the same bytes, and up to rounding that of a single process. Shares may be uneven.
+  /// In each block a rank sends (R - 1) / R of its [B, L / R, dim] four times through `collective`,
+  /// which this connects.
+  ///
+  /// From then on velocity() is collective: all ranks call it in the same order with the same
+  /// arguments, weights and adapters, from one thread, without gradients. A group of one ends it.
+  /// Throws ConfigError where there are more ranks than heads.
+  void split_over(const Communicator& group, std::unique_ptr<Collective> collective);
   /// Moves the weights, all of them into one dtype. Adapters move by themselves (Lora::to).
   void to(const at::Device& device, at::ScalarType dtype);
 
