@@ -62,6 +62,14 @@ po::options_description options(Arguments& a) {
   add("set", po::value(&a.settings)->composing(),
       "section.key=value for anything else, such as variant.motion_frames=5");
 
+  po::options_description fit("Fitting large models");
+  add = fit.add_options();
+  add("resident-blocks", store(a.resident_blocks),
+      "blocks of the transformer that stay on the device; the others come from their file");
+  add("int8", po::bool_switch(&a.int8), "block weights in 8 bits, checked against the full ones");
+  add("split", po::bool_switch(&a.split),
+      "all ranks share each film, instead of taking films each");
+
   po::options_description run("Running");
   add = run.add_options();
   add("out", po::value(&a.out), "the video, or a folder where several films are made");
@@ -77,7 +85,7 @@ po::options_description options(Arguments& a) {
   add("help", po::bool_switch(&a.help), "this text");
 
   po::options_description all("svi-generate [options]");
-  all.add(what).add(model).add(film).add(run);
+  all.add(what).add(model).add(film).add(fit).add(run);
   return all;
 }
 
@@ -99,6 +107,7 @@ void set_defaults(Document& d, const Arguments& a, bool official) {
   };
   set("variant.type", variant_name(a, official));
   set("sampler.type", "euler");
+  set("collective.type", "mpi");
   if (official) {
     set("rollout.negative_prompt", kWanNegativePrompt);
     return;
@@ -172,6 +181,8 @@ Document settings_of(const Arguments& a, bool official) {
   if (a.model == "pocket" && a.loras.empty() && !a.no_lora)
     d.set("model.lora", "erft.safetensors", "default");
   put(d, "model.dtype", a.dtype, "--dtype");
+  put(d, "model.resident_blocks", a.resident_blocks, "--resident-blocks");
+  if (a.int8) d.set("model.int8", "on", "--int8");
   put(d, "film.frames", a.frames, "--frames");
   put(d, "film.fps", a.fps, "--fps");
   put(d, "film.seed", a.seed, "--seed");

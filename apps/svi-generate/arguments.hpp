@@ -16,10 +16,11 @@ struct Arguments {
               device = "auto";
   std::vector<std::string> images, loras, plugins, settings;
   std::optional<std::string> size, sampler, dtype;
-  std::optional<std::int64_t> clips, seed, steps, frames, crf;
+  std::optional<std::int64_t> clips, seed, steps, frames, crf, resident_blocks;
   std::optional<double> cfg, fps;
   std::int64_t threads = 0;
-  bool resume = false, overwrite = false, redecode = false, no_lora = false, validate = false;
+  bool resume = false, overwrite = false, redecode = false, no_lora = false, int8 = false,
+       split = false, validate = false;
   bool help = false, version = false, verbose = false, list_variants = false;
 };
 

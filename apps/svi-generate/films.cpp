@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "progress.hpp"
+#include "split.hpp"
 #include "svi/config/describe.hpp"
 #include "svi/core/check.hpp"
 #include "svi/core/log.hpp"
@@ -19,6 +20,7 @@
 #include "svi/generate/film_maker.hpp"
 #include "svi/generate/frame_size.hpp"
 #include "svi/io/video_reader.hpp"
+#include "svi/parallel/collective.hpp"
 #include "svi/plugin/loader.hpp"
 #include "svi/pretrained/pretrained.hpp"
 #include "svi/sampler/sampler.hpp"
@@ -29,6 +31,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kDefaultClips = 10, kMaxWidth = 832;
+constexpr int kStopped = 3;  // exit code
 
 std::atomic<bool> stop_requested{false};
 
@@ -129,7 +132,8 @@ Config resolved_section(const Document& document, const char* name, Document& re
 }
 
 void check_sections(const Document& document) {
-  static const std::vector<std::string> kKnown = {"film", "model", "variant", "sampler", "rollout"};
+  static const std::vector<std::string> kKnown = {"film",    "model",   "variant",
+                                                  "sampler", "rollout", "collective"};
   for (const auto& section : document.sections()) {
     if (std::find(kKnown.begin(), kKnown.end(), section.name) == kKnown.end())
       raise<ConfigError>("command line: there is no section [", section.name, "]; sections are ",
@@ -165,6 +169,7 @@ class Film {
     if (clips_ < 1) raise<ConfigError>("command line: --clips ", clips_, " must be at least 1");
     settings_.set("start.weights", model.identity(), "");
     settings_.set("start.dtype", c10::toString(model.dtype()), "");
+    if (a.int8) settings_.set("start.int8", "on", "");
     settings_.set("start.image", bytes_hash(start_.image), "");
     if (start_.before.defined()) settings_.set("start.video", bytes_hash(start_.before), "");
   }
@@ -202,15 +207,15 @@ class Film {
   }
 
   /// Returns whether it is complete.
-  bool make() const {
+  bool make(const VelocityModel& dit) const {
     const auto encode_text = [this](const std::vector<std::string>& prompts) {
       return model_.prompts().encode(prompts);
     };
     EncodeImage encode_image;
     if (model_.needs_image())
       encode_image = [this](const at::Tensor& frames) { return model_.image(frames); };
-    const Rollout rollout(model_.dit(), model_.vae(), encode_text, *variant_, *sampler_, rollout_,
-                          config_, encode_image);
+    const Rollout rollout(dit, model_.vae(), encode_text, *variant_, *sampler_, rollout_, config_,
+                          encode_image);
     const FrameSize size{config_.width, config_.height};
     const auto device = model_.device();
     const FilmMaker maker(
@@ -292,6 +297,12 @@ class Film {
   std::int64_t clips_ = 0;
 };
 
+/// Joins the ranks' transformers for --split.
+void share(const Arguments& a, const Registry& registry, WanDit& dit, bool official,
+           const Communicator& world) {
+  dit.split_over(world, registry.make<Collective>(settings_of(a, official), "mpi"));
+}
+
 PretrainedConfig model_config(const Arguments& a) {
   // Whether a model is of official size is known once it is found; its own section does not depend
   // on that.
@@ -311,11 +322,19 @@ int make_films(const Arguments& a, Registry& registry, const Communicator& world
   Pretrained model(model_config(a), choose_device(device_choice(a)));
   const bool pocket = model.files().layout == ModelLayout::pocket;
   load_plugin(find_plugin(variant_name(a, !pocket)), registry);
+  const bool together = a.split && world.size() > 1;
+  if (together && world.rank() != 0) {
+    if (a.validate) return 0;
+    share(a, registry, model.dit(), !pocket, world);
+    compute_along(model.dit(), world);
+    return 0;
+  }
   std::vector<Film> films;
   std::vector<std::string> prompts;
   auto requests = requests_of(a, pocket);
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    if (static_cast<int>(i % static_cast<std::size_t>(world.size())) != world.rank()) continue;
+    const auto owner = together ? 0 : static_cast<int>(i % static_cast<std::size_t>(world.size()));
+    if (owner != world.rank()) continue;
     films.emplace_back(a, registry, model, std::move(requests[i]));
     for (auto& prompt : films.back().prompts()) prompts.push_back(std::move(prompt));
   }
@@ -325,10 +344,14 @@ int make_films(const Arguments& a, Registry& registry, const Communicator& world
   // Texts first: the text encoder is closed before the transformer is opened.
   if (!prompts.empty()) model.prompts().encode(prompts);
   model.prompts().release();
-  for (const auto& film : films) {
-    if (stop_requested.load() || !film.make()) return 3;
-  }
-  return 0;
+  if (films.empty()) return 0;
+  if (together) share(a, registry, model.dit(), !pocket, world);
+  const SplitModel shared(model.dit(), world);
+  const VelocityModel& dit = together ? static_cast<const VelocityModel&>(shared) : model.dit();
+  bool complete = true;
+  for (const auto& film : films) complete = complete && !stop_requested.load() && film.make(dit);
+  if (together) shared.finish();
+  return complete ? 0 : kStopped;
 }
 
 }  // namespace svi::generate

@@ -47,7 +47,8 @@ PromptEncoder::PromptEncoder(const ModelFiles& files, const Config& config)
   const auto path = files.text_encoder.string();
   const auto weights = to_official(open_weights(path), WeightKind::umt5, path);
   parts_->text.emplace(
-      Tokenizer::open(files.tokenizer), [weights, path, config] { return opened(weights, path, config); },
+      Tokenizer::open(files.tokenizer),
+      [weights, path, config] { return opened(weights, path, config); },
       WanTextEncoder::Config{.weights = weights_identity(weights),
                              .length = config.length,
                              .dim = config.dim,

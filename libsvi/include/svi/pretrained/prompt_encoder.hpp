@@ -30,8 +30,8 @@ class SVI_EXPORT PromptEncoder {
   ~PromptEncoder();
   PromptEncoder(PromptEncoder&&) noexcept;
 
-  /// [B, L, D] on the device; zero rows after a prompt's end. Throws IoError where the files are not
-  /// those of a text encoder.
+  /// [B, L, D] on the device; zero rows after a prompt's end. Throws IoError where the files are
+  /// not those of a text encoder.
   at::Tensor encode(const std::vector<std::string>& prompts);
   /// Lets go of the network; a new prompt opens it again.
   void release();
