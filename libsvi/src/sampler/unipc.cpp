@@ -10,7 +10,7 @@
 namespace svi {
 namespace {
 
-// Log signal-to-noise ratio of a flow time, half of it in the paper's terms.
+// The paper's lambda: log of the share of data over that of noise.
 double log_ratio(double sigma) { return std::log(1 - sigma) - std::log(sigma); }
 
 // One step's way from sigma `from` to sigma `to`, with what predictor and corrector share. Both
@@ -40,8 +40,7 @@ struct Step {
     return second ? order_1 - (m1 - m0) * (0.5 * growth / ratio) : order_1;
   }
 
-  // `m` is the data prediction at `to`. Weights by Zhao et al. 2023, eq. 5: for order 2 they solve
-  // w0 + w1 = b1, r w0 + w1 = b2.
+  // `m` is the data prediction at `to`. The weights of order 2 solve w0 + w1 = b1, r w0 + w1 = b2.
   at::Tensor correct(const at::Tensor& x, const at::Tensor& m0, const at::Tensor& m1,
                      const at::Tensor& m) const {
     if (!second) return base(x, m0) - (m - m0) * (0.5 * growth);
