@@ -9,16 +9,15 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
-#include <atomic>
-#include <chrono>
+#include <cmath>
 #include <cstdio>
-#include <ctime>
-#include <fstream>
+#include <functional>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <string>
-#include <thread>
 
+#include "process.hpp"
 #include "svi/core/random.hpp"
 #include "svi/encoder/clip_vision.hpp"
 #include "svi/encoder/umt5.hpp"
@@ -26,42 +25,10 @@
 
 namespace {
 
-double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
-
-double wall_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-/// A line of /proc/self/status, in bytes.
-long long status(const std::string& key) {
-  std::ifstream file("/proc/self/status");
-  for (std::string line; std::getline(file, line);) {
-    if (line.rfind(key + ":", 0) == 0) return std::stoll(line.substr(key.size() + 1)) * 1024;
-  }
-  return 0;
-}
-
-/// The most anonymous memory of the process while it lives: the system keeps no such mark.
-class AnonymousPeak {
- public:
-  AnonymousPeak() : watcher_([this] { watch(); }) {}
-  ~AnonymousPeak() {
-    done_ = true;
-    watcher_.join();
-  }
-  long long bytes() const { return peak_; }
-
- private:
-  void watch() {
-    while (!done_) {
-      peak_ = std::max<long long>(peak_, status("RssAnon"));
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-  }
-  std::atomic<bool> done_ = false;
-  std::atomic<long long> peak_ = 0;
-  std::thread watcher_;
-};
+using svi::benchmark::AnonymousPeak;
+using svi::benchmark::cpu_seconds;
+using svi::benchmark::status;
+using svi::benchmark::wall_seconds;
 
 struct Options {
   std::map<std::string, std::string> given;

@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "model/lora_key.hpp"
+#include "model/mergeable.hpp"
 #include "svi/core/check.hpp"
 #include "svi/core/random.hpp"
 
@@ -214,11 +215,7 @@ void Lora::merge_into(WanDit& dit, double strength) const {
     SVI_CHECK(weight.size(0) == adapter.layer.out && weight.size(1) == adapter.layer.in,
               adapter.layer.name, " of the model is ", weight.sizes(), ", of the adapter [",
               adapter.layer.out, ", ", adapter.layer.in, "]");
-    if (weight.element_size() == 1) {
-      raise<ConfigError>(adapter.layer.name,
-                         " is kept in 8 bits, which would round the adapter "
-                         "away: merge it into weights of more bits, or attach it");
-    }
+    check_mergeable(found->first, weight);
     const auto merged = at::addmm(weight.to(at::kFloat), adapter.b.to(weight.device()),
                                   adapter.a.to(weight.device()), 1, strength * scale());
     weight.copy_(merged);

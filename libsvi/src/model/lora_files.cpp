@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "model/lora_key.hpp"
+#include "model/mergeable.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/weight_files.hpp"
 
@@ -131,6 +132,7 @@ LoadReport merge_lora(WanDit& dit, const WeightedLora& lora, bool allow_unmatche
       report.mismatched.push_back(
           cat(update.weight, ": model ", found->second.sizes(), ", adapter of another size"));
     } else {
+      check_mergeable(update.weight, found->second);
       report.loaded.push_back(update.weight);
     }
   }

@@ -68,6 +68,13 @@ void allocate(WanDitParts& parts, const at::TensorOptions& options) {
   }
 }
 
+// Integers can't take new values of another scale.
+void refuse_quantised(const WanDitParts& parts) {
+  visit_block_linears(parts, [](const std::string& name, const WanLinear& layer) {
+    SVI_CHECK(!layer.scale.defined(), name, " is kept in 8 bits: move it with `to`, or adopt");
+  });
+}
+
 }  // namespace
 
 WanRope WanDitParts::rope(std::int64_t frames, std::int64_t rows, std::int64_t columns,
@@ -99,6 +106,7 @@ WanDit::~WanDit() = default;
 const WanDitConfig& WanDit::config() const { return parts_->config; }
 
 void WanDit::initialise(std::uint64_t seed) {
+  refuse_quantised(*parts_);
   const c10::NoGradGuard no_grad;
   const auto dim = static_cast<double>(parts_->config.dim);
   std::uint32_t stream = 0;
@@ -139,9 +147,7 @@ NamedTensors WanDit::parameters() const {
 }
 
 LoadReport WanDit::load(const NamedTensors& weights, const std::string& origin) {
-  visit_block_linears(*parts_, [](const std::string& name, const WanLinear& layer) {
-    SVI_CHECK(!layer.scale.defined(), name, " is kept in 8 bits: adopt weights instead");
-  });
+  refuse_quantised(*parts_);
   return load_strict(parameters(), weights, origin);
 }
 
