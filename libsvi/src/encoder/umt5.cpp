@@ -163,26 +163,28 @@ at::Tensor Umt5Encoder::encode(const at::Tensor& ids, const at::Tensor& lengths)
   const auto& table = p.weights["token_embedding.weight"];
   SVI_CHECK(!table.is_meta(), "the umT5 encoder has no weights yet");
 
-  const auto real = at::arange(L, at::kLong).unsqueeze(0) < lengths.cpu().unsqueeze(1);  // [B, L]
+  // No row depends on those behind the longest text, which are zero in the end: they are left out.
+  const auto N = lengths.max().item<std::int64_t>();
+  const auto real = at::arange(N, at::kLong).unsqueeze(0) < lengths.cpu().unsqueeze(1);  // [B, N]
   const double lowest = p.dtype == at::kHalf       ? -65504.0
                         : p.dtype == at::kBFloat16 ? -3.3895313892515355e38
                                                    : -3.4028234663852886e38;
-  const auto mask = at::zeros({B, 1, 1, L}, at::TensorOptions(p.dtype))
-                        .masked_fill_(real.logical_not().view({B, 1, 1, L}), lowest)
+  const auto mask = at::zeros({B, 1, 1, N}, at::TensorOptions(p.dtype))
+                        .masked_fill_(real.logical_not().view({B, 1, 1, N}), lowest)
                         .to(p.device);
-  const auto buckets = bucket_table(L, p.config).to(p.device);
+  const auto buckets = bucket_table(N, p.config).to(p.device);
   // Only the rows in question are read from a table of gigabytes.
-  auto x = table.index_select(0, ids.to(table.device()).flatten())
+  auto x = table.index_select(0, ids.narrow(1, 0, N).to(table.device()).flatten())
                .to(p.device, p.dtype)
-               .view({B, L, p.config.dim});
+               .view({B, N, p.config.dim});
   for (std::int64_t i = 0; i < p.config.layers; ++i) {
     const auto block = cat("blocks.", i, ".");
     x = x +
         p.attention(rms_norm(x, p.at(block + "norm1.weight"), p.config.eps), block, buckets, mask);
     x = x + p.feed_forward(rms_norm(x, p.at(block + "norm2.weight"), p.config.eps), block);
   }
-  x = rms_norm(x, p.at("norm.weight"), p.config.eps);
-  return x * real.unsqueeze(2).to(p.device, p.dtype);
+  x = rms_norm(x, p.at("norm.weight"), p.config.eps) * real.unsqueeze(2).to(p.device, p.dtype);
+  return at::constant_pad_nd(x, {0, 0, 0, L - N});
 }
 
 }  // namespace svi
