@@ -1,6 +1,10 @@
 set(SVI_PRETRAINED_SOURCES
+  src/pretrained/available_memory.cpp
   src/pretrained/device.cpp
+  src/pretrained/memory_estimate.cpp
+  src/pretrained/memory_plan.cpp
   src/pretrained/model_folder.cpp
   src/pretrained/pretrained.cpp
   src/pretrained/prompt_encoder.cpp
+  src/pretrained/vae_estimate.cpp
 )

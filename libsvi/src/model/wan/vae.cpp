@@ -75,6 +75,18 @@ at::Tensor WanVae::Network::pixels(const at::Tensor& latent, wan::FeatureCache* 
   return decoder.forward(from_latent.run(raw, {1, 1, 1}, {0, 0, 0}), cache).to(dtype());
 }
 
+at::Tensor WanVae::Network::moments_by_groups(const at::Tensor& video) const {
+  wan::FeatureCache cache;
+  std::vector<at::Tensor> parts;
+  for (std::int64_t t = 0; t < video.size(2);) {
+    const auto count = t == 0 ? 1 : config.temporal_stride();
+    cache.rewind();
+    parts.push_back(moments(video.narrow(2, t, count), &cache));
+    t += count;
+  }
+  return at::cat(parts, 2);
+}
+
 bool WanVae::Network::by_frames(const at::Tensor& input) const {
   if (!input.is_cpu() || device() != at::kCPU || dtype() != at::kFloat ||
       activations != at::kFloat || input.scalar_type() != at::kFloat || config.dim % 32 != 0 ||
@@ -279,12 +291,18 @@ std::pair<at::Tensor, at::Tensor> WanVae::encode_moments(const at::Tensor& video
   SVI_CHECK(H % stride == 0 && W % stride == 0 && H > 0 && W > 0,
             "height and width must be multiples of ", stride, ", got ", H, " x ", W);
   const auto F = latent_frames(T);
-  const auto both = network_->by_frames(video)
-                        ? in_order({B, 2 * config().z_dim, F, H / stride, W / stride},
-                                   [&](wan::FrameMemory& memory, const wan::FrameSink& emit) {
-                                     network_->push_video(video, memory, emit);
-                                   })
-                        : network_->moments(video, nullptr);
+  at::Tensor both;
+  if (network_->by_frames(video)) {
+    both = in_order({B, 2 * config().z_dim, F, H / stride, W / stride},
+                    [&](wan::FrameMemory& memory, const wan::FrameSink& emit) {
+                      network_->push_video(video, memory, emit);
+                    });
+  } else if (!video.is_cpu() && !at::GradMode::is_enabled()) {
+    // All frames of an official clip at once would fill a GPU of 80 GB.
+    both = network_->moments_by_groups(video);
+  } else {
+    both = network_->moments(video, nullptr);
+  }
   const auto moments = both.chunk(2, 1);
   return {moments[0], moments[1]};
 }

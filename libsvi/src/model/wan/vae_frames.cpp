@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "model/wan/vae_layers.hpp"
@@ -12,6 +13,8 @@ namespace svi::wan {
 namespace {
 
 constexpr std::size_t kPast = 2;  // frames that a kernel of 3 reads before the current one
+
+constexpr std::ptrdiff_t kMostWaiting = 3;  // free frames of one size: as many as a layer uses
 
 void remember(at::Tensor frame, std::vector<at::Tensor>& past, FramePool& pool) {
   past.push_back(std::move(frame));
@@ -68,7 +71,14 @@ at::Tensor FramePool::take(at::IntArrayRef sizes) {
   return at::empty(sizes, at::kFloat);
 }
 
-void FramePool::give(at::Tensor frame) { free_.push_back(std::move(frame)); }
+void FramePool::give(at::Tensor frame) {
+  // Downsampling gives back frames that convolutions of the library made: unless some are let go,
+  // every frame of a video leaves another one here.
+  const auto equal = std::count_if(free_.begin(), free_.end(), [&](const at::Tensor& other) {
+    return other.sizes() == frame.sizes();
+  });
+  if (equal < kMostWaiting) free_.push_back(std::move(frame));
+}
 
 void FramePool::drop(std::int64_t numel) {
   std::erase_if(free_, [&](const at::Tensor& frame) { return frame.numel() <= numel; });

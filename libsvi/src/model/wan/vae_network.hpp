@@ -21,6 +21,8 @@ struct WanVae::Network {
   at::Device device() const { return to_moments.bias.device(); }
   /// Mean and log-variance, [B, 2 z, F, h, w], before normalisation.
   at::Tensor moments(const at::Tensor& video, wan::FeatureCache* cache) const;
+  /// The same of all frames, in memory for one latent frame at a time.
+  at::Tensor moments_by_groups(const at::Tensor& video) const;
   at::Tensor pixels(const at::Tensor& latent, wan::FeatureCache* cache) const;
   /// Whether the frame-by-frame form computes these on this machine: fp32 on the CPU, wide enough
   /// to gain from it, and nothing that wants a gradient.
