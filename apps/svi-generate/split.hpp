@@ -6,8 +6,8 @@
 namespace svi::generate {
 
 /// One film by all ranks: rank 0 makes it, and asks the others to compute each velocity along
-/// (WanDit::split_over must have been called on all of them). Files, codec and encoders are rank 0's
-/// alone.
+/// (WanDit::split_over must have been called on all of them). Files, codec and encoders are rank
+/// 0's alone.
 class SplitModel final : public VelocityModel {
  public:
   SplitModel(const WanDit& dit, Communicator group) : dit_(dit), group_(std::move(group)) {}

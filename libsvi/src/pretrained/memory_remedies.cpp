@@ -51,7 +51,7 @@ class Search {
   static std::optional<MemoryRemedy> eight_bit(MemoryRequest r) {
     if (r.eight_bit) return std::nullopt;
     r.eight_bit = true;
-    return MemoryRemedy{"--storage int8", r};
+    return MemoryRemedy{"--int8", r};
   }
 
   /// As many blocks as there is room for.

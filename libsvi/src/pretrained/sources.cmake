@@ -3,8 +3,10 @@ set(SVI_PRETRAINED_SOURCES
   src/pretrained/device.cpp
   src/pretrained/memory_estimate.cpp
   src/pretrained/memory_plan.cpp
+  src/pretrained/memory_remedies.cpp
   src/pretrained/model_folder.cpp
   src/pretrained/pretrained.cpp
   src/pretrained/prompt_encoder.cpp
   src/pretrained/vae_estimate.cpp
+  src/pretrained/weight_counts.cpp
 )

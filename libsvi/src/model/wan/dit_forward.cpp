@@ -179,10 +179,10 @@ at::Tensor wan::forward(const WanDitParts& parts, const at::Tensor& noisy,
   stream.probe = probe;
   check_text(config, condition.text);
 
-  auto tokens = patchify(input, config.patch);
-  if (parts.split != nullptr) tokens = own_share(*parts.split, tokens, stream);
-  auto x = at::linear(tokens, parts.patch_embedding.weight.flatten(1),
-                      parts.patch_embedding.bias);  // [B, L, D]
+  auto x = patchify(input, config.patch);  // [B, L, C pf ph pw]
+  if (parts.split != nullptr) x = own_share(*parts.split, x, stream);
+  x = at::linear(x, parts.patch_embedding.weight.flatten(1),
+                 parts.patch_embedding.bias);  // [B, L, D]
   see("patch embedding", x);
   if (probe == nullptr && wan::can_run_lean(x)) {
     stream.context = context_of(parts, condition);
