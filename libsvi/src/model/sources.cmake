@@ -41,6 +41,7 @@ set(SVI_MODEL_SOURCES
   src/model/wan/vae_layers.cpp
   src/model/wan/vae_norm.cpp
   src/model/wan/vae_stream.cpp
+  src/model/wan/vae_tiling.cpp
   src/model/wan/vae_winograd.cpp
 )
 # Row kernels: sums may be reordered, which lets them vectorise; the precompiled header has other flags.

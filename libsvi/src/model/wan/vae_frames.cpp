@@ -177,9 +177,10 @@ void Side::push(at::Tensor frame, FrameMemory& memory, const FrameSink& emit) co
       pool.give(std::move(x));
       return emit(std::move(pixels));
     }
-    auto result = at::empty({x.size(0), x.size(1), x.size(2), out}, x.options());
+    const auto written = (out + 15) / 16 * 16;  // the convolution's rows end at a whole vector
+    auto result = at::empty({x.size(0), x.size(1), x.size(2), written}, x.options());
     head.push(std::move(x), past, pool, {}, result);
-    emit(std::move(result));
+    emit(result.narrow(3, 0, out).contiguous());
   };
   const std::function<void(std::size_t, at::Tensor)> run = [&](std::size_t layer, at::Tensor x) {
     if (layer == order.size()) return finish(std::move(x));

@@ -10,7 +10,8 @@ namespace svi {
 struct EncoderStream::State {
   std::shared_ptr<WanVae::Network> network;
   wan::FeatureCache cache;
-  at::Tensor waiting;  // [B, 3, T, H, W]  frames of an unfinished group
+  wan::FrameMemory memory;  // in place of the cache where frames go one by one
+  at::Tensor waiting;       // [B, 3, T, H, W]  frames of an unfinished group
   bool started = false;
 };
 
@@ -30,8 +31,15 @@ at::Tensor EncoderStream::push(const at::Tensor& video) {
   for (;;) {
     const auto wanted = state_->started ? group : 1;
     if (frames.size(2) - used < wanted) break;
-    state_->cache.rewind();
-    const auto moments = state_->network->moments(frames.narrow(2, used, wanted), &state_->cache);
+    const auto group_frames = frames.narrow(2, used, wanted);
+    at::Tensor moments;
+    if (state_->network->by_frames(video)) {
+      state_->network->push_video(group_frames, state_->memory,
+                                  [&](const at::Tensor& latent) { moments = latent; });
+    } else {
+      state_->cache.rewind();
+      moments = state_->network->moments(group_frames, &state_->cache);
+    }
     latents.push_back(state_->network->normalise(moments.chunk(2, 1)[0]));
     state_->started = true;
     used += wanted;
@@ -47,6 +55,7 @@ std::int64_t EncoderStream::pending() const {
 
 void EncoderStream::reset() {
   state_->cache.clear();
+  state_->memory.clear();
   state_->waiting.reset();
   state_->started = false;
 }
@@ -54,6 +63,7 @@ void EncoderStream::reset() {
 struct DecoderStream::State {
   std::shared_ptr<WanVae::Network> network;
   wan::FeatureCache cache;
+  wan::FrameMemory memory;  // in place of the cache where frames go one by one
 };
 
 DecoderStream::DecoderStream(const WanVae& vae) : state_(std::make_unique<State>()) {
@@ -62,18 +72,29 @@ DecoderStream::DecoderStream(const WanVae& vae) : state_(std::make_unique<State>
 DecoderStream::~DecoderStream() = default;
 
 at::Tensor DecoderStream::push(const at::Tensor& latent) {
+  std::vector<at::Tensor> videos;
+  push(latent, [&](const at::Tensor& video) { videos.push_back(video); });
+  return videos.size() == 1 ? videos[0] : at::cat(videos, 2);
+}
+
+void DecoderStream::push(const at::Tensor& latent, const OnVideo& on_video) {
   const auto [B, z, F, h, w] = dims<5>(latent, "latent [B, z, F, h, w]");
   SVI_CHECK(z == state_->network->config.z_dim && F >= 1, "expected latent [B, ",
             state_->network->config.z_dim, ", F, h, w], got ", latent.sizes());
   const at::NoGradGuard guard;
-  std::vector<at::Tensor> videos;
+  if (state_->network->by_frames(latent)) {
+    state_->network->push_latent(latent, state_->memory, on_video);
+    return;
+  }
   for (std::int64_t f = 0; f < F; ++f) {
     state_->cache.rewind();
-    videos.push_back(state_->network->pixels(latent.narrow(2, f, 1), &state_->cache));
+    on_video(state_->network->pixels(latent.narrow(2, f, 1), &state_->cache));
   }
-  return videos.size() == 1 ? videos[0] : at::cat(videos, 2);
 }
 
-void DecoderStream::reset() { state_->cache.clear(); }
+void DecoderStream::reset() {
+  state_->cache.clear();
+  state_->memory.clear();
+}
 
 }  // namespace svi

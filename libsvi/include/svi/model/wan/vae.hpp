@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -132,6 +133,9 @@ class SVI_EXPORT DecoderStream {
   /// latent [B, z, F, h, w], F >= 1, one after the other inside; returns their frames [B, 3, T, H,
   /// W]: one for the very first latent, `temporal_stride` for every other.
   at::Tensor push(const at::Tensor& latent);
+  /// Hands the frames over in order as they exist, [B, 3, n, H, W] of one or a few, and keeps none.
+  using OnVideo = std::function<void(at::Tensor video)>;
+  void push(const at::Tensor& latent, const OnVideo& on_video);
   void reset();
 
  private:
