@@ -78,7 +78,7 @@ WorkingMemory umt5_work(const Umt5Config& config, std::int64_t texts, std::int64
   const auto summing = 3 * scores * e;
   const auto sharing = scores * (e == kFp32 ? 2 * e : 2 * e + 2 * kFp32);
   const auto attending = std::max(summing, sharing) + bias * e +
-                         rows * (2 * config.dim + 3 * config.attention_dim) * e;
+                         rows * (3 * config.dim + 3 * config.attention_dim) * e;
   const auto feed_forward = rows * e * (2 * config.dim + 3 * config.ffn_dim);
   const auto widest = std::max(config.ffn_dim, config.attention_dim) * config.dim * e;
   const auto brought = converted ? widest : 0;
