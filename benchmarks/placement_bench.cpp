@@ -86,8 +86,8 @@ int run(int argc, char** argv) {
   const svi::DitPlacement placement{
       .compute = given["--compute"] == "bf16" ? at::kBFloat16 : at::kFloat,
       .resident_blocks = std::stoll(given["--resident"]),
-      .storage = given["--storage"] == "stored" ? svi::WeightStorage::stored
-                                                : svi::WeightStorage::compute,
+      .storage =
+          given["--storage"] == "stored" ? svi::WeightStorage::stored : svi::WeightStorage::compute,
       .release_pages = given["--release"] == "1"};
 
   const AnonymousPeak anonymous;

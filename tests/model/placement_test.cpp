@@ -1,5 +1,3 @@
-#include "svi/model/wan/dit_placement.hpp"
-
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>
@@ -15,12 +13,13 @@
 #include "svi/io/weight_files.hpp"
 #include "svi/model/lora.hpp"
 #include "svi/model/wan/dit.hpp"
+#include "svi/model/wan/dit_placement.hpp"
 
 namespace svi {
 namespace {
 
-using ::testing::HasSubstr;
 using testing::find;
+using ::testing::HasSubstr;
 using testing::MemoryMeter;
 using testing::relative_error;
 
@@ -67,8 +66,7 @@ NamedTensors random_weights(const WanDitConfig& config, at::ScalarType dtype = a
   return weights;
 }
 
-std::unique_ptr<WanDit> adopted(const NamedTensors& weights,
-                                const WanDitConfig& config = sizes()) {
+std::unique_ptr<WanDit> adopted(const NamedTensors& weights, const WanDitConfig& config = sizes()) {
   auto dit = std::make_unique<WanDit>(config, at::TensorOptions(at::kMeta));
   dit->adopt(weights);
   return dit;
@@ -149,7 +147,8 @@ TEST(Adopt, NeedsNoMemoryForTheBlocksOfA14BModel) {
   large.heads = large.layers = 40;
   large.in_dim = 36;
   large.image_dim = 1280;
-  const auto weights = WanDit(large, at::TensorOptions(at::kMeta).dtype(at::kBFloat16)).parameters();
+  const auto weights =
+      WanDit(large, at::TensorOptions(at::kMeta).dtype(at::kBFloat16)).parameters();
   const MemoryMeter meter;
 
   const auto dit = adopted(weights, large);

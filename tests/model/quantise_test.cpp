@@ -6,13 +6,14 @@
 #include "model/fixtures.hpp"
 #include "svi/core/check.hpp"
 #include "svi/model/lora.hpp"
+#include "svi/model/lora_files.hpp"
 #include "svi/model/wan/dit.hpp"
 
 namespace svi {
 namespace {
 
-using ::testing::HasSubstr;
 using testing::find;
+using ::testing::HasSubstr;
 
 WanDitConfig sizes() {
   WanDitConfig config;
@@ -56,8 +57,8 @@ TEST(Quantise, ChangesNoWeightByMoreThanHalfAStepOfItsGroup) {
     for (const auto& [name, weight] : dit->parameters()) before[name] = weight.clone();
     dit->quantise({.group = group});
     for (const auto& [name, weight] : dit->parameters()) {
-      EXPECT_EQ(weight.scalar_type() == at::kChar,
-                name.starts_with("blocks.") && weight.dim() == 2) << name;
+      EXPECT_EQ(weight.scalar_type() == at::kChar, name.starts_with("blocks.") && weight.dim() == 2)
+          << name;
     }
     dit->to(at::kCPU, at::kFloat);
 
@@ -164,6 +165,7 @@ TEST(Quantise, KeepsAdaptersApartAndRefusesToMergeThem) {
 
   EXPECT_LT(rms_error(velocity(*dit), before), 2 * report.velocity_error + 1e-3);
   EXPECT_THROW(lora->merge_into(*dit), ConfigError);
+  EXPECT_THROW(merge_lora(*dit, {LoraFile::parse(lora->tensors(), "file"), 1}), ConfigError);
   EXPECT_THROW(dit->load(random_model()->parameters()), Error);
 }
 

@@ -19,7 +19,8 @@ namespace svi {
 namespace {
 
 bool is_number(at::ScalarType dtype) {
-  return dtype == at::kFloat || dtype == at::kDouble || dtype == at::kHalf || dtype == at::kBFloat16;
+  return dtype == at::kFloat || dtype == at::kDouble || dtype == at::kHalf ||
+         dtype == at::kBFloat16;
 }
 
 bool can_be_stored(at::ScalarType dtype) {
@@ -29,8 +30,8 @@ bool can_be_stored(at::ScalarType dtype) {
 // What the official code computes in fp32 whatever the model's dtype.
 bool is_fine(std::string_view name) {
   return name.ends_with("modulation") || name.starts_with("time_") ||
-         name.find(".norm3.") != std::string_view::npos ||
-         name.starts_with("img_emb.proj.0.") || name.starts_with("img_emb.proj.4.");
+         name.find(".norm3.") != std::string_view::npos || name.starts_with("img_emb.proj.0.") ||
+         name.starts_with("img_emb.proj.4.");
 }
 
 // Weights of the meta device have no values to move; they take the dtype alone.
@@ -54,8 +55,8 @@ void check(const DitPlacement& placement) {
 void keep(WanLinear& layer, const DitPlacement& placement) {
   if (layer.weight.is_meta()) return;
   const bool convert = placement.storage == WeightStorage::compute && !layer.scale.defined();
-  layer.weight = layer.weight.to(placement.device,
-                                 convert ? placement.compute : layer.weight.scalar_type());
+  layer.weight =
+      layer.weight.to(placement.device, convert ? placement.compute : layer.weight.scalar_type());
   if (layer.scale.defined()) layer.scale = layer.scale.to(placement.device);
 }
 
@@ -85,7 +86,8 @@ LoadReport WanDit::adopt(const NamedTensors& weights, const std::string& origin)
   visit_weights(*parts_, [&](const std::string& name, at::Tensor& weight) {
     weight = given.at(name)->detach();
   });
-  visit_block_linears(*parts_, [](const std::string&, WanLinear& layer) { layer.scale = at::Tensor(); });
+  visit_block_linears(*parts_,
+                      [](const std::string&, WanLinear& layer) { layer.scale = at::Tensor(); });
   place({.resident_blocks = 0});
   return report;
 }
@@ -110,7 +112,8 @@ void WanDit::place(const DitPlacement& placement) {
     if (of_blocks.contains(&weight)) return;
     weight = moved(weight, placement.device, is_fine(name) ? fine : placement.compute);
   });
-  parts.resident = placement.resident_blocks < 0 ? std::numeric_limits<std::size_t>::max() : resident;
+  parts.resident =
+      placement.resident_blocks < 0 ? std::numeric_limits<std::size_t>::max() : resident;
   parts.release_pages = placement.release_pages;
   parts.side_stream.reset();
   if (!placement.device.is_cpu()) {

@@ -15,8 +15,8 @@
 namespace svi {
 namespace {
 
-// Velocity of random inputs at three noise levels, a few tokens each: costs little more than reading
-// the weights.
+// Velocity of random inputs at three noise levels, a few tokens each: costs little more than
+// reading the weights.
 at::Tensor sample_velocity(const WanDit& dit, const WanDitParts& parts, std::uint64_t seed) {
   const auto& c = parts.config;
   std::uint32_t stream = 0;
@@ -57,10 +57,10 @@ void quantise_layers(WanDitParts& parts, std::int64_t group, QuantisationReport&
   visit_block_linears(parts, [&](const std::string& name, WanLinear& layer) {
     SVI_CHECK(!layer.weight.is_meta(), name, ".weight has no values: load or adopt weights first");
     if (layer.scale.defined()) return;  // already in 8 bits
-    const auto before = layer.weight.to(at::kFloat);
-    auto made = wan::quantised(before, group);
+    auto made = wan::quantised(layer.weight, group);
     if (!at::isfinite(made.scale).all().item<bool>())
       raise<ConfigError>(name, ".weight has values that are not finite; nothing was quantised");
+    const auto before = layer.weight.to(at::kFloat);
     const auto error =
         relative(wan::dequantised(made.values, made.scale, at::kFloat) - before, before);
     if (report.layers++ == 0 || error > report.worst_weight_error) {
@@ -79,9 +79,10 @@ void quantise_layers(WanDitParts& parts, std::int64_t group, QuantisationReport&
 
 std::string QuantisationReport::text() const {
   std::ostringstream out;
-  out << layers << " layers in 8 bits, " << bytes_before / 1000000 << " -> " << bytes_after / 1000000
-      << " MB; velocity changes by " << std::setprecision(2) << 100 * velocity_error
-      << " %, weights by at most " << 100 * worst_weight_error << " % (" << worst_layer << ")";
+  out << layers << " layers in 8 bits, " << bytes_before / 1000000 << " -> "
+      << bytes_after / 1000000 << " MB; velocity changes by " << std::setprecision(2)
+      << 100 * velocity_error << " %, weights by at most " << 100 * worst_weight_error << " % ("
+      << worst_layer << ")";
   return out.str();
 }
 
@@ -107,9 +108,10 @@ QuantisationReport WanDit::quantise(const QuantisationOptions& options) {
     report.velocity_error = relative(velocity - reference, reference);
     // Written so that NaN is refused.
     if (!options.allow && !(report.velocity_error <= options.limit)) {
-      raise<ConfigError>("8 bits change the velocity by ", report.velocity_error, " (limit ",
-                         options.limit, "), most of all the weights of ", report.worst_layer,
-                         "; use a smaller group, keep these weights in 16 bits, or allow the error");
+      raise<ConfigError>(
+          "8 bits change the velocity by ", report.velocity_error, " (limit ", options.limit,
+          "), most of all the weights of ", report.worst_layer,
+          "; use a smaller group, keep these weights in 16 bits, or allow the error");
     }
   } catch (...) {
     put_back(backups);
