@@ -6,6 +6,7 @@
 #include "model/fixtures.hpp"
 #include "svi/core/check.hpp"
 #include "svi/model/lora.hpp"
+#include "svi/model/lora_files.hpp"
 #include "svi/model/wan/dit.hpp"
 
 namespace svi {
@@ -164,6 +165,7 @@ TEST(Quantise, KeepsAdaptersApartAndRefusesToMergeThem) {
 
   EXPECT_LT(rms_error(velocity(*dit), before), 2 * report.velocity_error + 1e-3);
   EXPECT_THROW(lora->merge_into(*dit), ConfigError);
+  EXPECT_THROW(merge_lora(*dit, {LoraFile::parse(lora->tensors(), "file"), 1}), ConfigError);
   EXPECT_THROW(dit->load(random_model()->parameters()), Error);
 }
 

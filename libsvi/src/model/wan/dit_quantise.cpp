@@ -57,10 +57,10 @@ void quantise_layers(WanDitParts& parts, std::int64_t group, QuantisationReport&
   visit_block_linears(parts, [&](const std::string& name, WanLinear& layer) {
     SVI_CHECK(!layer.weight.is_meta(), name, ".weight has no values: load or adopt weights first");
     if (layer.scale.defined()) return;  // already in 8 bits
-    const auto before = layer.weight.to(at::kFloat);
-    auto made = wan::quantised(before, group);
+    auto made = wan::quantised(layer.weight, group);
     if (!at::isfinite(made.scale).all().item<bool>())
       raise<ConfigError>(name, ".weight has values that are not finite; nothing was quantised");
+    const auto before = layer.weight.to(at::kFloat);
     const auto error =
         relative(wan::dequantised(made.values, made.scale, at::kFloat) - before, before);
     if (report.layers++ == 0 || error > report.worst_weight_error) {

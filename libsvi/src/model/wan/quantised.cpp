@@ -7,11 +7,17 @@ namespace svi::wan {
 Quantised quantised(const at::Tensor& weight, std::int64_t group) {
   const auto width = weight.size(1);
   if (group <= 0 || width % group != 0) group = width;
-  const auto grouped = weight.to(at::kFloat).unflatten(1, {width / group, group});
-  const auto scale = at::amax(grouped.abs(), -1) / 127;  // [out, groups]
-  const auto divisor = at::where(scale > 0, scale, at::ones({}, scale.options()));
-  const auto values = (grouped / divisor.unsqueeze(-1)).round_().clamp_(-127, 127);
-  return {values.to(at::kChar).flatten(1), scale};
+  // What stays is allocated before what goes, or each result would take a hole that the next
+  // layer's temporaries need.
+  Quantised made{at::empty(weight.sizes(), weight.options().dtype(at::kChar)),
+                 at::empty({weight.size(0), width / group}, weight.options().dtype(at::kFloat))};
+  const std::vector<std::int64_t> split{width / group, group};
+  const auto grouped = weight.to(at::kFloat).unflatten(1, split);
+  at::amax_out(made.scale, grouped.abs(), -1).div_(127);
+  const auto divisor = at::where(made.scale > 0, made.scale, at::ones({}, made.scale.options()));
+  made.values.unflatten(1, split).copy_(
+      (grouped / divisor.unsqueeze(-1)).round_().clamp_(-127, 127));
+  return made;
 }
 
 at::Tensor dequantised(const at::Tensor& values, const at::Tensor& scale, at::ScalarType dtype) {
