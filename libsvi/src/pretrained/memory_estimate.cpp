@@ -74,16 +74,20 @@ WorkingMemory umt5_work(const Umt5Config& config, std::int64_t texts, std::int64
   const auto rows = texts * tokens;
   const auto scores = texts * config.heads * tokens * tokens;
   const auto bias = config.heads * tokens * tokens;
-  // Scores, bias with mask, their sum; then the sum, in fp32, as shares, and narrow again.
+  const auto brought = converted ? e : 0;  // a weight in the precision of the computation
+  // Scores, bias with mask, their sum; then the sum, in fp32, as shares, and narrow again; then
+  // scores and shares beside the result and its projection.
   const auto summing = 3 * scores * e;
   const auto sharing = scores * (e == kFp32 ? 2 * e : 2 * e + 2 * kFp32);
-  const auto attending = std::max(summing, sharing) + bias * e +
-                         rows * (3 * config.dim + 3 * config.attention_dim) * e;
-  const auto feed_forward = rows * e * (2 * config.dim + 3 * config.ffn_dim);
-  const auto widest = std::max(config.ffn_dim, config.attention_dim) * config.dim * e;
-  const auto brought = converted ? widest : 0;
+  const auto projecting = 2 * scores * e + rows * (config.attention_dim + config.dim) * e +
+                          config.attention_dim * config.dim * brought;
+  const auto attending = std::max({summing, sharing, projecting}) + bias * e +
+                         rows * (2 * config.dim + 3 * config.attention_dim) * e;
+  const auto feed_forward =
+      rows * e * (2 * config.dim + 3 * config.ffn_dim) + config.ffn_dim * config.dim * brought;
   WorkingMemory memory;
-  memory.activations = std::max(attending, feed_forward + brought) + tokens * tokens * 8;
+  memory.activations = std::max(attending, feed_forward) + tokens * tokens * 8;
+  const auto widest = std::max(config.ffn_dim, config.attention_dim) * config.dim * e;
   memory.library = widest;
   return memory;
 }
