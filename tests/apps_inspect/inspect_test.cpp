@@ -117,6 +117,27 @@ TEST_F(Inspect, ListsWhatACheckpointIs) {
   for (const auto& outcome : {dit, vae, lora, other}) EXPECT_EQ(outcome.code, 0);
 }
 
+NamedTensors encoder_weights(const std::string& name) {
+  NamedTensors found;
+  const auto file = cat(SVI_SOURCE_DIR, "/tests/data/encoder/", name, ".safetensors");
+  for (const auto& [key, tensor] : SafetensorsFile::open(file).load_all()) {
+    if (key.starts_with("weights.")) found.emplace_back(key.substr(8), tensor);
+  }
+  return found;
+}
+
+TEST_F(Inspect, ListsEncoders) {
+  const auto umt5 = call(save("umt5.safetensors", encoder_weights("umt5_small")));
+  auto tower = encoder_weights("clip_small");
+  tower.emplace_back("textual.norm.weight", at::ones({4}));
+  const auto clip = call(save("clip.safetensors", tower));
+
+  EXPECT_THAT(umt5.output, AllOf(HasSubstr("kind: umT5 encoder"), HasSubstr("vocabulary 50"),
+                                 HasSubstr("feed-forward"), Not(HasSubstr("-> nothing"))));
+  EXPECT_THAT(clip.output, AllOf(HasSubstr("kind: CLIP image tower"), HasSubstr("text tower"),
+                                 Not(HasSubstr("missing:")), Not(HasSubstr("-> nothing"))));
+}
+
 TEST_F(Inspect, BadInputGetsOneLineAndExitCodeTwo) {
   const Fixture fixture("vae_small");
   const auto weights = save("w.safetensors", vae_weights(fixture));
