@@ -3,9 +3,9 @@
 //   dit_forward_bench [--dtype fp32|bf16] [--threads N] [--repeats N] [--warmup N]
 //                     [--frames F --rows h --columns w] [--text ROWS] [--contexts N] [--layers N]
 //
-// The geometry is T2V-1.3B's. The text has ROWS rows of its 512 that are not zero; --contexts N keeps
-// what blocks compute of it between passes, as a sampler has it. Prints one line of JSON; memory is
-// what the passes add to the weights at their peak.
+// The geometry is T2V-1.3B's. The text has ROWS rows of its 512 that are not zero; --contexts N
+// keeps what blocks compute of it between passes, as a sampler has it. Prints one line of JSON;
+// memory is what the passes add to the weights at their peak.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
@@ -99,7 +99,8 @@ int main(int argc, char** argv) {
     return 1;
   }
   std::printf(
-      "{\"program\": \"svi\", \"dtype\": \"%s\", \"threads\": %d, \"tokens\": %d, \"text_rows\": %d, "
+      "{\"program\": \"svi\", \"dtype\": \"%s\", \"threads\": %d, \"tokens\": %d, \"text_rows\": "
+      "%d, "
       "\"kept_contexts\": %d, \"seconds\": %.4f, \"cpu_seconds\": %.4f, \"peak_mib\": %.0f, "
       "\"added_mib\": %.0f}\n",
       options.dtype.c_str(), options.threads,

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "encoder/weight_table.hpp"
@@ -35,7 +36,7 @@ WeightTable::Shapes shapes_of(const ClipVisionConfig& c) {
     pair(block + "mlp.0", {c.mlp_dim, c.dim});
     pair(block + "mlp.2", {c.dim, c.mlp_dim});
   }
-  shapes.emplace_back(v + "head", std::vector{c.dim, c.out_dim});
+  if (c.out_dim > 0) shapes.emplace_back(v + "head", std::vector{c.dim, c.out_dim});
   return shapes;
 }
 
@@ -93,7 +94,9 @@ ClipVisionConfig ClipVision::infer(const NamedTensors& weights, std::int64_t hea
   config.image = side * config.patch;
   config.mlp_dim = size_in(weights, "visual.transformer.0.mlp.0.weight", 0, kModel);
   config.layers = count_layers(weights, "visual.transformer.", ".norm1.weight");
-  config.out_dim = size_in(weights, "visual.head", 1, kModel);
+  const bool projects = std::any_of(weights.begin(), weights.end(),
+                                    [](const auto& named) { return named.first == "visual.head"; });
+  config.out_dim = projects ? size_in(weights, "visual.head", 1, kModel) : 0;
   config.heads = heads > 0 ? heads : std::max<std::int64_t>(1, config.dim / kHeadDim);
   if (const auto text = problem(config); !text.empty()) raise<IoError>(text);
   return config;

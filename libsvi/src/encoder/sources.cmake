@@ -3,4 +3,10 @@ set(SVI_ENCODER_SOURCES
   src/encoder/umt5.cpp
   src/encoder/wav2vec2.cpp
   src/encoder/weight_table.cpp
+  src/encoder/html_unescape.cpp
+  src/encoder/mojibake.cpp
+  src/encoder/text_cleaning.cpp
+  src/encoder/text_encoder.cpp
+  src/encoder/tokenizer.cpp
+  src/encoder/unicode.cpp
 )

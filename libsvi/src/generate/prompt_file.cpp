@@ -1,250 +1,193 @@
 #include "svi/generate/prompt_file.hpp"
 
-#include <yaml-cpp/yaml.h>
-
 #include <filesystem>
 #include <fstream>
 
-#include "svi/config/parse.hpp"
-#include "svi/core/check.hpp"
+#include "generate/prompt_detail.hpp"
 
 namespace svi {
+namespace prompts {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostSegments = 1'000'000;
-constexpr std::uintmax_t kLongestFile = 16 << 20;
+// More than a week of clips, more than any text encoder reads, and room for both.
+constexpr std::size_t kMostSegments = 100'000, kLongestPrompt = 64 << 10, kLongestText = 4 << 20;
 
-std::string trimmed(const std::string& text) {
-  const auto first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+bool is_control(char c) {
+  return (static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n') || c == 0x7F;
 }
 
-std::int64_t line_at(const std::string& text, std::size_t at) {
-  return 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
+/// U+0080 to U+009F, which terminals obey as well.
+bool has_wide_control(std::string_view text) {
+  for (auto at = text.find('\xC2'); at != std::string_view::npos; at = text.find('\xC2', at + 1)) {
+    if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) < 0xA0) return true;
+  }
+  return false;
 }
 
-/// The strings of a list literal, from its '['; escapes as in Python: \n, \t, \', \", \\.
-class ListLiteral {
- public:
-  ListLiteral(const std::string& text, std::size_t at, const std::string& file)
-      : text_(text), at_(at + 1), file_(file) {}
+/// How many bytes the character takes that begins with `lead`; 0: none begins so.
+std::size_t utf8_length(unsigned char lead) {
+  return lead < 0x80   ? 1
+         : lead < 0xC2 ? 0
+         : lead < 0xE0 ? 2
+         : lead < 0xF0 ? 3
+         : lead < 0xF5 ? 4
+                       : 0;
+}
 
-  std::vector<PromptSegment> read() {
-    std::vector<PromptSegment> segments;
-    for (;;) {
-      skip_space();
-      if (at_ >= text_.size()) fail("the list does not end with ']'");
-      if (text_[at_] == ']') return segments;
-      segments.push_back({.prompt = strings()});
-      skip_space();
-      if (at_ < text_.size() && text_[at_] == ',')
-        ++at_;
-      else if (at_ >= text_.size() || text_[at_] != ']')
-        fail("a ',' or ']' is missing");
-    }
-  }
-
- private:
-  [[noreturn]] void fail(const std::string& what) const {
-    raise<ConfigError>(file_, ":", line_at(text_, std::min(at_, text_.size())), ": ", what,
-                       "; only strings may stand in `prompts = [ ... ]`");
-  }
-  void skip_space() {
-    while (at_ < text_.size()) {
-      if (text_[at_] == '#') {
-        at_ = std::min(text_.find('\n', at_), text_.size());
-      } else if (std::isspace(static_cast<unsigned char>(text_[at_])) != 0) {
-        ++at_;
-      } else {
-        return;
-      }
-    }
-  }
-  /// One string, or several side by side, which Python joins.
-  std::string strings() {
-    if (text_[at_] != '"' && text_[at_] != '\'') fail("something that is no string");
-    std::string joined;
-    while (at_ < text_.size() && (text_[at_] == '"' || text_[at_] == '\'')) {
-      joined += one();
-      skip_space();
-    }
-    return joined;
-  }
-  std::string one() {
-    const char quote = text_[at_];
-    const std::string triple(3, quote);
-    const bool is_long = text_.compare(at_, 3, triple) == 0;
-    at_ += is_long ? 3 : 1;
-    std::string value;
-    while (at_ < text_.size()) {
-      if (is_long ? text_.compare(at_, 3, triple) == 0 : text_[at_] == quote) {
-        at_ += is_long ? 3 : 1;
-        return value;
-      }
-      if (text_[at_] == '\n' && !is_long) break;
-      if (text_[at_] == '\\' && at_ + 1 < text_.size()) {
-        const char escaped = text_[++at_];
-        value += escaped == 'n' ? '\n' : escaped == 't' ? '\t' : escaped;
-        ++at_;
-        continue;
-      }
-      value += text_[at_++];
-    }
-    fail("a string does not end");
-  }
-
-  const std::string& text_;
-  std::size_t at_;
-  const std::string& file_;
-};
-
-/// `prompts = [`: the place of the bracket, or nothing.
-std::optional<std::size_t> list_literal(const std::string& text) {
+/// Where `text` stops to be UTF-8; its size if nowhere.
+std::size_t utf8_end(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   std::size_t at = 0;
-  while (at < text.size()) {  // blank lines and comments may stand in front
-    const auto end = std::min(text.find('\n', at), text.size());
-    const auto line = trimmed(text.substr(at, end - at));
-    if (!line.empty() && line.front() != '#') break;
-    at = end + 1;
+  while (at < text.size()) {
+    const auto length = utf8_length(byte(at));
+    if (length == 0 || length > text.size() - at) return at;
+    for (std::size_t i = 1; i < length; ++i) {
+      if ((byte(at + i) & 0xC0) != 0x80) return at;
+    }
+    // Longer forms than needed, halves of surrogate pairs, and what is above U+10FFFF.
+    if ((byte(at) == 0xE0 && byte(at + 1) < 0xA0) || (byte(at) == 0xED && byte(at + 1) > 0x9F) ||
+        (byte(at) == 0xF0 && byte(at + 1) < 0x90) || (byte(at) == 0xF4 && byte(at + 1) > 0x8F)) {
+      return at;
+    }
+    at += length;
   }
-  const auto start = text.find_first_not_of(" \t\r\n", std::min(at, text.size()));
-  if (start == std::string::npos || text.compare(start, 7, "prompts") != 0) return std::nullopt;
-  const auto equals = text.find_first_not_of(" \t", start + 7);
-  if (equals == std::string::npos || text[equals] != '=') return std::nullopt;
-  const auto bracket = text.find_first_not_of(" \t\r\n", equals + 1);
-  if (bracket == std::string::npos || text[bracket] != '[') return std::nullopt;
-  return bracket;
+  return at;
 }
 
-std::vector<PromptSegment> from_lines(const std::string& text) {
-  std::vector<PromptSegment> segments;
+/// Checked text without a byte order mark, its lines ending in LF alone.
+std::string cleaned(std::string_view text, const std::string& file) {
+  if (text.size() > kLongestText)
+    raise<ConfigError>(file, ": is longer than ", kLongestText >> 20, " MiB; is it a prompt file?");
+  const auto end = utf8_end(text);
+  if (end < text.size()) {
+    fail(file, 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(end), '\n'),
+         "is not UTF-8 text; save it with that encoding");
+  }
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  std::string lines;
+  lines.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\r') {
+      lines += text[i];
+    } else if (!text.substr(i + 1).starts_with('\n')) {
+      lines += '\n';
+    }
+  }
+  return lines;
+}
+
+void read_lines(const std::string& text, Segments& segments) {
   std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
+  std::string line;
+  for (std::int64_t number = 1; std::getline(lines, line); ++number) {
     auto prompt = trimmed(line);
-    if (!prompt.empty() && prompt.front() != '#') segments.push_back({.prompt = std::move(prompt)});
+    if (!prompt.empty() && prompt.front() != '#')
+      segments.add({.prompt = std::move(prompt)}, number);
   }
-  return segments;
 }
 
-/// JSON is read as YAML, whose flow style it is.
-class YamlPrompts {
- public:
-  explicit YamlPrompts(const std::string& file) : file_(file) {}
+/// Of the first line that is neither blank nor a comment; the text's size if there is none.
+std::size_t first_content(const std::string& text) {
+  std::size_t at = 0;
+  for (;;) {
+    at = std::min(text.find_first_not_of(" \t\n\f", at), text.size());
+    if (at == text.size() || text[at] != '#') return at;
+    at = std::min(text.find('\n', at), text.size());
+  }
+}
 
-  std::vector<PromptSegment> read(const std::string& text) const {
-    try {
-      auto list = YAML::Load(text);
-      if (list.IsMap()) list = list["prompts"];
-      if (!list.IsDefined() || !list.IsSequence())
-        raise<ConfigError>(file_,
-                           ": holds no list of prompts, neither by itself nor under `prompts`");
-      if (list.size() > kMostSegments)
-        raise<ConfigError>(file_, ": more than ", kMostSegments, " prompts");
-      std::vector<PromptSegment> segments;
-      for (const auto& item : list) segments.push_back(segment(item));
-      return segments;
-    } catch (const YAML::Exception& error) {
-      raise<ConfigError>(file_, ":", error.mark.line + 1, ": ", error.msg);
-    }
+/// What follows `prompts =`; nothing if the text does not begin so.
+std::optional<std::size_t> literal_start(const std::string& text) {
+  auto at = first_content(text);
+  for (const std::string_view part : {"prompts", "="}) {
+    at = std::min(text.find_first_not_of(" \t", at), text.size());
+    if (text.compare(at, part.size(), part) != 0) return std::nullopt;
+    at += part.size();
   }
+  return at;
+}
 
- private:
-  [[noreturn]] void fail(const YAML::Node& node, const std::string& what) const {
-    raise<ConfigError>(file_, ":", node.Mark().line + 1, ": ", what);
-  }
-  PromptSegment segment(const YAML::Node& item) const {
-    if (item.IsScalar()) return {.prompt = trimmed(item.Scalar())};
-    if (!item.IsMap()) fail(item, "a prompt is a text or a mapping with the key `prompt`");
-    static const std::vector<std::string> kKeys = {"prompt", "duration",   "clips",
-                                                   "seed",   "transition", "image"};
-    PromptSegment segment;
-    for (const auto& entry : item) {
-      const auto key = entry.first.as<std::string>();
-      const auto& value = entry.second;
-      if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end()) {
-        const auto near = nearest_name(key, kKeys);
-        fail(entry.first,
-             cat("unknown key `", key, "`",
-                 near.empty() ? "; keys are " + join(kKeys) : "; did you mean `" + near + "`?"));
-      }
-      if (!value.IsScalar()) fail(value, cat("`", key, "` must be one value"));
-      read(segment, key, value);
-    }
-    if (segment.prompt.empty()) fail(item, "`prompt` is missing or empty");
-    if (segment.clips > 0 && segment.seconds > 0)
-      fail(item, "give `duration` or `clips`, not both");
-    if ((segment.transition == Transition::cut) != !segment.image.empty())
-      fail(item, "a cut needs an `image` to start from, and only a cut takes one");
-    return segment;
-  }
-  void read(PromptSegment& segment, const std::string& key, const YAML::Node& value) const {
-    if (key == "prompt") segment.prompt = trimmed(value.Scalar());
-    if (key == "image") segment.image = value.Scalar();
-    if (key == "duration") {
-      segment.seconds = number<double>(key, value);
-      if (!(segment.seconds > 0 && segment.seconds < 1e9))
-        fail(value, "`duration` must be seconds above 0");
-    }
-    if (key == "clips") {
-      segment.clips = number<std::int64_t>(key, value);
-      if (segment.clips < 1) fail(value, "`clips` must be at least 1");
-    }
-    if (key == "seed") {
-      segment.seed = number<std::int64_t>(key, value);
-      if (*segment.seed < 0) fail(value, "`seed` must not be negative");
-    }
-    if (key == "transition") {
-      const auto& name = value.Scalar();
-      if (name != "continue" && name != "cut")
-        fail(value, cat("`transition` is `", name, "`; it must be `continue` or `cut`"));
-      segment.transition = name == "cut" ? Transition::cut : Transition::proceed;
-    }
-  }
-  template <class Number>
-  Number number(const std::string& key, const YAML::Node& value) const {
-    Number result{};
-    if (!YAML::convert<Number>::decode(value, result))
-      fail(value, cat("`", key, "` is `", value.Scalar(), "`, not a ",
-                      std::is_integral_v<Number> ? "whole number" : "number"));
-    return result;
-  }
-
-  const std::string& file_;
-};
+std::string lowercase_ending(const std::string& file) {
+  auto ending = fs::path(file).extension().string();
+  for (auto& c : ending) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return ending;
+}
 
 }  // namespace
 
+std::string trimmed(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\n\f\v";
+  const auto first = text.find_first_not_of(kSpace);
+  if (first == std::string_view::npos) return {};
+  return std::string(text.substr(first, text.find_last_not_of(kSpace) - first + 1));
+}
+
+std::string shown(std::string_view text) {
+  constexpr std::size_t kMost = 80;
+  auto size = std::min(text.size(), kMost);
+  while (size < text.size() && size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80)
+    --size;  // not through a character
+  std::string line(text.substr(0, size));
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return is_control(c) || c == '\n' || c == '\t'; },
+      ' ');
+  return size < text.size() ? line + "..." : line;
+}
+
+void Segments::check_text(std::string_view key, const std::string& text, std::int64_t line) const {
+  if (std::any_of(text.begin(), text.end(), is_control) || has_wide_control(text))
+    fail(file_, line, "`", key, "` holds control characters; take them out");
+}
+
+void Segments::add(PromptSegment segment, std::int64_t line) {
+  if (segment.prompt.empty()) fail(file_, line, "a prompt is empty; say what the clip shows");
+  if (segment.prompt.size() > kLongestPrompt) {
+    fail(file_, line, "a prompt of ", segment.prompt.size(), " bytes; the longest may have ",
+         kLongestPrompt, ". Does a quote stand open?");
+  }
+  check_text("prompt", segment.prompt, line);
+  check_text("image", segment.image, line);
+  if (segments_.size() == kMostSegments) fail(file_, line, "more than ", kMostSegments, " prompts");
+  if (!segment.image.empty())
+    segment.image = (fs::path(file_).parent_path() / segment.image).string();
+  segment.origin = cat(file_, ":", line);
+  segments_.push_back(std::move(segment));
+}
+
+}  // namespace prompts
+
 std::vector<PromptSegment> parse_prompts(const std::string& text, const std::string& file) {
-  const auto extension = fs::path(file).extension();
-  std::vector<PromptSegment> segments;
-  if (extension == ".json" || extension == ".yaml" || extension == ".yml") {
-    segments = YamlPrompts(file).read(text);
-  } else if (const auto bracket = list_literal(text)) {
-    segments = ListLiteral(text, *bracket, file).read();
+  const auto clean = prompts::cleaned(text, file);
+  const auto ending = prompts::lowercase_ending(file);
+  prompts::Segments segments(file);
+  if (ending == ".json") {
+    prompts::read_json(clean, segments);
+  } else if (ending == ".yaml" || ending == ".yml") {
+    prompts::read_yaml(clean, segments);
+  } else if (const auto start = prompts::literal_start(clean)) {
+    prompts::read_literal(clean, *start, segments);
+  } else if (ending == ".py") {
+    raise<ConfigError>(file, ": does not begin with `prompts = [`; Python is not run, only such a ",
+                       "list is read. Or write one prompt per line into a .txt file");
   } else {
-    segments = from_lines(text);
+    prompts::read_lines(clean, segments);
   }
-  if (segments.empty()) raise<ConfigError>(file, ": holds no prompt");
-  for (const auto& segment : segments) {
-    if (segment.prompt.empty()) raise<ConfigError>(file, ": a prompt is empty");
-  }
-  const auto folder = fs::path(file).parent_path();
-  for (auto& segment : segments) {
-    if (!segment.image.empty()) segment.image = (folder / segment.image).string();
-  }
-  return segments;
+  auto found = segments.take();
+  if (found.empty()) raise<ConfigError>(file, ": holds no prompt; write one per line");
+  return found;
 }
 
 std::vector<PromptSegment> read_prompts(const std::string& path) {
-  std::error_code error;
-  const auto size = fs::file_size(path, error);
   std::ifstream in(path, std::ios::binary);
-  if (error || !in) raise<ConfigError>(path, ": cannot be opened; is the path right?");
-  if (size > kLongestFile) raise<ConfigError>(path, ": is too long for a file of prompts");
-  return parse_prompts({std::istreambuf_iterator<char>(in), {}}, path);
+  if (!in) raise<ConfigError>(path, ": cannot be opened; is the path right?");
+  // What has no end (a device, a pipe) is not read to its end: one byte too many is enough.
+  std::string text(prompts::kLongestText + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (in.bad()) raise<ConfigError>(path, ": cannot be read; is it a folder?");
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  return parse_prompts(text, path);
 }
 
 }  // namespace svi

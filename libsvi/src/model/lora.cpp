@@ -11,6 +11,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "model/lora_key.hpp"
 #include "svi/core/check.hpp"
 #include "svi/core/random.hpp"
 
@@ -43,42 +44,15 @@ bool chosen(const LoraConfig& config, const std::string& name) {
                      [&](const std::string& target) { return has_suffix(name, target); });
 }
 
-// A tensor's name in a file, taken apart.
-struct Key {
-  std::string layer;  // blocks.0.self_attn.q
-  enum class Part { a, b, alpha } part = Part::a;
-};
-
-// Prefixes and suffixes of the ecosystem: whatever precedes "blocks.", lora_A / lora_down, an
-// adapter name such as "default" before "weight".
-std::optional<Key> parse_key(const std::string& name) {
-  const auto start = name.find("blocks.");
-  if (start == std::string::npos) return std::nullopt;
-  if (name.ends_with(".alpha")) {
-    return Key{name.substr(start, name.size() - start - 6), Key::Part::alpha};
-  }
-  constexpr std::pair<std::string_view, Key::Part> kMarks[] = {{".lora_A.", Key::Part::a},
-                                                               {".lora_down.", Key::Part::a},
-                                                               {".lora_B.", Key::Part::b},
-                                                               {".lora_up.", Key::Part::b}};
-  for (const auto& [mark, part] : kMarks) {
-    const auto at = name.find(mark, start);
-    if (at != std::string::npos && name.ends_with("weight")) {
-      return Key{name.substr(start, at - start), part};
-    }
-  }
-  return std::nullopt;
-}
-
 double single_value(const std::string& name, const at::Tensor& tensor) {
   if (tensor.numel() != 1) raise<IoError>(name, " has ", tensor.numel(), " values, not one");
   return tensor.item<double>();
 }
 
 std::string key_name(const std::string& layer, char part, LoraNaming naming) {
-  return naming == LoraNaming::official
-             ? cat("pipe.dit.", layer, ".lora_", part, ".default.weight")
-             : cat("base_model.model.", layer, ".lora_", part, ".weight");
+  return naming == LoraNaming::official ? cat("pipe.dit.", layer, ".lora_", part, ".default.weight")
+         : naming == LoraNaming::peft   ? cat("base_model.model.", layer, ".lora_", part, ".weight")
+                                        : cat("diffusion_model.", layer, ".lora_", part, ".weight");
 }
 
 }  // namespace
@@ -178,8 +152,8 @@ NamedTensors Lora::tensors(LoraNaming naming) const {
 LoadReport Lora::load(const NamedTensors& tensors, const std::string& origin) {
   NamedTensors renamed;
   for (const auto& [name, tensor] : tensors) {
-    const auto key = parse_key(name);
-    if (key && key->part == Key::Part::alpha) {
+    const auto key = parse_lora_key(name);
+    if (key && key->part == LoraKey::Part::alpha) {
       if (std::abs(single_value(name, tensor) - config_.alpha) > 1e-6 * config_.alpha) {
         raise<IoError>(origin, ": ", name, " is ", tensor.item<double>(),
                        ", the adapter's alpha is ", config_.alpha, "; set alpha to the file's");
@@ -187,7 +161,7 @@ LoadReport Lora::load(const NamedTensors& tensors, const std::string& origin) {
       continue;
     }
     renamed.emplace_back(
-        key ? key_name(key->layer, key->part == Key::Part::a ? 'A' : 'B', LoraNaming::official)
+        key ? key_name(key->layer, key->part == LoraKey::Part::a ? 'A' : 'B', LoraNaming::official)
             : name,
         tensor);
   }
@@ -198,14 +172,14 @@ LoraConfig Lora::infer(const NamedTensors& tensors) {
   LoraConfig config{.rank = 0, .alpha = 0, .targets = {}, .self_attn = false, .cross_attn = false};
   std::set<std::int64_t> layers;
   for (const auto& [name, tensor] : tensors) {
-    const auto key = parse_key(name);
+    const auto key = parse_lora_key(name);
     if (!key) raise<IoError>("not an adapter's tensor: ", name);
-    if (key->part == Key::Part::alpha) {
+    if (key->part == LoraKey::Part::alpha) {
       config.alpha = single_value(name, tensor);
       continue;
     }
     if (tensor.dim() != 2) raise<IoError>(name, " has ", tensor.dim(), " axes, an adapter's has 2");
-    const auto rank = tensor.size(key->part == Key::Part::a ? 0 : 1);
+    const auto rank = tensor.size(key->part == LoraKey::Part::a ? 0 : 1);
     if (config.rank != 0 && rank != config.rank) {
       raise<IoError>(name, " has rank ", rank, ", others ", config.rank,
                      ": adapters of mixed rank are not supported");
@@ -240,6 +214,11 @@ void Lora::merge_into(WanDit& dit, double strength) const {
     SVI_CHECK(weight.size(0) == adapter.layer.out && weight.size(1) == adapter.layer.in,
               adapter.layer.name, " of the model is ", weight.sizes(), ", of the adapter [",
               adapter.layer.out, ", ", adapter.layer.in, "]");
+    if (weight.element_size() == 1) {
+      raise<ConfigError>(adapter.layer.name,
+                         " is kept in 8 bits, which would round the adapter "
+                         "away: merge it into weights of more bits, or attach it");
+    }
     const auto merged = at::addmm(weight.to(at::kFloat), adapter.b.to(weight.device()),
                                   adapter.a.to(weight.device()), 1, strength * scale());
     weight.copy_(merged);

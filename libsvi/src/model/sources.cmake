@@ -2,8 +2,13 @@ set(SVI_MODEL_SOURCES
   src/model/critic.cpp
   src/model/model.cpp
   src/model/flow_schedule.cpp
+  src/model/key_maps.cpp
   src/model/lora.cpp
+  src/model/lora_files.cpp
+  src/model/lora_key.cpp
+  src/model/name_rules.cpp
   src/model/weights.cpp
+  src/model/wan/block_feed.cpp
   src/model/wan/block_fused.cpp
   src/model/wan/block_lean.cpp
   src/model/wan/block_plain.cpp
@@ -13,7 +18,10 @@ set(SVI_MODEL_SOURCES
   src/model/wan/dit_config.cpp
   src/model/wan/dit.cpp
   src/model/wan/dit_forward.cpp
+  src/model/wan/dit_placement.cpp
+  src/model/wan/dit_quantise.cpp
   src/model/wan/flash_kernel.cpp
+  src/model/wan/dit_guard.cpp
   src/model/wan/fused_attention.cpp
   src/model/wan/fused_linear.cpp
   src/model/wan/fused_norm.cpp
@@ -23,6 +31,7 @@ set(SVI_MODEL_SOURCES
   src/model/wan/lean_norm.cpp
   src/model/wan/ops.cpp
   src/model/wan/positions.cpp
+  src/model/wan/quantised.cpp
   src/model/wan/recompute.cpp
   src/model/wan/row_kernels.cpp
   src/model/wan/split.cpp

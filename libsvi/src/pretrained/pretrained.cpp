@@ -12,7 +12,8 @@
 #include "svi/data/text_encoder.hpp"
 #include "svi/encoder/clip_vision.hpp"
 #include "svi/io/weight_files.hpp"
-#include "svi/model/lora.hpp"
+#include "svi/model/key_maps.hpp"
+#include "svi/model/lora_files.hpp"
 
 namespace svi {
 namespace {
@@ -94,7 +95,7 @@ struct Pretrained::Parts {
 };
 
 void Pretrained::Parts::read_headers() {
-  dit_weights = open_weights(files.dit);
+  dit_weights = to_official(open_weights(files.dit), WeightKind::dit, files.dit.string());
   auto heads = config.heads;
   if (heads == 0 && files.layout == ModelLayout::pocket) heads = kPocketHeads;
   try {
@@ -125,12 +126,10 @@ void Pretrained::Parts::open_dit() {
   dit->load(dit_weights, files.dit.string());
   dit_weights.clear();
   for (const auto& choice : loras) {
-    const auto tensors = open_weights(choice.path);
-    Lora lora(Lora::infer(tensors), dit->linears(), 0);
-    const auto report = lora.load(tensors, choice.path.string());
-    lora.merge_into(*dit, choice.strength);
-    SVI_INFO("model", "adapter ", choice.path.string(), " at strength ", choice.strength, ": ",
-             report.loaded.size(), " tensors merged");
+    const auto file = LoraFile::open(choice.path.string());
+    const auto report = merge_lora(*dit, {file, choice.strength});
+    SVI_INFO("model", "adapter ", choice.path.string(), " (", file.naming, " names) at strength ",
+             choice.strength, ": merged into ", report.loaded.size(), " tensors");
   }
   dit->to(device, dtype);
 }
@@ -143,7 +142,8 @@ void Pretrained::Parts::open_tower() {
         "[model] image_encoder");
   }
   SVI_INFO("model", "image encoder: ", files.image_encoder.string());
-  const auto weights = open_weights(files.image_encoder);
+  const auto weights = to_official(open_weights(files.image_encoder), WeightKind::clip,
+                                   files.image_encoder.string());
   tower.emplace(ClipVision::infer(weights));
   tower->adopt(weights, files.image_encoder.string());
   tower->compute(device, at::kFloat);

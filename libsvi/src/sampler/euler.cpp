@@ -2,28 +2,62 @@
 
 #include <ATen/ATen.h>
 
+#include "sampler/guided_model.hpp"
+#include "svi/core/check.hpp"
 #include "svi/model/flow_schedule.hpp"
 
 namespace svi {
+namespace {
+
+constexpr double kTimestepsPerSigma = 1000.0;
+
+// The shift in float32, like that of FlowSchedule.
+std::vector<float> shifted(const std::vector<double>& timesteps, double shift) {
+  const auto u = at::tensor(timesteps).to(at::kFloat) / kTimestepsPerSigma;  // [K]
+  const auto sigma = (shift * u / (1 + (shift - 1) * u)).contiguous();       // [K]
+  const auto* data = sigma.const_data_ptr<float>();
+  return {data, data + sigma.numel()};
+}
+
+}  // namespace
+
+std::vector<std::string> enum_names(Accumulation) { return {"fp32", "bf16"}; }
+
+std::string EulerSampler::Config::problem() const {
+  for (std::size_t i = 0; i < timesteps.size(); ++i) {
+    if (!(timesteps[i] > 0 && timesteps[i] <= kTimestepsPerSigma)) {
+      return cat("timesteps lie above 0 and up to 1000, not at ", timesteps[i]);
+    }
+    if (i > 0 && !(timesteps[i] < timesteps[i - 1])) {
+      return cat("timesteps must fall, but ", timesteps[i], " follows ", timesteps[i - 1]);
+    }
+  }
+  return {};
+}
+
+EulerSampler::EulerSampler(Config config) : config_(std::move(config)) {
+  if (const auto problem = config_.problem(); !problem.empty()) raise<ConfigError>(problem);
+  sigmas_ = config_.timesteps.empty() ? FlowSchedule(config_.steps, config_.shift).sigmas()
+                                      : shifted(config_.timesteps, config_.shift);
+}
 
 at::Tensor EulerSampler::do_sample(const VelocityModel& model, const at::Tensor& noise,
                                    const Condition& positive, const Condition* negative,
                                    const OnStep& on_step) const {
-  const FlowSchedule schedule(config_.steps, config_.shift);
-  const auto& sigmas = schedule.sigmas();
-  auto latent = noise.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);  // [B, C, F, h, w]
-  for (std::size_t i = 0; i < sigmas.size(); ++i) {
-    const float next = i + 1 < sigmas.size() ? sigmas[i + 1] : 0.0f;
-    const auto timestep = at::full({noise.size(0)}, 1000.0f * sigmas[i], latent.options());  // [B]
-    auto velocity = model.velocity(latent, timestep, positive).to(at::kFloat);
-    if (negative != nullptr && config_.cfg != 1.0) {
-      const auto unguided = model.velocity(latent, timestep, *negative).to(at::kFloat);
-      velocity = unguided + (velocity - unguided) * config_.cfg;
-    }
-    latent.add_(velocity, next - sigmas[i]);
-    if (on_step) on_step(static_cast<std::int64_t>(i) + 1, config_.steps);
+  const GuidedModel guided(model, positive, negative, {config_.cfg, config_.cfg_mode});
+  const auto dtype = config_.accumulate == Accumulation::bf16 ? at::kBFloat16 : at::kFloat;
+  auto latent = noise.to(dtype);  // [B, C, F, h, w]
+  const auto steps = static_cast<std::int64_t>(sigmas_.size());
+  for (std::int64_t i = 0; i < steps; ++i) {
+    const float sigma = sigmas_[i];
+    const float next = i + 1 < steps ? sigmas_[i + 1] : 0.0F;
+    const auto velocity = guided.velocity(latent, 1000.0F * sigma, i);
+    // In bf16 the product is rounded before the sum, as in the reference.
+    latent = dtype == at::kFloat ? latent.add(velocity, next - sigma)
+                                 : latent + velocity * (next - sigma);
+    if (on_step) on_step(i + 1, steps);
   }
-  return latent;
+  return latent.to(at::kFloat);
 }
 
 }  // namespace svi

@@ -5,6 +5,7 @@
 
 #include "svi/sampler/builtins.hpp"
 #include "svi/sampler/euler.hpp"
+#include "svi/sampler/unipc.hpp"
 #include "svi/tensor/dims.hpp"
 
 namespace svi {
@@ -20,12 +21,16 @@ at::Tensor Sampler::sample(const VelocityModel& model, const at::Tensor& noise,
   SVI_CHECK(latent.sizes() == noise.sizes(), "sampler returned ", latent.sizes(), " for noise ",
             noise.sizes());
   if (!at::isfinite(latent).all().item<bool>())
-    raise("the sampler produced NaN or Inf; are the weights right?");
+    raise(
+        "the sampler's latent holds NaN or Inf although the model's velocities do not; cfg may be "
+        "too large");
   return latent;
 }
 
 void register_sampler(Registrar& registrar) {
   registrar.add<Sampler, EulerSampler>("euler", "Euler steps over the shifted flow-matching table");
+  registrar.add<Sampler, UniPcSampler>("unipc",
+                                       "second-order predictor and corrector, as Wan's sampler");
 }
 
 }  // namespace svi

@@ -21,7 +21,7 @@ struct SVI_EXPORT ClipVisionConfig {
   std::int64_t mlp_dim = 5120;
   std::int64_t heads = 16;
   std::int64_t layers = 32;
-  std::int64_t out_dim = 1024;  // of the projection that Wan does not use
+  std::int64_t out_dim = 1024;  // of the projection, which Wan does not use; 0: the file has none
   double eps = 1e-5;
 
   std::int64_t tokens() const { return (image / patch) * (image / patch) + 1; }

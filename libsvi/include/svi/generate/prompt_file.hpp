@@ -14,28 +14,36 @@ enum class Transition {
   proceed,  // "continue": from the last frames of the clip before
   cut,      // a new scene, from an image of its own
 };
+inline std::vector<std::string> enum_names(Transition) { return {"continue", "cut"}; }
 
 /// A stretch of a film with one prompt.
 struct PromptSegment {
-  std::string prompt;
-  double seconds = 0;      // how long it lasts; 0: not given
-  std::int64_t clips = 0;  // the same in clips; 0: not given
-  std::optional<std::int64_t> seed = {};
+  std::string prompt;      // UTF-8, not empty, at most 64 KiB; may hold line breaks and tabs
+  double seconds = 0;      // how long it lasts, up to 1e6; 0: not given
+  std::int64_t clips = 0;  // the same in clips, up to 1e6; 0: not given
+  std::optional<std::int64_t> seed = {};  // not negative
   Transition transition = Transition::proceed;
-  std::string image = {};  // of a cut; relative to the file's folder
+  std::string image = {};   // of a cut, and only there: a path, not opened here
+  std::string origin = {};  // "film.yaml:12", for messages
 };
 
-/// Reads prompts from a text of one of these forms; `file` names it in errors.
-///   - one prompt per line; empty lines and lines that begin with # are passed over;
-///   - `prompts = [ "...", '...', ]`, as the reference keeps them: read as a list of strings, never
-///     run;
-///   - JSON or YAML (chosen by the ending of `file`: .json, .yaml, .yml): a list, or a mapping with
-///     the list under `prompts`, whose items are strings or mappings with the keys prompt, duration
-///     (seconds) or clips, seed, transition (continue, cut) and image.
-/// Throws ConfigError naming file, line and key.
+/// Reads the prompts of a film from a text in one of these forms.
+///   - `.json`, `.yaml` or `.yml`, by the ending of `file`: a list, or a mapping with that list
+///     under `prompts`. Items are texts or mappings with the keys `prompt`, `duration` (seconds) or
+///     `clips`, `seed`, `transition` (continue, cut) and `image`. A cut needs an image, and only a
+///     cut takes one; in the first segment it is the image that the film starts from.
+///   - `prompts = [ "...", '...' ]`, as the reference keeps them: read as Python reads string
+///     literals and never run. Anything but strings and comments is refused.
+///   - else one prompt per line; blank lines and lines that begin with # are passed over. A `.py`
+///     file is never read in this way.
+///
+/// `file` is named in errors, and images are relative to its folder. YAML anchors, aliases, tags
+/// and second documents are refused, so no text takes more memory or time than its length tells.
+/// Throws ConfigError naming file, line, key and remedy; also where the text is longer than 4 MiB,
+/// is not UTF-8, holds control characters, no prompt or more than 100,000 of them.
 SVI_EXPORT std::vector<PromptSegment> parse_prompts(const std::string& text,
                                                     const std::string& file);
-/// The same from a file of at most 16 MiB.
+/// The same from a file. Throws ConfigError too if it cannot be read.
 SVI_EXPORT std::vector<PromptSegment> read_prompts(const std::string& path);
 
 }  // namespace svi

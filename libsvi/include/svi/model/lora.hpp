@@ -32,6 +32,7 @@ struct SVI_EXPORT LoraConfig {
 enum class LoraNaming {
   official,  // pipe.dit.blocks.0.self_attn.q.lora_A.default.weight, as Li et al. 2025 publish them
   peft,      // base_model.model.blocks.0.self_attn.q.lora_A.weight
+  comfyui,   // diffusion_model.blocks.0.self_attn.q.lora_A.weight
 };
 
 /// One adapted layer: its weight acts as W + scale B A.

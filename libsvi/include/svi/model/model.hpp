@@ -2,6 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <string>
+
 #include "svi/core/export.hpp"
 
 namespace svi {
@@ -23,6 +25,11 @@ class SVI_EXPORT VelocityModel {
   /// noisy [B, C, F, h, w] latent units; timestep [B] = 1000 sigma; returns [B, C, F, h, w].
   virtual at::Tensor velocity(const at::Tensor& noisy, const at::Tensor& timestep,
                               const Condition& condition) const = 0;
+
+  /// Where NaN or Inf first appears in `velocity` of the same arguments, for a message to the user;
+  /// empty where nothing is found or the model can't tell. May cost as much as a pass.
+  virtual std::string first_non_finite(const at::Tensor& noisy, const at::Tensor& timestep,
+                                       const Condition& condition) const;
 };
 
 }  // namespace svi

@@ -11,7 +11,8 @@
 
 namespace svi {
 
-/// Told after every step of a sampler: steps done, of how many.
+/// Called after every step of a sampler: `done` of `steps` are finished. It may throw, which ends
+/// the sampling.
 using OnStep = std::function<void(std::int64_t done, std::int64_t steps)>;
 
 /// Turns noise into a clip's latent with a velocity model.
@@ -21,7 +22,8 @@ class SVI_EXPORT Sampler : public Component {
   ~Sampler() override;
 
   /// noise [B, C, F, h, w] fp32 -> latent of the same shape, fp32. `negative` is the condition of
-  /// the unguided pass; null runs one pass a step. No gradients are recorded.
+  /// the unguided pass; null runs one pass a step. No gradients are recorded. Throws Error where
+  /// the model gives NaN or Inf.
   at::Tensor sample(const VelocityModel& model, const at::Tensor& noise, const Condition& positive,
                     const Condition* negative, const OnStep& on_step = {}) const;
 

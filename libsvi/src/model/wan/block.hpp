@@ -3,12 +3,21 @@
 #include <ATen/core/Tensor.h>
 
 #include <memory>
+#include <string>
 
 #include "model/wan/contexts.hpp"
 #include "model/wan/dit_parts.hpp"
 #include "model/wan/split.hpp"
 
 namespace svi::wan {
+
+/// Remembers the first part of the network whose output is not finite. Set in a Stream, it makes
+/// the blocks run by plain tensor operations.
+struct FiniteProbe {
+  std::string first_bad;  // empty: none yet
+
+  void see(const std::string& part, const at::Tensor& output);
+};
 
 /// What every block sees besides the tokens.
 struct Stream {
@@ -19,7 +28,12 @@ struct Stream {
   std::shared_ptr<Context> context = {};  // text and image of the lean blocks, not the two above
   WanRope rope = {};
   const Split* split = nullptr;  // where the tokens are this rank's share of them
+  FiniteProbe* probe = nullptr;
 };
+
+/// WanDit::velocity, watched by `probe` where it is not null.
+at::Tensor forward(const WanDitParts& parts, const at::Tensor& noisy, const at::Tensor& timestep,
+                   const Condition& condition, FiniteProbe* probe);
 
 /// Tokens [B, L, D] through every block and the head's norm, ready for the last linear layer.
 ///

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "model/wan/block.hpp"
+#include "model/wan/block_feed.hpp"
 #include "model/wan/fused.hpp"
 #include "model/wan/recompute.hpp"
 
@@ -65,11 +66,13 @@ at::Tensor run_blocks_fused(const WanDitParts& parts, at::Tensor x, const Stream
   e.push_back(stream.head_modulation);
 
   at::Tensor h = fused::norm(x, modulate(e[0], 0), config.eps);
+  BlockFeed feed(parts);
   for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
-    const auto& block = parts.blocks[i];
-    const Body body = [&block, &config, rope = stream.rope](const std::vector<at::Tensor>& in) {
-      return run_block(block, {in[0], in[1]}, in[2], in[3],
-                       {.text = in[4], .image = in[5], .rope = rope}, config);
+    const auto block = feed.next();
+    const Body body = [&parts, i, held = std::weak_ptr(block),
+                       rope = stream.rope](const std::vector<at::Tensor>& in) {
+      return run_block(*held_or_ready(held, parts, i), {in[0], in[1]}, in[2], in[3],
+                       {.text = in[4], .image = in[5], .rope = rope}, parts.config);
     };
     const std::vector<at::Tensor> inputs{x, h, e[i], e[i + 1], stream.text, stream.image};
     const auto outputs = parts.recompute ? recomputed(body, inputs) : body(inputs);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "model/wan/block.hpp"
+#include "model/wan/block_feed.hpp"
 #include "model/wan/contexts.hpp"
 #include "model/wan/lean.hpp"
 
@@ -38,8 +39,9 @@ at::Tensor split_attention(const WanAttention& layer, const at::Tensor& h, const
     return split.to_heads(lean::normed(lean::linear(h, part), norm, rope, heads), L);
   };
   const lean::Heads share{split.heads().count, heads.eps};
-  const auto keys = lean::keys(own(layer.k, layer.norm_k),
-                               split.to_heads(lean::linear(h, layer.v), L), {}, nullptr, share);
+  const auto k = own(layer.k, layer.norm_k);  // one after another: ranks exchange in one order
+  const auto v = split.to_heads(lean::linear(h, layer.v), L);
+  const auto keys = lean::keys(k, v, {}, nullptr, share);
   const auto attended = lean::attend(own(layer.q, layer.norm_q), {}, nullptr, share, keys);
   return lean::linear(split.to_tokens(attended, L), layer.o);
 }
@@ -113,8 +115,10 @@ at::Tensor run_blocks_lean(const WanDitParts& parts, const at::Tensor& x, const 
 
   Tokens tokens{x.to(at::kFloat), at::empty_like(x), config.eps};
   tokens.add_norm({}, {}, modulate(0, 0));
+  BlockFeed feed(parts);
   for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
-    const auto& block = parts.blocks[i];
+    const auto held = feed.next();
+    const auto& block = *held;
     const Gain affine{.mul = block.norm3_weight.to(at::kFloat),
                       .add = block.norm3_bias.to(at::kFloat)};
     tokens.add_norm(self_attention(block.self_attn, tokens.h, stream, heads), e[i].select(1, 2),

@@ -1,8 +1,10 @@
 #include <ATen/ATen.h>
 
 #include "model/wan/block.hpp"
+#include "model/wan/block_feed.hpp"
 #include "model/wan/ops.hpp"
 #include "model/wan/recompute.hpp"
+#include "svi/core/check.hpp"
 
 namespace svi::wan {
 namespace {
@@ -38,31 +40,46 @@ at::Tensor cross_attention(const WanAttention& layer, const at::Tensor& x, const
   return linear(y, layer.o);
 }
 
-at::Tensor run_block(const WanBlock& block, at::Tensor x, const Stream& stream,
+at::Tensor run_block(const WanBlock& block, std::size_t index, at::Tensor x, const Stream& stream,
                      const WanDitConfig& config) {
+  const auto see = [&](const char* part) {
+    if (stream.probe) stream.probe->see(cat("block ", index, ", ", part), x);
+  };
   const auto e =
       (block.modulation.to(at::kFloat) + stream.modulation).chunk(6, 1);  // [B, 1, D] each
   const auto attended =
       self_attention(block.self_attn, modulated_norm(x, e[0], e[1], config.eps), stream, config);
   x = gated_add(x, attended, e[2]);
+  see("self-attention");
   x = x + cross_attention(block.cross_attn,
                           affine_norm(x, block.norm3_weight, block.norm3_bias, config.eps), stream,
                           config);
+  see("cross-attention");
   const auto hidden =
       at::gelu(linear(modulated_norm(x, e[3], e[4], config.eps), block.ffn_0), "tanh");
-  return gated_add(x, linear(hidden, block.ffn_2), e[5]);
+  x = gated_add(x, linear(hidden, block.ffn_2), e[5]);
+  see("feed-forward");
+  return x;
 }
 
 }  // namespace
 
 at::Tensor run_blocks_plain(const WanDitParts& parts, at::Tensor x, const Stream& stream) {
   const auto& config = parts.config;
-  for (const auto& block : parts.blocks) {
-    const Body body = [&block, &config, rope = stream.rope,
-                       split = stream.split](const std::vector<at::Tensor>& in) {
-      const Stream seen{
-          .modulation = in[1], .text = in[2], .image = in[3], .rope = rope, .split = split};
-      return std::vector<at::Tensor>{run_block(block, in[0], seen, config)};
+  BlockFeed feed(parts);
+  for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
+    const auto block = feed.next();
+    const Body body = [&parts, i, held = std::weak_ptr(block), rope = stream.rope,
+                       split = stream.split,
+                       probe = stream.probe](const std::vector<at::Tensor>& in) {
+      const Stream seen{.modulation = in[1],
+                        .text = in[2],
+                        .image = in[3],
+                        .rope = rope,
+                        .split = split,
+                        .probe = probe};
+      return std::vector<at::Tensor>{
+          run_block(*held_or_ready(held, parts, i), i, in[0], seen, parts.config)};
     };
     const std::vector<at::Tensor> inputs{x, stream.modulation, stream.text, stream.image};
     x = (parts.recompute ? recomputed(body, inputs) : body(inputs))[0];

@@ -41,16 +41,17 @@ bool ContextCache::keeps() const {
   return count_ > 0;
 }
 
-bool ContextCache::same(const Entry& entry, const at::Tensor& text, const at::Tensor& clip) {
+bool ContextCache::same(const Entry& entry, const at::Tensor& text, double last_weight,
+                        const at::Tensor& clip) {
   const auto equal = [](const at::Tensor& a, const at::Tensor& b) {
     if (!a.defined() || !b.defined()) return a.defined() == b.defined();
     return a.scalar_type() == b.scalar_type() && a.sizes() == b.sizes() && at::equal(a, b);
   };
-  return equal(entry.text, text) && equal(entry.clip, clip);
+  return entry.context->last_weight() == last_weight && equal(entry.text, text) &&
+         equal(entry.clip, clip);
 }
 
-bool ContextCache::fresh(const Entry& entry, const std::vector<at::Tensor>& weights,
-                         double scale) {
+bool ContextCache::fresh(const Entry& entry, const std::vector<at::Tensor>& weights, double scale) {
   if (entry.scale != scale || entry.weights.size() != weights.size()) return false;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const auto& seen = entry.weights[i];
@@ -63,8 +64,9 @@ bool ContextCache::fresh(const Entry& entry, const std::vector<at::Tensor>& weig
 }
 
 std::shared_ptr<Context> ContextCache::find(
-    const at::Tensor& text, const at::Tensor& clip, const std::vector<at::Tensor>& weights,
-    double scale, const std::function<std::shared_ptr<Context>(bool)>& make) {
+    const at::Tensor& text, double last_weight, const at::Tensor& clip,
+    const std::vector<at::Tensor>& weights, double scale,
+    const std::function<std::shared_ptr<Context>(bool)>& make) {
   // A tensor made in InferenceMode counts no versions: whether it was written can't be told.
   const bool tellable = std::none_of(weights.begin(), weights.end(),
                                      [](const at::Tensor& t) { return t.is_inference(); });
@@ -72,8 +74,9 @@ std::shared_ptr<Context> ContextCache::find(
   {
     const std::lock_guard lock(mutex_);
     std::erase_if(entries_, [&](const Entry& e) { return !fresh(e, weights, scale); });
-    const auto found = std::find_if(entries_.begin(), entries_.end(),
-                                    [&](const Entry& e) { return same(e, text, clip); });
+    const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) {
+      return same(e, text, last_weight, clip);
+    });
     if (found != entries_.end()) {
       std::rotate(found, found + 1, entries_.end());
       return entries_.back().context;
@@ -102,8 +105,8 @@ std::pair<at::Tensor, double> without_padding(const at::Tensor& text, std::int64
   const auto used = text.ne(0).flatten(2).any(2).any(0).nonzero();
   const auto real = used.size(0) == 0 ? 0 : used[-1].item().toLong() + 1;
   const auto rows = std::min(total, real + 1);
-  const auto kept = rows > L ? at::constant_pad_nd(text, {0, 0, 0, rows - L})
-                             : text.narrow(1, 0, rows);
+  const auto kept =
+      rows > L ? at::constant_pad_nd(text, {0, 0, 0, rows - L}) : text.narrow(1, 0, rows);
   return {kept.contiguous(), static_cast<double>(total - rows + 1)};
 }
 

@@ -47,9 +47,9 @@ class ContextCache {
   bool keeps() const;
 
   /// The context of these conditions, made by `make(keep)` if it is not kept or if one of `weights`
-  /// (with `scale`) has been replaced or written since. text [B, R, text_dim]; clip may be
-  /// undefined.
-  std::shared_ptr<Context> find(const at::Tensor& text, const at::Tensor& clip,
+  /// (with `scale`) has been replaced or written since. text [B, R, text_dim], its last row
+  /// standing for `last_weight` rows; clip may be undefined.
+  std::shared_ptr<Context> find(const at::Tensor& text, double last_weight, const at::Tensor& clip,
                                 const std::vector<at::Tensor>& weights, double scale,
                                 const std::function<std::shared_ptr<Context>(bool)>& make);
 
@@ -65,7 +65,8 @@ class ContextCache {
     double scale;
     std::shared_ptr<Context> context;
   };
-  static bool same(const Entry& entry, const at::Tensor& text, const at::Tensor& clip);
+  static bool same(const Entry& entry, const at::Tensor& text, double last_weight,
+                   const at::Tensor& clip);
   static bool fresh(const Entry& entry, const std::vector<at::Tensor>& weights, double scale);
 
   mutable std::mutex mutex_;

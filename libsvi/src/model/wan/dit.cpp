@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "model/wan/block_feed.hpp"
 #include "model/wan/contexts.hpp"
 #include "model/wan/dit_parts.hpp"
 #include "svi/core/check.hpp"
@@ -138,21 +139,22 @@ NamedTensors WanDit::parameters() const {
 }
 
 LoadReport WanDit::load(const NamedTensors& weights, const std::string& origin) {
+  visit_block_linears(*parts_, [](const std::string& name, const WanLinear& layer) {
+    SVI_CHECK(!layer.scale.defined(), name, " is kept in 8 bits: adopt weights instead");
+  });
   return load_strict(parameters(), weights, origin);
 }
 
 void WanDit::require_grad(bool required) {
+  for (std::size_t i = 0; required && i < parts_->blocks.size(); ++i) {
+    SVI_CHECK(wan::is_ready(*parts_, i), "block ", i,
+              " is converted as it is used and collects no gradients: place all blocks, not "
+              "quantised, or train an adapter");
+  }
   for (auto& [name, weight] : parameters()) weight.set_requires_grad(required);
 }
 
 void WanDit::recompute_blocks(bool enabled) { parts_->recompute = enabled; }
-
-void WanDit::to(const at::Device& device, at::ScalarType dtype) {
-  const c10::NoGradGuard no_grad;
-  visit_weights(*parts_, [&](const std::string&, at::Tensor& weight) {
-    weight = weight.detach().to(device, dtype).set_requires_grad(weight.requires_grad());
-  });
-}
 
 std::vector<LinearShape> WanDit::linears() const {
   std::vector<LinearShape> shapes;

@@ -104,9 +104,9 @@ std::shared_ptr<wan::Context> context_of(const WanDitParts& parts, const Conditi
     return std::make_shared<wan::Context>(embed_text(parts, rows), weight, image,
                                           parts.blocks.size(), keep);
   };
-  return parts.contexts->find(text, config.image_dim > 0 ? condition.clip : at::Tensor(),
-                              context_weights(parts),
-                              parts.lora == nullptr ? 0 : parts.lora->scale(), make);
+  return parts.contexts->find(
+      text, last_weight, config.image_dim > 0 ? condition.clip : at::Tensor(),
+      context_weights(parts), parts.lora == nullptr ? 0 : parts.lora->scale(), make);
 }
 
 // noisy and the condition latent on channels, in the weights' dtype.
@@ -144,8 +144,17 @@ at::Tensor own_share(const wan::Split& split, const at::Tensor& tokens, wan::Str
 
 at::Tensor WanDit::velocity(const at::Tensor& noisy, const at::Tensor& timestep,
                             const Condition& condition) const {
-  const auto& config = parts_->config;
-  const auto dtype = parts_->head.weight.scalar_type();
+  return wan::forward(*parts_, noisy, timestep, condition, nullptr);
+}
+
+at::Tensor wan::forward(const WanDitParts& parts, const at::Tensor& noisy,
+                        const at::Tensor& timestep, const Condition& condition,
+                        FiniteProbe* probe) {
+  const auto see = [&](const char* part, const at::Tensor& output) {
+    if (probe) probe->see(part, output);
+  };
+  const auto& config = parts.config;
+  const auto dtype = parts.head.weight.scalar_type();
   const auto input = join_input(config, noisy, condition, dtype);
   const auto B = input.size(0);
   SVI_CHECK(timestep.dim() == 1 && timestep.size(0) == B, "timestep ", timestep.sizes(),
@@ -157,32 +166,40 @@ at::Tensor WanDit::velocity(const at::Tensor& noisy, const at::Tensor& timestep,
   const auto f = input.size(2) / config.patch[0], h = input.size(3) / config.patch[1],
              w = input.size(4) / config.patch[2];
 
-  const auto wave = wan_sinusoid(timestep, config.freq_dim).to(dtype);
-  const auto time = wan::linear(at::silu(wan::linear(wave, parts_->time_0)), parts_->time_2);
+  const auto wave = wan_sinusoid(timestep, config.freq_dim).to(parts.time_0.weight.scalar_type());
+  const auto time = wan::linear(at::silu(wan::linear(wave, parts.time_0)), parts.time_2);
   wan::Stream stream;
-  stream.modulation = wan::linear(at::silu(time), parts_->time_projection)
+  stream.modulation = wan::linear(at::silu(time), parts.time_projection)
                           .unflatten(1, {6, config.dim})
                           .to(at::kFloat);
-  stream.head_modulation =
-      parts_->head_modulation.to(at::kFloat) + time.to(at::kFloat).unsqueeze(1);
-  stream.rope = parts_->rope(f, h, w, input.device());
+  stream.head_modulation = parts.head_modulation.to(at::kFloat) + time.to(at::kFloat).unsqueeze(1);
+  see("time embedding", stream.modulation);
+  see("time embedding", stream.head_modulation);
+  stream.rope = parts.rope(f, h, w, input.device());
+  stream.probe = probe;
   check_text(config, condition.text);
 
   auto tokens = patchify(input, config.patch);
-  if (parts_->split != nullptr) tokens = own_share(*parts_->split, tokens, stream);
-  auto x = at::linear(tokens, parts_->patch_embedding.weight.flatten(1),
-                      parts_->patch_embedding.bias);  // [B, L, D]
-  if (wan::can_run_lean(x)) {
-    stream.context = context_of(*parts_, condition);
-    x = wan::run_blocks_lean(*parts_, x, stream);
+  if (parts.split != nullptr) tokens = own_share(*parts.split, tokens, stream);
+  auto x = at::linear(tokens, parts.patch_embedding.weight.flatten(1),
+                      parts.patch_embedding.bias);  // [B, L, D]
+  see("patch embedding", x);
+  if (probe == nullptr && wan::can_run_lean(x)) {
+    stream.context = context_of(parts, condition);
+    x = wan::run_blocks_lean(parts, x, stream);
   } else {
-    stream.text = embed_text(*parts_, padded(condition.text, config.text_len));
-    if (config.image_dim > 0) stream.image = embed_image(*parts_, condition.clip);
-    x = wan::can_fuse(x) ? wan::run_blocks_fused(*parts_, x, stream)
-                         : wan::run_blocks_plain(*parts_, x, stream);
+    stream.text = embed_text(parts, padded(condition.text, config.text_len));
+    see("text embedding", stream.text);
+    if (config.image_dim > 0) {
+      stream.image = embed_image(parts, condition.clip);
+      see("image embedding", stream.image);
+    }
+    x = probe == nullptr && wan::can_fuse(x) ? wan::run_blocks_fused(parts, x, stream)
+                                             : wan::run_blocks_plain(parts, x, stream);
   }
-  x = wan::linear(x, parts_->head);
-  if (parts_->split != nullptr) x = parts_->split->gather(x, f * h * w);
+  x = wan::linear(x, parts.head);
+  see("head", x);
+  if (parts.split != nullptr) x = parts.split->gather(x, f * h * w);
   return unpatchify(x, config.patch, f, h, w, config.out_dim).to(noisy.scalar_type());
 }
 

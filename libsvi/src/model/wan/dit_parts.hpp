@@ -1,9 +1,12 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <c10/core/Stream.h>
 
+#include <limits>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +24,7 @@ std::shared_ptr<ContextCache> make_context_cache();
 struct WanLinear {
   at::Tensor weight;  // [out, in]
   at::Tensor bias;    // [out]
+  at::Tensor scale;   // [out, groups] fp32, of a weight in int8; else undefined
   const Lora* lora = nullptr;
   std::size_t adapter = 0;  // index into lora->adapters()
 };
@@ -63,6 +67,11 @@ struct WanDitParts {
   std::shared_ptr<Lora> lora;
   bool recompute = false;                   // activation checkpointing of the blocks
   std::shared_ptr<const wan::Split> split;  // null: this process computes all tokens
+
+  // Of the latest placement. What a block needs before use is read off its weights.
+  std::size_t resident = std::numeric_limits<std::size_t>::max();
+  bool release_pages = false;
+  std::optional<c10::Stream> side_stream;  // brings blocks to a device that has streams
 
   std::shared_ptr<wan::ContextCache> contexts = wan::make_context_cache();
   mutable std::mutex rope_mutex;
@@ -122,26 +131,31 @@ void visit_weights(Parts& parts, const Visit& visit) {
   }
 }
 
+/// Calls `visit(prefix + name, layer)` for each linear of a block, in order.
+template <class Block, class Visit>
+void visit_linears(Block& block, const WanDitConfig& config, const std::string& prefix,
+                   const Visit& visit) {
+  const auto attention = [&](const std::string& name, auto& layer) {
+    visit(name + ".q", layer.q);
+    visit(name + ".k", layer.k);
+    visit(name + ".v", layer.v);
+    visit(name + ".o", layer.o);
+  };
+  attention(prefix + "self_attn", block.self_attn);
+  attention(prefix + "cross_attn", block.cross_attn);
+  if (config.image_dim > 0) {
+    visit(prefix + "cross_attn.k_img", block.cross_attn.k_img);
+    visit(prefix + "cross_attn.v_img", block.cross_attn.v_img);
+  }
+  visit(prefix + "ffn.0", block.ffn_0);
+  visit(prefix + "ffn.2", block.ffn_2);
+}
+
 /// Calls `visit(name, layer)` for each linear of the blocks, in order.
 template <class Parts, class Visit>
 void visit_block_linears(Parts& parts, const Visit& visit) {
   for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
-    auto& block = parts.blocks[i];
-    const auto prefix = "blocks." + std::to_string(i) + ".";
-    const auto attention = [&](const std::string& name, auto& layer) {
-      visit(name + ".q", layer.q);
-      visit(name + ".k", layer.k);
-      visit(name + ".v", layer.v);
-      visit(name + ".o", layer.o);
-    };
-    attention(prefix + "self_attn", block.self_attn);
-    attention(prefix + "cross_attn", block.cross_attn);
-    if (parts.config.image_dim > 0) {
-      visit(prefix + "cross_attn.k_img", block.cross_attn.k_img);
-      visit(prefix + "cross_attn.v_img", block.cross_attn.v_img);
-    }
-    visit(prefix + "ffn.0", block.ffn_0);
-    visit(prefix + "ffn.2", block.ffn_2);
+    visit_linears(parts.blocks[i], parts.config, "blocks." + std::to_string(i) + ".", visit);
   }
 }
 

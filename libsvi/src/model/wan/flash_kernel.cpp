@@ -47,9 +47,8 @@ struct Bf16 {
 
 // C[R][64] (+)= A[R][words] B[words][64]; strides in words.
 template <class T, int R, bool kAdd>
-SVI_INLINE void product(const Word* a, std::int64_t a_stride, const Word* b,
-                        std::int64_t b_stride, std::int64_t words, float* c,
-                        std::int64_t c_stride) {
+SVI_INLINE void product(const Word* a, std::int64_t a_stride, const Word* b, std::int64_t b_stride,
+                        std::int64_t words, float* c, std::int64_t c_stride) {
   __m512 sums[R][kVectors];
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
@@ -84,9 +83,9 @@ SVI_INLINE void product(const Word* a, std::int64_t a_stride, const Word* b,
 
 // The same for any number of rows and 64 columns.
 template <class T, bool kAdd>
-SVI_TARGET void product_rows(std::int64_t rows, const Word* a, std::int64_t a_stride,
-                             const Word* b, std::int64_t b_stride, std::int64_t words,
-                             float* c, std::int64_t c_stride) {
+SVI_TARGET void product_rows(std::int64_t rows, const Word* a, std::int64_t a_stride, const Word* b,
+                             std::int64_t b_stride, std::int64_t words, float* c,
+                             std::int64_t c_stride) {
   std::int64_t r = 0;
   for (; r + kRows <= rows; r += kRows) {
     product<T, kRows, kAdd>(a + r * a_stride, a_stride, b, b_stride, words, c + r * c_stride,
@@ -133,11 +132,12 @@ SVI_TARGET void softmax_panel(std::int64_t rows, const float* scores, std::int64
   for (int v = 0; v < kVectors; ++v) {
     const auto left = valid - v * kLanes;
     real[v] = left >= kLanes ? __mmask16(0xFFFF)
-                             : left <= 0 ? __mmask16(0) : __mmask16((1U << left) - 1);
+              : left <= 0    ? __mmask16(0)
+                             : __mmask16((1U << left) - 1);
     multiple[v] = _mm512_set1_ps(1.0F);
     if (left >= 1 && left <= kLanes) {
-      multiple[v] = _mm512_mask_mov_ps(multiple[v], __mmask16(1U << (left - 1)),
-                                       _mm512_set1_ps(last_weight));
+      multiple[v] =
+          _mm512_mask_mov_ps(multiple[v], __mmask16(1U << (left - 1)), _mm512_set1_ps(last_weight));
     }
   }
   const __m512 lowest = _mm512_set1_ps(-1e30F);
@@ -183,9 +183,9 @@ SVI_TARGET void run_tile(const FlashTile& tile) {
   using Number = typename T::Number;
   constexpr std::int64_t kKeyWords = kPanelKeys / T::kPerWord;
   const auto d = tile.head_dim, words = d / T::kPerWord;
-  float* sums = tile.scratch;                              // [rows][d]
-  float* scores = sums + kTileQueries * d;                 // [rows][64]
-  float* weights = scores + kTileQueries * kPanelKeys;     // [rows][64] of Number
+  float* sums = tile.scratch;                           // [rows][d]
+  float* scores = sums + kTileQueries * d;              // [rows][64]
+  float* weights = scores + kTileQueries * kPanelKeys;  // [rows][64] of Number
   float* state = weights + kTileQueries * kPanelKeys;
   const Progress seen{state, state + kTileQueries, state + 2 * kTileQueries};
   for (std::int64_t i = 0; i < tile.rows * d; ++i) sums[i] = 0;
@@ -222,7 +222,8 @@ SVI_TARGET void run_tile(const FlashTile& tile) {
 }  // namespace
 
 bool has_flash_kernel() {
-  static const bool has = __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&
+  static const bool has = __builtin_cpu_supports("avx512bf16") &&
+                          __builtin_cpu_supports("avx512bw") &&
                           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   return has;
 }

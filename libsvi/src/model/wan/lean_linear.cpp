@@ -9,8 +9,7 @@ namespace {
 
 at::Tensor product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                    Activation activation) {
-  return activation == Activation::gelu_tanh ? dense_gelu(x, weight, bias)
-                                             : dense(x, weight, bias);
+  return activation == Activation::gelu_tanh ? dense_gelu(x, weight, bias) : dense(x, weight, bias);
 }
 
 }  // namespace
@@ -28,9 +27,9 @@ at::Tensor linear(const at::Tensor& x, const WanLinear& layer, Activation activa
                    activation);
   }
   const auto a = adapter.a.to(x.scalar_type()), b = adapter.b.to(x.scalar_type());
-  const auto y = dense(x, layer.weight, layer.bias);
+  auto y = dense(x, layer.weight, layer.bias);
   y.add_(dense(dense(x, a, {}), b, {}), scale);
-  return activation == Activation::gelu_tanh ? at::gelu_(const_cast<at::Tensor&>(y), "tanh") : y;
+  return activation == Activation::gelu_tanh ? at::gelu_(y, "tanh") : y;
 }
 
 }  // namespace svi::wan::lean

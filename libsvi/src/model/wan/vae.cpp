@@ -10,6 +10,7 @@
 #include "svi/core/check.hpp"
 #include "svi/core/random.hpp"
 #include "svi/io/weight_files.hpp"
+#include "svi/model/key_maps.hpp"
 #include "svi/tensor/dims.hpp"
 
 namespace svi {
@@ -127,7 +128,7 @@ WanVae& WanVae::operator=(WanVae&&) noexcept = default;
 WanVae::~WanVae() = default;
 
 WanVae WanVae::open(const std::string& path) {
-  const auto weights = open_weights(path);
+  const auto weights = to_official(open_weights(path), WeightKind::vae, path);
   try {
     const auto config = infer(weights);
     // Names and shapes first: sizes that a damaged file claims must not be allocated.

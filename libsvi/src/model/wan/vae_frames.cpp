@@ -36,8 +36,8 @@ at::Tensor convolve(const std::vector<at::Tensor>& frames, const at::Tensor& wei
       .contiguous();
 }
 
-/// The head that ends in pixels. So few outputs are cheapest all taps at once: one convolution whose
-/// outputs are the parts of this and the next two frames.
+/// The head that ends in pixels. So few outputs are cheapest all taps at once: one convolution
+/// whose outputs are the parts of this and the next two frames.
 at::Tensor push_narrow(const NormConvolution& head, const at::Tensor& normed,
                        std::vector<at::Tensor>& past, FramePool& pool) {
   const auto& weight = head.convolution.weight;  // [out, in, 3, 3, 3]

@@ -10,13 +10,15 @@
 
 namespace svi::wan {
 
-// The VAE frame by frame, depth first: each layer takes one frame [B, H, W, C] (contiguous, fp32, on
-// the CPU), and hands each frame it completes to the next layer at once. Of a video only what the
-// temporal convolutions remember is in memory, two frames each, and three frames of the level in work.
+// The VAE frame by frame, depth first: each layer takes one frame [B, H, W, C] (contiguous, fp32,
+// on the CPU), and hands each frame it completes to the next layer at once. Of a video only what
+// the temporal convolutions remember is in memory, two frames each, and three frames of the level
+// in work.
 
 using FrameSink = std::function<void(at::Tensor frame)>;
 
-/// What a layer remembers: the frames before the next one, at most two for each convolution in time.
+/// What a layer remembers: the frames before the next one, at most two for each convolution in
+/// time.
 struct FrameSlot {
   std::array<std::vector<at::Tensor>, 2> past;
   bool started = false;

@@ -146,8 +146,8 @@ at::Tensor transformed_weight(const at::Tensor& weight, std::int64_t taps, std::
       const auto panel = item / I, i = item % I, first = panel * columns;
       for (std::int64_t tap = 0; tap < taps; ++tap) {
         kernel().weight(from + ((first * I + i) * all + all - taps + tap) * 9, I * all * 9,
-                        std::min(columns, O - first),
-                        to + ((panel * taps + tap) * I + i) * columns, panels * taps * I * columns);
+                        std::min(columns, O - first), to + ((panel * taps + tap) * I + i) * columns,
+                        panels * taps * I * columns);
       }
     }
   });
@@ -255,8 +255,8 @@ void winograd_convolution(const WinogradInput& input, const at::Tensor& weight,
     frames.push_back(frame.const_data_ptr<float>());
   }
   const auto total = latest.size(0) * geometry.rows * geometry.columns;
-  const auto tiles = std::min(tiles_per_block(taps * geometry.in, kernel().rows),
-                              round_up(total, kernel().rows));
+  const auto tiles =
+      std::min(tiles_per_block(taps * geometry.in, kernel().rows), round_up(total, kernel().rows));
   Block block(geometry, taps, tiles);
   for (std::int64_t first = 0; first < total; first += tiles) {
     const auto count = std::min(tiles, total - first);

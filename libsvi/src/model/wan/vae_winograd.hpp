@@ -13,9 +13,9 @@ namespace svi::wan {
 /// Note [Winograd]: the official VAE spends nearly all its time in 3x3x3 convolutions of 96 to 384
 /// channels, where a library's direct convolution already runs near the machine's peak; fewer
 /// operations are what is left. Tiles of 6x6 pixels go through in blocks that stay in cache, so no
-/// padded or transformed frame exists in memory, and nearest upsampling is only another way to find a
-/// pixel. Sums do not depend on the number of threads. The relative error is about 1.5e-6 per layer
-/// (Lavin and Gray 2016 give the scheme, its points are our choice).
+/// padded or transformed frame exists in memory, and nearest upsampling is only another way to find
+/// a pixel. Sums do not depend on the number of threads. The relative error is about 1.5e-6 per
+/// layer (Lavin and Gray 2016 give the scheme, its points are our choice).
 struct WinogradInput {
   std::vector<at::Tensor> frames;  // [B, H, W, in] each, the latest last; as many as there are taps
   bool upsample = false;           // the frames stand for [B, 2 H, 2 W, in], each pixel four times

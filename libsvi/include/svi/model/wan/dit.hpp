@@ -10,6 +10,7 @@
 #include "svi/config/option.hpp"
 #include "svi/core/export.hpp"
 #include "svi/model/model.hpp"
+#include "svi/model/wan/dit_placement.hpp"
 #include "svi/model/weights.hpp"
 #include "svi/parallel/communicator.hpp"
 #include "svi/tensor/named_tensors.hpp"
@@ -51,8 +52,9 @@ struct LinearShape {
 /// names, at any size. Text-to-video, image-to-video by channels, and image-to-video with CLIP
 /// tokens.
 ///
-/// Computes in the dtype and on the device of its weights; norms, modulation and rotation are fp32.
-/// velocity() may run from several threads as long as nobody changes weights or adapters meanwhile.
+/// Computes in the dtype and on the device of its weights, or as `place` says; norms, modulation
+/// and rotation are fp32. velocity() may run from several threads as long as nobody changes weights
+/// or adapters meanwhile.
 class SVI_EXPORT WanDit : public VelocityModel {
  public:
   /// Weights are zero (norm gains one); with the meta device nothing is allocated. Throws
@@ -70,6 +72,27 @@ class SVI_EXPORT WanDit : public VelocityModel {
 
   /// Copies weights of exactly these names and shapes; throws IoError naming `origin` otherwise.
   LoadReport load(const NamedTensors& weights, const std::string& origin = "weights");
+
+  /// Takes weights of exactly these names and shapes as its own, in place and in any floating
+  /// dtype, fp8 included; throws IoError naming `origin` otherwise. Memory-mapped ones stay mapped,
+  /// so even a 14B model is there in seconds, and a model built on the meta device never holds
+  /// others.
+  ///
+  /// The model then computes in fp32 on the CPU and converts blocks as they come, until `place`
+  /// says otherwise.
+  LoadReport adopt(const NamedTensors& weights, const std::string& origin = "weights");
+
+  /// Moves and converts weights as `placement` says, for inference and for training adapters. Time
+  /// embedding, modulation and layer norms are kept in fp32, as the official code computes them.
+  /// Blocks that were converted before stay as exact as they were then. Adapters move by themselves
+  /// (Lora::to). Throws ConfigError for an impossible placement.
+  void place(const DitPlacement& placement);
+
+  /// Stores the linear layers of the blocks in 8 bits from here on; they are converted as they are
+  /// used. Compares the velocity of random inputs before and after: where it changed by more than
+  /// `options.limit` everything stays as it was and ConfigError is thrown. Merge adapters before,
+  /// or attach them. `parameters` then has the integers, without their scales.
+  QuantisationReport quantise(const QuantisationOptions& options = {});
 
   /// Reads every size from names and shapes. `heads` = 0 means dim / 128; throws IoError where that
   /// is not whole, or where a tensor that tells a size is missing. `text_len` is left 0.
@@ -91,8 +114,15 @@ class SVI_EXPORT WanDit : public VelocityModel {
   /// through a pointer, call keep_contexts(0) first.
   void keep_contexts(std::size_t count);
 
+  /// Runs the model once more, by plain tensor operations, and looks at the inputs, after the
+  /// embeddings, after each part of each block and after the head; e.g. "first in block 3,
+  /// feed-forward; weights that are not finite: blocks.3.ffn.0.weight". Attention on the CPU can
+  /// swallow a NaN in its keys; then velocity() is finite, and nobody asks.
+  std::string first_non_finite(const at::Tensor& noisy, const at::Tensor& timestep,
+                               const Condition& condition) const override;
+
   /// Whether the model's own weights collect gradients (pretraining) or not (adapters; the
-  /// default).
+  /// default). Throws Error if some are converted as they are used.
   void require_grad(bool required);
   /// Whether a forward pass that records gradients keeps only each block's input and computes the
   /// rest of the block again in the backward pass (activation checkpointing): memory for about a
@@ -109,7 +139,7 @@ class SVI_EXPORT WanDit : public VelocityModel {
   /// arguments, weights and adapters, from one thread, without gradients. A group of one ends it.
   /// Throws ConfigError where there are more ranks than heads.
   void split_over(const Communicator& group, std::unique_ptr<Collective> collective);
-  /// Moves the weights. Adapters move by themselves (Lora::to).
+  /// Moves the weights, all of them into one dtype. Adapters move by themselves (Lora::to).
   void to(const at::Device& device, at::ScalarType dtype);
 
   /// The layers an adapter can hook: every linear of the blocks, in order.
