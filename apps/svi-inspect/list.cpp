@@ -2,6 +2,7 @@
 
 #include <iomanip>
 #include <iostream>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -10,6 +11,7 @@
 #include "svi/encoder/clip_vision.hpp"
 #include "svi/encoder/umt5.hpp"
 #include "svi/io/weight_files.hpp"
+#include "svi/model/key_maps.hpp"
 #include "svi/model/lora.hpp"
 #include "svi/model/wan/dit.hpp"
 #include "svi/model/wan/vae.hpp"
@@ -209,17 +211,36 @@ Finding as_clip(const NamedTensors& tensors) {
   return finding;
 }
 
+/// A network under names of others, or behind wrappers.
+std::optional<Finding> under_other_names(const NamedTensors& tensors) {
+  const auto kind = weight_kind(tensors);
+  if (!kind) return std::nullopt;
+  static const std::map<WeightKind, const char*> kNetworks = {
+      {WeightKind::dit, "transformer"},
+      {WeightKind::vae, "video codec"},
+      {WeightKind::umt5, "text encoder umT5"},
+      {WeightKind::clip, "image encoder CLIP"}};
+  Finding finding;
+  finding.kind = cat("Wan ", kNetworks.at(*kind), ", not by its official names");
+  const auto official = to_official(tensors, *kind, "these names");
+  finding.facts.push_back(cat("read as it is, as ", official.size(),
+                              " official tensors; svi-inspect convert writes those"));
+  return finding;
+}
+
 Finding recognise(const NamedTensors& tensors) {
   const auto is_adapter = [](const auto& named) {
     return named.first.find(".lora_") != std::string::npos;
   };
   try {
     if (std::any_of(tensors.begin(), tensors.end(), is_adapter)) return as_lora(tensors);
-    if (has(tensors, "patch_embedding.weight")) return as_dit(tensors);
+    if (has(tensors, "patch_embedding.weight") && has(tensors, "head.head.weight"))
+      return as_dit(tensors);
     if (has(tensors, "encoder.conv1.weight") && has(tensors, "conv2.weight"))
       return as_vae(tensors);
     if (has(tensors, "visual.pos_embedding")) return as_clip(tensors);
     if (has(tensors, "blocks.0.pos_embedding.embedding.weight")) return as_umt5(tensors);
+    if (auto other = under_other_names(tensors)) return *other;
   } catch (const Error& error) {
     Finding finding;
     finding.facts.push_back(error.what());
