@@ -85,6 +85,17 @@ TEST(MemoryPlan, WeightsInPlaceAreMappedAndNotInThePeak) {
   EXPECT_EQ(mapped.mapped, request.stored.dit);
 }
 
+TEST(MemoryPlan, MergedMatricesAreNoLongerThoseOfTheFile) {
+  auto request = small();
+  request.in_place = true;
+  const auto apart = phase(plan_memory(request, kEnough), "sampling").host;
+  request.adapters_merged = true;
+  const auto merged = phase(plan_memory(request, kEnough), "sampling").host;
+
+  EXPECT_EQ(merged.weights - apart.weights, apart.mapped - merged.mapped);
+  EXPECT_GT(merged.weights - apart.weights, request.stored.dit * 9 / 10);
+}
+
 TEST(MemoryPlan, WeightsOfAnotherDtypeCannotBeInPlace) {
   auto request = small();
   request.stored.dit *= 2;

@@ -55,8 +55,10 @@ DitBytes dit_weights(const MemoryRequest& request, const WeightCounts& counts) {
 
   DitBytes bytes;
   const bool as_stored = request.stored.dit == counts.dit() * e;
-  if (request.in_place && as_stored && !request.gpu && !request.eight_bit)
-    return {0, request.stored.dit};
+  if (request.in_place && as_stored && !request.gpu && !request.eight_bit) {
+    const auto merged = request.adapters_merged ? counts.blocks * counts.block_linear * e : 0;
+    return {merged, request.stored.dit - merged};
+  }
   bytes.device = resident * kept_block + counts.around * e;
   if (away > 0) {
     bytes.device += std::min(kInFlight, away) * block;
