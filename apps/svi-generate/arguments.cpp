@@ -67,6 +67,9 @@ po::options_description options(Arguments& a) {
   add("resident-blocks", store(a.resident_blocks),
       "blocks of the transformer that stay on the device; the others come from their file");
   add("int8", po::bool_switch(&a.int8), "block weights in 8 bits, checked against the full ones");
+  add("tile", po::bool_switch(&a.tile), "decode in overlapping tiles");
+  add("ignore-memory", po::bool_switch(&a.force),
+      "go on although the memory plan says it cannot fit");
   add("split", po::bool_switch(&a.split),
       "all ranks share each film, instead of taking films each");
 
@@ -183,6 +186,7 @@ Document settings_of(const Arguments& a, bool official) {
   put(d, "model.dtype", a.dtype, "--dtype");
   put(d, "model.resident_blocks", a.resident_blocks, "--resident-blocks");
   if (a.int8) d.set("model.int8", "on", "--int8");
+  if (a.tile) d.set("film.tile", "on", "--tile");
   put(d, "film.frames", a.frames, "--frames");
   put(d, "film.fps", a.fps, "--fps");
   put(d, "film.seed", a.seed, "--seed");

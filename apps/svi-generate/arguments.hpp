@@ -20,7 +20,7 @@ struct Arguments {
   std::optional<double> cfg, fps;
   std::int64_t threads = 0;
   bool resume = false, overwrite = false, redecode = false, no_lora = false, int8 = false,
-       split = false, validate = false;
+       tile = false, force = false, split = false, validate = false;
   bool help = false, version = false, verbose = false, list_variants = false;
 };
 

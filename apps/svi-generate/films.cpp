@@ -206,6 +206,19 @@ class Film {
                static_cast<double>(clips_ * (config_.frames - 1) + 1) / config_.fps, " s");
   }
 
+  /// What the film takes, before anything is loaded.
+  MemoryPlan memory_plan() const {
+    auto request = model_.memory_request();
+    request.frames = config_.frames;
+    request.height = config_.height;
+    request.width = config_.width;
+    request.prompts = static_cast<std::int64_t>(prompts().size());
+    request.texts_cached = !model_.prompts().needs_network(prompts());
+    request.batched_guidance = settings_.get("sampler", "cfg_mode") == "batched";
+    if (config_.tile) request.tile.emplace();
+    return plan_memory(request, model_.memory_budget());
+  }
+
   /// Returns whether it is complete.
   bool make(const VelocityModel& dit) const {
     const auto encode_text = [this](const std::vector<std::string>& prompts) {
@@ -248,8 +261,7 @@ class Film {
   }
 
   void set_size(Document& document, bool pocket) const {
-    const auto& vae = model_.vae().config();
-    const auto unit = vae.spatial_stride() * model_.dit_config().patch[1];
+    const auto unit = model_.vae_config().spatial_stride() * model_.dit_config().patch[1];
     if (a_.size) {
       const auto size = parse_size(*a_.size);
       if (size.width % unit != 0 || size.height % unit != 0) {
@@ -271,7 +283,12 @@ class Film {
 
   void load_start(bool pocket) {
     const FrameSize size{config_.width, config_.height};
-    model_.vae().latent_frames(config_.frames);  // refuses an illegal number
+    const auto stride = model_.vae_config().temporal_stride();
+    if ((config_.frames - 1) % stride != 0) {
+      raise<ConfigError>("[film] frames = ", config_.frames, ": this codec takes ", stride,
+                         " k + 1 frames; the nearest is ",
+                         (config_.frames - 1 + stride / 2) / stride * stride + 1);
+    }
     if (!a_.continue_video.empty()) {
       start_.before = resize_frames(read_video(a_.continue_video), size);
       if (request_.image.empty()) request_.image = a_.continue_video;
@@ -296,6 +313,19 @@ class Film {
   FilmStart start_;
   std::int64_t clips_ = 0;
 };
+
+/// Prints the plan of the largest film and refuses what cannot fit.
+void check_memory(const Arguments& a, const std::vector<Film>& films) {
+  std::optional<MemoryPlan> largest;
+  for (const auto& film : films) {
+    auto plan = film.memory_plan();
+    const auto peak = [](const MemoryPlan& of) { return of.host_peak() + of.gpu_peak(); };
+    if (!largest || peak(plan) > peak(*largest)) largest.emplace(std::move(plan));
+  }
+  std::cout << largest->table() << largest->advice() << std::endl;
+  if (largest->verdict == MemoryVerdict::too_large && !a.force)
+    raise<ConfigError>("not enough memory; see above, or --ignore-memory");
+}
 
 /// Joins the ranks' transformers for --split.
 void share(const Arguments& a, const Registry& registry, WanDit& dit, bool official,
@@ -339,6 +369,7 @@ int make_films(const Arguments& a, Registry& registry, const Communicator& world
     for (auto& prompt : films.back().prompts()) prompts.push_back(std::move(prompt));
   }
   for (const auto& film : films) std::cout << film.summary() << std::endl;
+  if (!films.empty()) check_memory(a, films);
   if (a.validate) return 0;
   for (const auto& film : films) film.prepare_folder();
   // Texts first: the text encoder is closed before the transformer is opened.

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <iosfwd>
 #include <string>
+#include <vector>
 
 namespace svi::inspect {
 
@@ -14,6 +15,19 @@ struct RunOptions {
   std::int64_t heads = 0;  // 0: dim / 128
   std::string device = "cpu";
 };
+
+struct ConvertOptions {
+  std::string input, out;
+  std::string to = "official";     // official, diffusers or comfyui names
+  std::string dtype = {};          // fp32, bf16, fp16; empty: as stored
+  std::vector<std::string> loras;  // FILE or FILE=STRENGTH, merged first
+  std::int64_t heads = 0;          // 0: dim / 128
+  double shard_gib = 0;            // 0: one file
+};
+
+/// Writes a transformer, codec or encoder under other names, in another precision, with adapters
+/// merged, tensor by tensor. Throws IoError, ConfigError.
+void convert(const ConvertOptions& options, std::ostream& out);
 
 /// Prints what the checkpoint is, its tensors, and the place of each. Throws IoError.
 void list(const std::string& path, bool tensors, std::ostream& out);

@@ -2,12 +2,16 @@
 
 #include <iomanip>
 #include <iostream>
+#include <map>
 #include <optional>
 #include <set>
 
 #include "inspect.hpp"
 #include "svi/core/check.hpp"
+#include "svi/encoder/clip_vision.hpp"
+#include "svi/encoder/umt5.hpp"
 #include "svi/io/weight_files.hpp"
+#include "svi/model/key_maps.hpp"
 #include "svi/model/lora.hpp"
 #include "svi/model/wan/dit.hpp"
 #include "svi/model/wan/vae.hpp"
@@ -164,15 +168,79 @@ Finding as_lora(const NamedTensors& tensors) {
   return finding;
 }
 
+std::string umt5_place(const std::string& name) {
+  if (name.starts_with("token_embedding")) return "words";
+  if (name.find("pos_embedding") != std::string::npos) return "attention: relative places";
+  if (name.find("attn.") != std::string::npos) return "attention";
+  return name.find("ffn.") != std::string::npos ? "feed-forward" : "norm";
+}
+
+Finding as_umt5(const NamedTensors& tensors) {
+  Finding finding;
+  const auto config = Umt5Encoder::infer(tensors);
+  take(finding, match(Umt5Encoder(config).parameters(), tensors));
+  finding.kind = cat("umT5 encoder", config.dim == 4096 && config.layers == 24 ? " XXL" : "");
+  finding.facts.push_back(cat("dim ", config.dim, ", ", config.layers, " layers, ffn ",
+                              config.ffn_dim, ", heads ", config.heads, ", vocabulary ",
+                              config.vocabulary));
+  finding.place = umt5_place;
+  return finding;
+}
+
+bool is_text_tower(const std::string& name) {
+  return name.starts_with("textual.") || name == "log_scale";
+}
+
+std::string clip_place(const std::string& name) {
+  if (is_text_tower(name)) return "text tower: not used";
+  if (name.find("attn.") != std::string::npos) return "attention";
+  if (name.find("mlp.") != std::string::npos) return "feed-forward";
+  if (name.find("norm") != std::string::npos) return "norm";
+  return name == "visual.head" ? "projection: not used" : "pixels to tokens";
+}
+
+Finding as_clip(const NamedTensors& tensors) {
+  Finding finding;
+  const auto config = ClipVision::infer(tensors);
+  take(finding, match(ClipVision(config).parameters(), tensors));
+  std::erase_if(finding.unplaced, is_text_tower);
+  finding.kind = cat("CLIP image tower", config.dim == 1280 && config.layers == 32 ? " ViT-H" : "");
+  finding.facts.push_back(cat("dim ", config.dim, ", ", config.layers, " layers, images ",
+                              config.image, " x ", config.image, ", patches of ", config.patch));
+  finding.place = clip_place;
+  return finding;
+}
+
+/// A network under names of others, or behind wrappers.
+std::optional<Finding> under_other_names(const NamedTensors& tensors) {
+  const auto kind = weight_kind(tensors);
+  if (!kind) return std::nullopt;
+  static const std::map<WeightKind, const char*> kNetworks = {
+      {WeightKind::dit, "transformer"},
+      {WeightKind::vae, "video codec"},
+      {WeightKind::umt5, "text encoder umT5"},
+      {WeightKind::clip, "image encoder CLIP"}};
+  Finding finding;
+  finding.kind = cat("Wan ", kNetworks.at(*kind), ", not by its official names");
+  const auto official = to_official(tensors, *kind, "these names");
+  finding.facts.push_back(cat("read as it is, as ", official.size(),
+                              " official tensors; svi-inspect convert writes those"));
+  return finding;
+}
+
 Finding recognise(const NamedTensors& tensors) {
   const auto is_adapter = [](const auto& named) {
     return named.first.find(".lora_") != std::string::npos;
   };
   try {
     if (std::any_of(tensors.begin(), tensors.end(), is_adapter)) return as_lora(tensors);
-    if (has(tensors, "patch_embedding.weight")) return as_dit(tensors);
+    if (has(tensors, "patch_embedding.weight") && has(tensors, "head.head.weight"))
+      return as_dit(tensors);
     if (has(tensors, "encoder.conv1.weight") && has(tensors, "conv2.weight"))
       return as_vae(tensors);
+    if (has(tensors, "visual.pos_embedding")) return as_clip(tensors);
+    if (has(tensors, "blocks.0.pos_embedding.embedding.weight")) return as_umt5(tensors);
+    if (auto other = under_other_names(tensors)) return *other;
   } catch (const Error& error) {
     Finding finding;
     finding.facts.push_back(error.what());

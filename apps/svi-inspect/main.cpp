@@ -15,6 +15,12 @@ constexpr const char* kUsage =
     "    lists a checkpoint: kind, names, shapes, dtypes, totals, what maps where; FILE is a "
     ".safetensors\n"
     "    or .pth file, one of several shards, their index, or a folder that holds one of these\n"
+    "svi-inspect convert FILE --out OUT.safetensors [--to official|diffusers|comfyui] [--dtype "
+    "fp32|bf16|fp16]\n"
+    "            [--lora FILE[=STRENGTH] ...] [--shard-gib N] [--heads N]\n"
+    "    writes a transformer, codec or encoder under other names, in another precision, in "
+    "shards, with\n"
+    "    adapters merged\n"
     "svi-inspect run dit|vae-encode|vae-decode --weights W --inputs I --out O [--heads N] "
     "[--device cpu|cuda]\n"
     "    one forward pass in fp32 from the named tensors of I to those of O\n"
@@ -35,12 +41,15 @@ std::string one_line(std::string text) {
 
 int inspect(int argc, char** argv) {
   svi::inspect::RunOptions options;
+  svi::inspect::ConvertOptions conversion;
   std::vector<std::string> words;
   po::options_description described;
   described.add_options()("help,h", "")("brief", "")("words", po::value(&words))(
       "weights", po::value(&options.weights))("inputs", po::value(&options.inputs))(
       "out", po::value(&options.out))("heads", po::value(&options.heads))(
-      "device", po::value(&options.device));
+      "device", po::value(&options.device))("to", po::value(&conversion.to))(
+      "dtype", po::value(&conversion.dtype))("lora", po::value(&conversion.loras)->composing())(
+      "shard-gib", po::value(&conversion.shard_gib));
   po::positional_options_description positional;
   positional.add("words", -1);
   po::variables_map values;
@@ -52,8 +61,20 @@ int inspect(int argc, char** argv) {
     return 0;
   }
   const bool runs = !words.empty() && words[0] == "run";
-  if (words.size() != (runs ? 2u : 1u)) {
-    svi::raise<svi::ConfigError>("expected FILE, or run and a model; see svi-inspect --help");
+  const bool converts = words.size() > 1 && words[0] == "convert";
+  if (words.size() != (runs || converts ? 2u : 1u)) {
+    svi::raise<svi::ConfigError>("expected FILE, convert FILE, or run and a model; see ",
+                                 "svi-inspect --help");
+  }
+  if (options.heads < 0)
+    svi::raise<svi::ConfigError>("--heads ", options.heads, ": must be above 0");
+  if (converts) {
+    if (options.out.empty()) svi::raise<svi::ConfigError>("convert: --out is missing");
+    conversion.input = words[1];
+    conversion.out = options.out;
+    conversion.heads = options.heads;
+    svi::inspect::convert(conversion, std::cout);
+    return 0;
   }
   if (!runs) {
     svi::inspect::list(words[0], values.count("brief") == 0, std::cout);
@@ -63,8 +84,6 @@ int inspect(int argc, char** argv) {
     if (values.count(key) == 0)
       svi::raise<svi::ConfigError>("run ", words[1], ": --", key, " is missing");
   }
-  if (options.heads < 0)
-    svi::raise<svi::ConfigError>("--heads ", options.heads, ": must be above 0");
   options.model = words[1];
   svi::inspect::run(options);
   return 0;

@@ -117,6 +117,27 @@ TEST_F(Inspect, ListsWhatACheckpointIs) {
   for (const auto& outcome : {dit, vae, lora, other}) EXPECT_EQ(outcome.code, 0);
 }
 
+NamedTensors encoder_weights(const std::string& name) {
+  NamedTensors found;
+  const auto file = cat(SVI_SOURCE_DIR, "/tests/data/encoder/", name, ".safetensors");
+  for (const auto& [key, tensor] : SafetensorsFile::open(file).load_all()) {
+    if (key.starts_with("weights.")) found.emplace_back(key.substr(8), tensor);
+  }
+  return found;
+}
+
+TEST_F(Inspect, ListsEncoders) {
+  const auto umt5 = call(save("umt5.safetensors", encoder_weights("umt5_small")));
+  auto tower = encoder_weights("clip_small");
+  tower.emplace_back("textual.norm.weight", at::ones({4}));
+  const auto clip = call(save("clip.safetensors", tower));
+
+  EXPECT_THAT(umt5.output, AllOf(HasSubstr("kind: umT5 encoder"), HasSubstr("vocabulary 50"),
+                                 HasSubstr("feed-forward"), Not(HasSubstr("-> nothing"))));
+  EXPECT_THAT(clip.output, AllOf(HasSubstr("kind: CLIP image tower"), HasSubstr("text tower"),
+                                 Not(HasSubstr("missing:")), Not(HasSubstr("-> nothing"))));
+}
+
 TEST_F(Inspect, BadInputGetsOneLineAndExitCodeTwo) {
   const Fixture fixture("vae_small");
   const auto weights = save("w.safetensors", vae_weights(fixture));
@@ -147,6 +168,50 @@ TEST_F(Inspect, BadInputGetsOneLineAndExitCodeTwo) {
   expect_refused(cat("run dit --weights ", weights, " --inputs ", video, " --out ", path("o")),
                  "w.safetensors");
   EXPECT_FALSE(fs::exists(path("o.safetensors")));
+}
+
+TEST_F(Inspect, ConvertsNamesThereAndBack) {
+  const auto pocket = std::string(SVI_SOURCE_DIR) + "/data/pocket/";
+  const auto there =
+      call("convert " + pocket + "dit.safetensors --to diffusers --shard-gib 0.002 --out " +
+           path("there.safetensors"));
+  ASSERT_EQ(there.code, 0) << there.output;
+  const auto index = path("there.safetensors.index.json");
+  EXPECT_THAT(call(index + " --brief").output,
+              HasSubstr("Wan transformer, not by its official names"));
+  const auto back = call("convert " + index + " --out " + path("back.safetensors"));
+  ASSERT_EQ(back.code, 0) << back.output;
+  const auto before = SafetensorsFile::open(pocket + "dit.safetensors");
+  const auto after = SafetensorsFile::open(path("back.safetensors"));
+  ASSERT_EQ(after.infos().size(), before.infos().size());
+  for (const auto& info : before.infos())
+    EXPECT_TRUE(at::equal(after.load(info.name), before.load(info.name))) << info.name;
+}
+
+TEST_F(Inspect, MergesAdaptersWhileConverting) {
+  const auto pocket = std::string(SVI_SOURCE_DIR) + "/data/pocket/";
+  const auto merged = call("convert " + pocket + "dit.safetensors --heads 4 --lora " + pocket +
+                           "erft.safetensors=0.5 --out " + path("merged.safetensors"));
+  ASSERT_EQ(merged.code, 0) << merged.output;
+  EXPECT_THAT(merged.output, HasSubstr("at strength 0.5: 50 tensors match"));
+  const auto before = SafetensorsFile::open(pocket + "dit.safetensors");
+  const auto after = SafetensorsFile::open(path("merged.safetensors"));
+  const auto moved = [&](const std::string& name) {
+    return (after.load(name) - before.load(name)).abs().max().item<double>();
+  };
+  EXPECT_GT(moved("blocks.0.self_attn.q.weight"), 0);
+  EXPECT_EQ(moved("patch_embedding.weight"), 0);
+}
+
+TEST_F(Inspect, RefusesConversionsItCannotDo) {
+  const auto dit = std::string(SVI_SOURCE_DIR) + "/data/pocket/dit.safetensors ";
+  expect_refused("convert " + dit, "--out is missing");
+  expect_refused("convert " + dit + "--to elsewhere --out " + path("x.safetensors"),
+                 "--to elsewhere is not one of");
+  expect_refused("convert " + dit + "--out " + path("x.bin"), "must end in .safetensors");
+  expect_refused("convert " + std::string(SVI_SOURCE_DIR) +
+                     "/data/pocket/critic.safetensors --out " + path("x.safetensors"),
+                 "neither a transformer nor a codec");
 }
 
 }  // namespace

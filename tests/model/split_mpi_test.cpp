@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <memory>
 
 #include "model/fixtures.hpp"
@@ -119,6 +120,29 @@ INSTANTIATE_TEST_SUITE_P(PathsAndSizes, Split,
                                            Case{"half", at::kBFloat16, 12, 2e-2},
                                            Case{"half_flash", at::kBFloat16, 64, 2e-2}),
                          [](const auto& test) { return std::string(test.param.name); });
+
+TEST(SplitModel, StreamsBlocksIn8BitsLikeOneProcess) {
+  const auto dit = random_model(sizes(64), at::kFloat);
+  dit->quantise({.allow = true});
+  dit->place({.resident_blocks = 1, .storage = WeightStorage::stored});
+  const Inputs inputs;
+  const auto whole = velocity(*dit, inputs);
+
+  split(*dit, Communicator::world());
+
+  EXPECT_LE(relative_error(velocity(*dit, inputs), whole), 1e-5);
+}
+
+TEST(SplitModel, NamesTheBlockThatIsNotFiniteOnEveryRank) {
+  const auto dit = random_model(sizes(12), at::kFloat);
+  testing::find(dit->parameters(), "blocks.1.ffn.0.weight").view(-1)[5] = NAN;
+  const Inputs inputs;
+  split(*dit, Communicator::world());
+
+  const auto where = dit->first_non_finite(inputs.noisy, inputs.timestep, inputs.condition);
+
+  EXPECT_THAT(where, HasSubstr("block 1, feed-forward"));
+}
 
 class SplitOracle : public ::testing::TestWithParam<const char*> {};
 

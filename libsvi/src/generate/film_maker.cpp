@@ -10,6 +10,7 @@
 #include "svi/core/check.hpp"
 #include "svi/io/video_join.hpp"
 #include "svi/io/video_writer.hpp"
+#include "svi/model/wan/vae_tiling.hpp"
 #include "svi/tensor/random.hpp"
 
 namespace svi {
@@ -45,6 +46,13 @@ DecodeLatent streaming_decoder(const WanVae& vae) {
       on_frames(stream.push(latent.narrow(2, f, 1)).clamp(-1, 1));
       decoded(f + 1);
     }
+  };
+}
+
+DecodeLatent tiled_decoder(const WanVae& vae) {
+  return [&vae](const at::Tensor& latent, const auto& on_frames, const auto& decoded) {
+    on_frames(decode_tiled(vae, latent).clamp(-1, 1));
+    decoded(latent.size(2));
   };
 }
 

@@ -32,6 +32,19 @@ constexpr Mark kMarks[] = {
 
 constexpr std::string_view kComfy = "model.diffusion_model.";
 
+const char* network(WeightKind kind) {
+  switch (kind) {
+    case WeightKind::dit:
+      return "a Wan transformer";
+    case WeightKind::vae:
+      return "a Wan VAE";
+    case WeightKind::umt5:
+      return "a umT5 encoder";
+    default:
+      return "a CLIP image tower";
+  }
+}
+
 const NameRules& rules_of(WeightKind kind) {
   switch (kind) {
     case WeightKind::dit:
@@ -192,10 +205,8 @@ std::optional<WeightKind> weight_kind(const NamedTensors& weights) {
 NamedTensors to_official(const NamedTensors& weights, WeightKind kind, const std::string& origin) {
   const auto style = style_of(weights);
   if (!style || style->kind != kind) {
-    raise<IoError>(origin, ": these are not the weights of ",
-                   enum_names(kind)[static_cast<std::size_t>(kind)], " under any naming known here",
-                   style ? cat(", but of ", enum_names(kind)[static_cast<std::size_t>(style->kind)])
-                         : std::string());
+    raise<IoError>(origin, ": not the weights of ", network(kind), " under any naming known here",
+                   style ? cat(", but of ", network(style->kind)) : std::string());
   }
   NamedTensors bare;
   for (const auto& [name, tensor] : multiplied_out(weights, origin)) {

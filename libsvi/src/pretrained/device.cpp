@@ -1,6 +1,7 @@
 #include "svi/pretrained/device.hpp"
 
 #include <ATen/Context.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <dlfcn.h>
 
 #include <filesystem>
@@ -31,6 +32,12 @@ at::Device choose_device(DeviceChoice choice) {
     raise<ConfigError>("device = cuda, but no GPU is seen; use auto or cpu, or check the driver");
   }
   return at::kCPU;
+}
+
+std::int64_t free_device_memory(const at::Device& device) {
+  const auto index = device.has_index() ? device.index() : c10::DeviceIndex{0};
+  return static_cast<std::int64_t>(
+      c10::getDeviceAllocator(device.type())->getMemoryInfo(index).first);
 }
 
 }  // namespace svi

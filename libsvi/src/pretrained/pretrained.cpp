@@ -9,9 +9,11 @@
 #include "svi/core/log.hpp"
 #include "svi/core/sha256.hpp"
 #include "svi/encoder/clip_vision.hpp"
+#include "svi/encoder/umt5.hpp"
 #include "svi/io/weight_files.hpp"
 #include "svi/model/key_maps.hpp"
 #include "svi/model/lora_files.hpp"
+#include "svi/pretrained/device.hpp"
 #include "svi/pretrained/prompt_encoder.hpp"
 
 namespace svi {
@@ -79,6 +81,9 @@ struct Pretrained::Parts {
   ModelFiles files;
   NamedTensors dit_weights;  // memory-mapped, until the transformer has them
   WanDitConfig dit_config;
+  WanVaeConfig vae_config;
+  std::int64_t stored_bytes = 0;  // of the transformer
+  at::ScalarType stored_dtype = at::kFloat;
   std::vector<LoraChoice> loras;
   at::ScalarType dtype = at::kFloat;
   std::string identity;
@@ -107,13 +112,23 @@ void Pretrained::Parts::read_headers() {
   if (!report.complete())
     raise<IoError>(files.dit.string(), ": not the weights of a Wan transformer\n", report.text());
   if (files.layout != ModelLayout::pocket) dit_config.text_len = 512;
+  for (const auto& [name, tensor] : dit_weights) {
+    stored_bytes += static_cast<std::int64_t>(tensor.nbytes());
+    if (tensor.dim() > 1) stored_dtype = tensor.scalar_type();
+  }
   const bool large = dit_config.dim >= kLargeDim;
   const bool narrow =
       config.dtype == ComputeType::bf16 || (config.dtype == ComputeType::automatic && large);
   dtype = narrow ? at::kBFloat16 : at::kFloat;
   for (const auto& text : config.lora) loras.push_back(lora_choice(text, files.folder));
 
-  std::string text = cat("dit ", digest(dit_weights), "\nvae ", digest(open_weights(files.vae)));
+  const auto codec = to_official(open_weights(files.vae), WeightKind::vae, files.vae.string());
+  try {
+    vae_config = WanVae::infer(codec);
+  } catch (const IoError& error) {
+    raise<IoError>(files.vae.string(), ": ", error.what());
+  }
+  std::string text = cat("dit ", digest(dit_weights), "\nvae ", digest(codec));
   for (const auto& lora : loras)
     text += cat("\nlora ", digest(open_weights(lora.path)), " ", lora.strength);
   identity = sha256_hex(text).substr(0, 16);
@@ -182,10 +197,49 @@ Pretrained::~Pretrained() = default;
 
 const ModelFiles& Pretrained::files() const { return parts_->files; }
 const WanDitConfig& Pretrained::dit_config() const { return parts_->dit_config; }
+const WanVaeConfig& Pretrained::vae_config() const { return parts_->vae_config; }
 at::Device Pretrained::device() const { return parts_->device; }
 at::ScalarType Pretrained::dtype() const { return parts_->dtype; }
 std::string Pretrained::identity() const { return parts_->identity; }
 bool Pretrained::needs_image() const { return parts_->dit_config.image_dim > 0; }
+
+MemoryRequest Pretrained::memory_request() const {
+  const auto& p = *parts_;
+  MemoryRequest request;
+  request.dit = p.dit_config;
+  request.vae = p.vae_config;
+  request.dtype = p.dtype;
+  request.gpu = !p.device.is_cpu();
+  request.resident_blocks = p.config.resident_blocks;
+  request.eight_bit = p.config.int8;
+  // Merging writes to the mapped pages, which then are the process's own.
+  const bool merged = !p.loras.empty() && p.config.resident_blocks < 0;
+  request.in_place = p.stored_dtype == p.dtype && !merged;
+  request.stored.dit = p.stored_bytes;
+  for (const auto& lora : p.loras) {
+    if (!merged) request.adapter_bytes += WeightFiles::open(lora.path).bytes();
+  }
+  if (p.files.layout != ModelLayout::pocket) {
+    const auto path = p.files.text_encoder.string();
+    const auto text = to_official(open_weights(path), WeightKind::umt5, path);
+    request.text_encoder = Umt5Encoder::infer(text);
+    request.stored.text_encoder = WeightFiles::open(path).bytes();
+  }
+  if (needs_image() && !p.files.image_encoder.empty()) {
+    const auto path = p.files.image_encoder.string();
+    request.image_encoder =
+        ClipVision::infer(to_official(open_weights(path), WeightKind::clip, path));
+    request.stored.image_encoder = WeightFiles::open(path).bytes();
+  }
+  return request;
+}
+
+MemoryBudget Pretrained::memory_budget() const {
+  MemoryBudget budget;
+  budget.host = available_memory();
+  budget.gpu = parts_->device.is_cpu() ? 0 : free_device_memory(parts_->device);
+  return budget;
+}
 
 const WanVae& Pretrained::vae() {
   if (!parts_->vae) {

@@ -35,6 +35,8 @@ using DecodeLatent = std::function<void(
 
 /// The codec's streaming decoder: memory does not grow with the clip.
 SVI_EXPORT DecodeLatent streaming_decoder(const WanVae& vae);
+/// The same in tiles (decode_tiled): the frames of a clip come at once.
+SVI_EXPORT DecodeLatent tiled_decoder(const WanVae& vae);
 
 /// Makes one film clip by clip into its folder, and goes on wherever it was stopped.
 ///

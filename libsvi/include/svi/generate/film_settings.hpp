@@ -25,6 +25,7 @@ struct FilmConfig : ClipShape {
   std::int64_t seed_stride = 42;
   std::int64_t crf = 18;
   std::int64_t upscale = 1;
+  bool tile = false;
 
   FilmConfig() {
     frames = 81;
@@ -59,6 +60,9 @@ struct FilmConfig : ClipShape {
                 .help = "constant rate factor of x264: 0 lossless, 18 good, 51 worst",
                 .min = 0,
                 .max = 51});
+    visit(tile, {.key = "tile",
+                 .help = "decode in overlapping tiles of 30 x 52 latent pixels: less memory, and "
+                         "seams that are blended"});
     visit(upscale, {.key = "upscale", .help = "pixels per pixel in the file", .min = 1, .max = 64});
   }
 };

@@ -16,4 +16,7 @@ inline std::vector<std::string> enum_names(DeviceChoice) { return {"auto", "cpu"
 /// ConfigError if a GPU is demanded and none is seen.
 SVI_EXPORT at::Device choose_device(DeviceChoice choice);
 
+/// Free bytes of a GPU, what LibTorch's allocator holds but does not use included.
+SVI_EXPORT std::int64_t free_device_memory(const at::Device& device);
+
 }  // namespace svi

@@ -11,6 +11,7 @@
 #include "svi/core/export.hpp"
 #include "svi/model/wan/dit.hpp"
 #include "svi/model/wan/vae.hpp"
+#include "svi/pretrained/memory_plan.hpp"
 #include "svi/pretrained/model_folder.hpp"
 #include "svi/pretrained/prompt_encoder.hpp"
 
@@ -84,11 +85,18 @@ class SVI_EXPORT Pretrained {
 
   const ModelFiles& files() const;
   const WanDitConfig& dit_config() const;
+  const WanVaeConfig& vae_config() const;
   at::Device device() const;
   at::ScalarType dtype() const;
   /// A hash of names, shapes, dtypes and samples of the content of transformer, codec and adapters:
   /// films made with other weights are other films.
   std::string identity() const;
+
+  /// What a film with this model takes, as far as the model decides: sizes, stored bytes, dtype,
+  /// blocks that stay. Reads headers only.
+  MemoryRequest memory_request() const;
+  /// What is free on the host, and on the GPU if that is the device.
+  MemoryBudget memory_budget() const;
 
   const WanVae& vae();
   /// With all adapters: merged into the weights, or kept beside them where blocks do not stay (to

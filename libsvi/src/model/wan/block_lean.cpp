@@ -39,8 +39,9 @@ at::Tensor split_attention(const WanAttention& layer, const at::Tensor& h, const
     return split.to_heads(lean::normed(lean::linear(h, part), norm, rope, heads), L);
   };
   const lean::Heads share{split.heads().count, heads.eps};
-  const auto keys = lean::keys(own(layer.k, layer.norm_k),
-                               split.to_heads(lean::linear(h, layer.v), L), {}, nullptr, share);
+  const auto k = own(layer.k, layer.norm_k);  // one after another: ranks exchange in one order
+  const auto v = split.to_heads(lean::linear(h, layer.v), L);
+  const auto keys = lean::keys(k, v, {}, nullptr, share);
   const auto attended = lean::attend(own(layer.q, layer.norm_q), {}, nullptr, share, keys);
   return lean::linear(split.to_tokens(attended, L), layer.o);
 }
