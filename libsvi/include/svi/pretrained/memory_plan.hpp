@@ -46,7 +46,6 @@ struct MemoryRequest {
   bool in_place = false;
   std::int64_t resident_blocks = -1;  // of the transformer; the others are brought from their file
   bool eight_bit = false;             // block weights, one scale per 128
-  bool adapters_merged = false;       // matrices of the blocks are not those of the file
   std::int64_t adapter_bytes = 0;     // of adapters kept apart
   std::optional<TileSize> tile = {};  // while decoding
 };
