@@ -85,6 +85,15 @@ TEST(MemoryPlan, WeightsInPlaceAreMappedAndNotInThePeak) {
   EXPECT_EQ(mapped.mapped, request.stored.dit);
 }
 
+TEST(MemoryPlan, AFewWiderNormsLeaveTheMatricesInPlace) {
+  auto request = small();
+  request.in_place = true;
+  const auto uniform = plan_memory(request, kEnough).host_peak();
+  request.stored.dit += request.stored.dit / 200;
+
+  EXPECT_EQ(plan_memory(request, kEnough).host_peak(), uniform);
+}
+
 TEST(MemoryPlan, WeightsOfAnotherDtypeCannotBeInPlace) {
   auto request = small();
   request.stored.dit *= 2;

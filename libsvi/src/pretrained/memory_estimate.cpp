@@ -65,6 +65,7 @@ WorkingMemory dit_work(const WanDitConfig& config, const DitWork& work) {
     memory.library = work.gpu ? kGpuLibrary : D * config.ffn_dim * e;
   }
   memory.cache = tokens / work.batch * (D / config.heads) * kFp32;  // angles: cos and sin
+  if (lean) memory.cache += work.kept_contexts * 2 * config.layers * context;
   return memory;
 }
 

@@ -31,8 +31,9 @@ struct DitWork {
   std::int64_t frames = 21, height = 60, width = 104;  // of the latent
   at::ScalarType dtype = at::kBFloat16;
   bool gpu = false;
-  bool adapters = false;         // kept apart from the weights
-  std::int64_t clip_tokens = 0;  // image tokens of a sample
+  bool adapters = false;           // kept apart from the weights
+  std::int64_t clip_tokens = 0;    // image tokens of a sample
+  std::int64_t kept_contexts = 0;  // as WanDit::keep_contexts, which only the CPU uses
 };
 SVI_EXPORT WorkingMemory dit_work(const WanDitConfig& config, const DitWork& work);
 

@@ -87,6 +87,16 @@ at::Tensor WanVae::Network::moments_by_groups(const at::Tensor& video) const {
   return at::cat(parts, 2);
 }
 
+at::Tensor WanVae::Network::pixels_by_groups(const at::Tensor& latent) const {
+  wan::FeatureCache cache;
+  std::vector<at::Tensor> parts;
+  for (std::int64_t f = 0; f < latent.size(2); ++f) {
+    cache.rewind();
+    parts.push_back(pixels(latent.narrow(2, f, 1), &cache));
+  }
+  return at::cat(parts, 2);
+}
+
 bool WanVae::Network::by_frames(const at::Tensor& input) const {
   if (!input.is_cpu() || device() != at::kCPU || dtype() != at::kFloat ||
       activations != at::kFloat || input.scalar_type() != at::kFloat || config.dim % 32 != 0 ||
@@ -311,7 +321,10 @@ at::Tensor WanVae::decode(const at::Tensor& latent) const {
   const auto [B, z, F, h, w] = dims<5>(latent, "latent [B, z, F, h, w]");
   SVI_CHECK(z == config().z_dim && B >= 1 && F >= 1 && h >= 1 && w >= 1, "expected latent [B, ",
             config().z_dim, ", F, h, w], got ", latent.sizes());
-  if (!network_->by_frames(latent)) return network_->pixels(latent, nullptr);
+  if (!network_->by_frames(latent)) {
+    const bool on_cpu = latent.is_cpu() || at::GradMode::is_enabled();
+    return on_cpu ? network_->pixels(latent, nullptr) : network_->pixels_by_groups(latent);
+  }
   const auto stride = config().spatial_stride();
   return in_order({B, 3, pixel_frames(F), stride * h, stride * w},
                   [&](wan::FrameMemory& memory, const wan::FrameSink& emit) {

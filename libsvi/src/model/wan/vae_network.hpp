@@ -24,6 +24,7 @@ struct WanVae::Network {
   /// The same of all frames, in memory for one latent frame at a time.
   at::Tensor moments_by_groups(const at::Tensor& video) const;
   at::Tensor pixels(const at::Tensor& latent, wan::FeatureCache* cache) const;
+  at::Tensor pixels_by_groups(const at::Tensor& latent) const;
   /// Whether the frame-by-frame form computes these on this machine: fp32 on the CPU, wide enough
   /// to gain from it, and nothing that wants a gradient.
   bool by_frames(const at::Tensor& input) const;
