@@ -7,8 +7,8 @@ namespace svi::wan {
 Quantised quantised(const at::Tensor& weight, std::int64_t group) {
   const auto width = weight.size(1);
   if (group <= 0 || width % group != 0) group = width;
-  // What stays is allocated before what goes, or each result would take a hole that the next
-  // layer's temporaries need.
+  // What stays is allocated before what goes: fewer results take holes of the heap that the next
+  // layer's temporaries need. Not none: see benchmarks/results/placement.json.
   Quantised made{at::empty(weight.sizes(), weight.options().dtype(at::kChar)),
                  at::empty({weight.size(0), width / group}, weight.options().dtype(at::kFloat))};
   const std::vector<std::int64_t> split{width / group, group};
