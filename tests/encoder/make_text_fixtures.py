@@ -15,6 +15,7 @@ import tempfile
 
 import ftfy
 import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
 from transformers import T5TokenizerFast
 
 OUT = pathlib.Path(__file__).resolve().parents[1] / "data" / "encoder"
@@ -113,6 +114,14 @@ def write_pairs(name, inputs):
     print(name, len(lines))
 
 
+def forget_paths(path):
+    """The model remembers where its corpus lay; equal corpora shall give equal files."""
+    model = sentencepiece_model_pb2.ModelProto.FromString(path.read_bytes())
+    model.trainer_spec.ClearField("input")
+    model.trainer_spec.ClearField("model_prefix")
+    path.write_bytes(model.SerializeToString())
+
+
 def write_tokens():
     corpus = OUT / "corpus.txt"
     corpus.write_text("\n".join(SENTENCES * 4))
@@ -121,6 +130,7 @@ def write_tokens():
         pad_id=0, eos_id=1, unk_id=2, bos_id=-1, character_coverage=1.0, hard_vocab_limit=False, minloglevel=2,
         normalization_rule_name="nmt_nfkc",
     )
+    forget_paths(OUT / "tiny.model")
     corpus.unlink()
     (OUT / "tiny.vocab").unlink()
     with tempfile.TemporaryDirectory() as folder:

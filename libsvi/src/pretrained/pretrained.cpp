@@ -1,6 +1,7 @@
 #include "svi/pretrained/pretrained.hpp"
 
 #include <ATen/ATen.h>
+#include <malloc.h>
 
 #include <charconv>
 #include <optional>
@@ -168,6 +169,7 @@ void Pretrained::Parts::open_dit() {
   placement.release_pages = config.release_pages;
   dit->place(placement);
   if (config.int8) SVI_INFO("model", dit->quantise().text());
+  ::malloc_trim(0);  // what converting took goes back to the system
   dit->keep_contexts(kContexts);
 }
 
@@ -178,11 +180,11 @@ void Pretrained::Parts::open_tower() {
         "encoder is needed: models_clip_open-clip-xlm-roberta-large-vit-huge-14.pth, or ",
         "[model] image_encoder");
   }
-  SVI_INFO("model", "image encoder: ", files.image_encoder.string());
   const auto weights = to_official(open_weights(files.image_encoder), WeightKind::clip,
                                    files.image_encoder.string());
   tower.emplace(ClipVision::infer(weights));
-  tower->adopt(weights, files.image_encoder.string());
+  const auto report = tower->adopt(weights, files.image_encoder.string());
+  SVI_INFO("model", "image encoder: ", files.image_encoder.string(), ": ", report.text());
   tower->compute(device, at::kFloat);
 }
 

@@ -18,9 +18,9 @@ namespace {
 /// umT5 as the cache calls it: one unpadded prompt at a time.
 WanTextEncoder::Encode opened(const NamedTensors& weights, const std::string& origin,
                               const PromptEncoder::Config& config) {
-  SVI_INFO("model", "text encoder: ", origin);
   auto network = std::make_shared<Umt5Encoder>(Umt5Encoder::infer(weights));
-  network->adopt(weights, origin);
+  const auto report = network->adopt(weights, origin);
+  SVI_INFO("model", "text encoder: ", origin, ": ", report.text());
   network->compute(config.device, config.dtype);
   return [network](const at::Tensor& ids) {
     return network->encode(ids, at::full({ids.size(0)}, ids.size(1), at::kLong)).cpu();
