@@ -30,3 +30,8 @@ refused "none.png: no such file" --image none.png
 mkdir empty
 refused "parts of a model are missing" --model empty
 grep -q "the text encoder: models_t5_umt5-xxl-enc-bf16.pth" err.txt || fail "the missing parts are not listed"
+
+# More memory than there is anywhere: the plan says so before anything is loaded, and what would fit.
+refused "not enough memory" --frames 9999 --size 1024x1024 --clips 1 --out large.mp4
+grep -q "It fits with one of --size .*, --frames" out.txt || fail "no remedy in: $(cat out.txt)"
+[ ! -e large.film ] || fail "a film was begun that cannot fit"
