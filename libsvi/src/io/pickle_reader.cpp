@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
 #include <unordered_map>
 
 #include "io/safetensors_header.hpp"
@@ -15,7 +14,6 @@ namespace svi::pickle {
 namespace {
 
 using safetensors::shown;
-
 // Hundred times what the largest checkpoints hold; a few bytes can ask for a lot.
 constexpr std::size_t kMostValues = 1'000'000;
 constexpr std::size_t kMostDims = 64;
