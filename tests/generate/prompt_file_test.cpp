@@ -189,6 +189,10 @@ TEST(PromptFile, HostileTextsEndInAnError) {
   EXPECT_THAT(refusal_of(deep, "p.json"), HasSubstr("got a list"));
   EXPECT_THAT(refusal_of("- &a [x, x]\n- [*a, *a]\n", "p.yaml"),
               HasSubstr("p.yaml:1: anchors (&) and tags (!) are not known here"));
+  for (const std::string stray : {",a", "]", "}", ", ]", "# c\n\n,"})
+    EXPECT_THAT(refusal_of(stray, "p.yaml"), HasSubstr("is not valid YAML")) << stray;
+  EXPECT_THAT(refusal_of("- a\n- b\x04\n- c\n", "p.yaml"), HasSubstr("p.yaml:2: holds control"));
+  EXPECT_THAT(refusal_of(std::string("a\0b", 3), "p.txt"), HasSubstr("p.txt:1: holds control"));
   EXPECT_THAT(refusal_of("- *bold* letters\n", "p.yaml"), HasSubstr("p.yaml:1:"));
   EXPECT_THAT(refusal_of("- !!python/object:os.system x\n", "p.yaml"), HasSubstr("tags (!)"));
   EXPECT_THAT(refusal_of("- a\n- \"\\e[2J\"\n", "p.yaml"),

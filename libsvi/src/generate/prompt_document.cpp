@@ -246,7 +246,12 @@ class YamlEvents final : public YAML::EventHandler {
  public:
   explicit YamlEvents(Segments& segments) : segments_(segments), builder_(segments) {}
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    // Before a sign that begins nothing the parser finds empty documents without end.
+    if (mark.pos == document_at_)
+      fail(segments_.file(), line(mark), "is not valid YAML: nothing begins so; ", kQuoteIt);
+    document_at_ = mark.pos;
+  }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     refuse_extras(mark, "", anchor);
@@ -284,6 +289,7 @@ class YamlEvents final : public YAML::EventHandler {
 
   Segments& segments_;
   Builder builder_;
+  int document_at_ = -1;  // where the document at hand begins
 };
 
 }  // namespace

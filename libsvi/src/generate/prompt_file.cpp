@@ -60,10 +60,17 @@ std::size_t utf8_end(std::string_view text) {
 std::string cleaned(std::string_view text, const std::string& file) {
   if (text.size() > kLongestText)
     raise<ConfigError>(file, ": is longer than ", kLongestText >> 20, " MiB; is it a prompt file?");
-  const auto end = utf8_end(text);
-  if (end < text.size()) {
-    fail(file, 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(end), '\n'),
-         "is not UTF-8 text; save it with that encoding");
+  const auto line_at = [&](std::size_t at) {
+    return 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
+  };
+  if (const auto end = utf8_end(text); end < text.size())
+    fail(file, line_at(end), "is not UTF-8 text; save it with that encoding");
+  // Parsers of YAML take some of them for the end of the file.
+  const auto bad =
+      std::find_if(text.begin(), text.end(), [](char c) { return is_control(c) && c != '\r'; });
+  if (bad != text.end()) {
+    fail(file, line_at(static_cast<std::size_t>(bad - text.begin())),
+         "holds control characters; take them out");
   }
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   std::string lines;
@@ -92,7 +99,7 @@ void read_lines(const std::string& text, Segments& segments) {
 std::size_t first_content(const std::string& text) {
   std::size_t at = 0;
   for (;;) {
-    at = std::min(text.find_first_not_of(" \t\n\f", at), text.size());
+    at = std::min(text.find_first_not_of(" \t\n", at), text.size());
     if (at == text.size() || text[at] != '#') return at;
     at = std::min(text.find('\n', at), text.size());
   }

@@ -97,7 +97,7 @@ class ListLiteral {
     while (!done()) {
       if (text_[at_] == '#') {
         at_ = std::min(text_.find('\n', at_), text_.size());
-      } else if (std::string_view(" \t\n\f").find(text_[at_]) != std::string_view::npos) {
+      } else if (std::string_view(" \t\n").find(text_[at_]) != std::string_view::npos) {
         next();
       } else {
         return;
