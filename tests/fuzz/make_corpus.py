@@ -79,6 +79,7 @@ def main():
         "fuzz_prompt_file/extras": b"3- &a [x, *a]\n- !!str b\n- ? c\n  : d\n- |+\n  e\n",
         "fuzz_text/entities": b"&lt;b&gt; &amp;eacute &#8217; &#xD800; &NTILDE; &notit;",
         "fuzz_text/mojibake": "caf\u00c3\u00a9 \u00e2\u20ac\u2122s voil\u00c3  \u0420\u045f\u0421\u0402 \x1b[31m\ufb01\uff21".encode(),
+        "fuzz_prompt_file/escapes": b'3- "\\N \\_ \\L \\P \\e \\x41 \\u00e9 \\U0001f408"\n',
         "fuzz_prompt_file/stray": b"3,prompt *\ns+*!!-a fffn] ",
         "fuzz_bank/none": bank(0),
         "fuzz_bank/three": bank(3),

@@ -189,6 +189,8 @@ TEST(PromptFile, HostileTextsEndInAnError) {
   EXPECT_THAT(refusal_of(deep, "p.json"), HasSubstr("got a list"));
   EXPECT_THAT(refusal_of("- &a [x, x]\n- [*a, *a]\n", "p.yaml"),
               HasSubstr("p.yaml:1: anchors (&) and tags (!) are not known here"));
+  EXPECT_THAT(refusal_of("- a\n- \"\\_b\"\n", "p.yaml"),
+              HasSubstr("p.yaml:2: `prompt` holds an escape that is no text"));
   for (const std::string stray : {",a", "]", "}", ", ]", "# c\n\n,"})
     EXPECT_THAT(refusal_of(stray, "p.yaml"), HasSubstr("is not valid YAML")) << stray;
   EXPECT_THAT(refusal_of("- a\n- b\x04\n- c\n", "p.yaml"), HasSubstr("p.yaml:2: holds control"));

@@ -144,6 +144,9 @@ std::string shown(std::string_view text) {
 }
 
 void Segments::check_text(std::string_view key, const std::string& text, std::int64_t line) const {
+  // The YAML parser makes single bytes of the escapes \N and \_.
+  if (utf8_end(text) < text.size())
+    fail(file_, line, "`", key, "` holds an escape that is no text; write the character itself");
   if (std::any_of(text.begin(), text.end(), is_control) || has_wide_control(text))
     fail(file_, line, "`", key, "` holds control characters; take them out");
 }
