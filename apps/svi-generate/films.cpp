@@ -189,7 +189,7 @@ class Film {
       raise<ConfigError>(request_.out.string(), ": a film was begun there; --resume goes on with ",
                          "it, --overwrite begins anew");
     if (!a_.redecode) return folder_.check(settings_);
-    folder_.check(settings_, {"film.crf", "film.fps", "film.upscale"});
+    folder_.check(settings_, {"film.crf", "film.fps", "film.upscale", "film.tile"});
     folder_.remove_frames();
     folder_.create(settings_);
   }
@@ -231,8 +231,10 @@ class Film {
                           encode_image);
     const FrameSize size{config_.width, config_.height};
     const auto device = model_.device();
+    const auto decode =
+        config_.tile ? tiled_decoder(model_.vae()) : streaming_decoder(model_.vae());
     const FilmMaker maker(
-        {rollout, *variant_, model_.vae(), streaming_decoder(model_.vae()),
+        {rollout, *variant_, model_.vae(), decode,
          [size, device](const std::string& path) { return load_image(path, size).to(device); }},
         config_, *storyboard_, folder_);
     FilmStart start{start_.image.to(device), start_.before};

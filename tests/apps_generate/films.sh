@@ -92,3 +92,12 @@ made --clips 2 --no-lora --out plain.mp4
 made --clips 2 --no-lora --resident-blocks 1 --out offloaded.mp4
 h5diff plain.film/clip-00001.h5 offloaded.film/clip-00001.h5 /latent || fail "offload changed the film"
 made --clips 1 --int8 --out eight.mp4
+
+# Tiles larger than the frame change nothing, smaller ones do; a film can be decoded again in either way.
+made --clips 4 --out again.mp4 --redecode --tile
+same_film whole.mp4 again.mp4
+made --clips 1 --size 256x32 --out wide.mp4
+cp wide.mp4 whole_frame.mp4
+made --clips 1 --size 256x32 --out wide.mp4 --redecode --tile
+[ "$(frames wide.mp4)" = 5 ] || fail "decoded in tiles: $(frames wide.mp4) frames"
+! cmp -s wide.mp4 whole_frame.mp4 || fail "--tile did not reach the decoder"
