@@ -1,11 +1,10 @@
 #include "models.hpp"
 
 #include "svi/core/check.hpp"
-#include "svi/encoder/clip_vision.hpp"
 #include "svi/io/data_folder.hpp"
 #include "svi/io/weight_files.hpp"
 #include "svi/model/key_maps.hpp"
-#include "svi/pretrained/prompt_encoder.hpp"
+#include "svi/pretrained/pretrained.hpp"
 
 namespace svi {
 namespace {
@@ -103,10 +102,7 @@ EncodeImage image_encoder(const ModelConfig& config, at::Device device) {
     raise<IoError>("[model] folder = ", config.folder,
                    ": the transformer has an image branch, but there is no image encoder");
   }
-  const auto weights = to_official(open_weights(path), WeightKind::clip, path.string());
-  auto tower = std::make_shared<ClipVision>(ClipVision::infer(weights));
-  tower->adopt(weights, path.string());
-  tower->compute(device, at::kFloat);
+  auto tower = std::make_shared<ClipVision>(open_image_encoder(path, device));
   return [tower](const at::Tensor& frames) { return tower->encode(frames); };
 }
 

@@ -180,12 +180,16 @@ void Pretrained::Parts::open_tower() {
         "encoder is needed: models_clip_open-clip-xlm-roberta-large-vit-huge-14.pth, or ",
         "[model] image_encoder");
   }
-  const auto weights = to_official(open_weights(files.image_encoder), WeightKind::clip,
-                                   files.image_encoder.string());
-  tower.emplace(ClipVision::infer(weights));
-  const auto report = tower->adopt(weights, files.image_encoder.string());
-  SVI_INFO("model", "image encoder: ", files.image_encoder.string(), ": ", report.text());
-  tower->compute(device, at::kFloat);
+  tower.emplace(open_image_encoder(files.image_encoder, device));
+}
+
+ClipVision open_image_encoder(const fs::path& path, at::Device device) {
+  const auto weights = to_official(open_weights(path), WeightKind::clip, path.string());
+  ClipVision tower(ClipVision::infer(weights));
+  const auto report = tower.adopt(weights, path.string());
+  SVI_INFO("model", "image encoder: ", path.string(), ": ", report.text());
+  tower.compute(device, at::kFloat);
+  return tower;
 }
 
 Pretrained::Pretrained(const PretrainedConfig& config, at::Device device)
@@ -223,15 +227,15 @@ MemoryRequest Pretrained::memory_request() const {
   }
   if (p.files.layout != ModelLayout::pocket) {
     const auto path = p.files.text_encoder.string();
-    const auto text = to_official(open_weights(path), WeightKind::umt5, path);
-    request.text_encoder = Umt5Encoder::infer(text);
-    request.stored.text_encoder = WeightFiles::open(path).bytes();
+    const auto stored = WeightFiles::open(path);
+    request.text_encoder = Umt5Encoder::infer(to_official(stored.tensors, WeightKind::umt5, path));
+    request.stored.text_encoder = stored.bytes();
   }
   if (needs_image() && !p.files.image_encoder.empty()) {
     const auto path = p.files.image_encoder.string();
-    request.image_encoder =
-        ClipVision::infer(to_official(open_weights(path), WeightKind::clip, path));
-    request.stored.image_encoder = WeightFiles::open(path).bytes();
+    const auto stored = WeightFiles::open(path);
+    request.image_encoder = ClipVision::infer(to_official(stored.tensors, WeightKind::clip, path));
+    request.stored.image_encoder = stored.bytes();
   }
   return request;
 }

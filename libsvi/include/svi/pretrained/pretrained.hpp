@@ -3,12 +3,14 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "svi/config/option.hpp"
 #include "svi/core/export.hpp"
+#include "svi/encoder/clip_vision.hpp"
 #include "svi/model/wan/dit.hpp"
 #include "svi/model/wan/vae.hpp"
 #include "svi/pretrained/memory_plan.hpp"
@@ -73,6 +75,10 @@ struct PretrainedConfig {
                   .max = 1024});
   }
 };
+
+/// CLIP's image tower out of a file of any known naming, computing in fp32 on `device`. Throws
+/// IoError.
+SVI_EXPORT ClipVision open_image_encoder(const std::filesystem::path& path, at::Device device);
 
 /// The networks of a model folder, each opened when it is first needed.
 ///
