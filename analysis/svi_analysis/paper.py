@@ -24,7 +24,7 @@ STAND_INS = {
 
 # Rows of the component table: what the paper calls them, the arms that may hold them, and the paper's numbers.
 COMPONENTS = (
-    ("base", ("base", "base_chaining"), {}),
+    ("base", ("base", "base_chaining"), {SUBJECT: 66.73, BACKGROUND: 82.83, AESTHETIC: 43.95, IMAGING: 42.31}),
     ("fine-tuned without errors", ("plain", "plain_lora", "finetune", "no_errors"), {}),
     ("without image error", ("no_image_error", "no_image", "no_eimg"),
      {SUBJECT: 73.82, BACKGROUND: 84.21, AESTHETIC: 49.58, IMAGING: 57.63}),

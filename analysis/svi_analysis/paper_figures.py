@@ -212,7 +212,9 @@ def gains(fields, labels, title):
     if "gain" not in fields:
         raise ResultError("/diagnostic/loop_gain holds no gain")
     rows, names = gain_rows(fields)
-    curves = [name for name in ("measured_rms", "predicted_rms") if name in fields]
+    # The prediction in which a scene's own part of the error lasts is the one that docs/science.md tabulates.
+    predicted = next((name for name in ("predicted_rms_lasting", "predicted_rms") if name in fields), None)
+    curves = [name for name in ("measured_rms", predicted) if name in fields]
     shown = range(len(names)) if curves else []
     with plt.rc_context(STYLE):
         figure, panels = _grid(1 + len(shown), columns=3)
@@ -234,7 +236,7 @@ def gains(fields, labels, title):
         _titles(axes, "loop gain per direction", "below 1 heals", "direction")
         for axes, direction in zip(panels[1:], shown):
             for name in curves:
-                _gain_curves(axes, fields[name], direction, labels, name == "predicted_rms")
+                _gain_curves(axes, fields[name], direction, labels, name == predicted)
             unit = fields[curves[0]].unit
             axes.set_ylim(bottom=0)
             _titles(axes, names[direction].replace("_", " "), "line: measured, dots: predicted", "clip", unit if unit != "1" else "error, RMS")

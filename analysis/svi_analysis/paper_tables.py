@@ -46,7 +46,7 @@ def components(result, point="film", column_map=None, row_map=None):
             continue
         out.append(Row(label, row + [f"{numbers[column]:.2f}" if column in numbers else None for column in theirs]))
     notes = [f"{MEANS} Place of the film: {point.text}.",
-             "Columns that begin with 'paper' are " + paper.SCALE + ". The rows that are empty there are not known here."]
+             "Columns that begin with 'paper' are " + paper.SCALE + ". Rows that are empty there are not among the paper's figures that svi records."]
     absent = [label for label, arm, _ in rows if arm is None]
     if absent:
         notes.append(f"The file has no arm for: {', '.join(absent)}.")
