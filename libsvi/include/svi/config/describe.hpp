@@ -11,7 +11,7 @@ namespace svi {
 
 /// One option as text: what --describe, docs/options.md and resolved.ini show.
 struct OptionText {
-  std::string key, type, value, range, unit, help;
+  std::string key, type, value, range, unit, help;  // of one option, as docs/options.md shows them
 };
 
 /// The options of a Config in order, with the values it holds now.

@@ -15,14 +15,14 @@ namespace svi {
 /// space.
 class SVI_EXPORT Document {
  public:
-  struct Entry {
-    std::string key, value;
-    std::string origin;  // "experiments/x.ini:12", "--set", or "[arm.erft] at x.ini:40"
+  struct Entry {             // One line `key = value`.
+    std::string key, value;  // as written, without white space around them
+    std::string origin;      // "experiments/x.ini:12", "--set", or "[arm.erft] at x.ini:40"
   };
-  struct Section {
-    std::string name;
-    std::string origin;
-    std::vector<Entry> entries;
+  struct Section {               // One `[section]` with its lines, in order.
+    std::string name;            // without brackets: "training", "metric.psnr"
+    std::string origin;          // where its head stands, like Entry::origin
+    std::vector<Entry> entries;  // in the order of the file
   };
 
   /// Reads text; `file` only names it in errors. Throws ConfigError: no section, no '=', a key
@@ -31,18 +31,18 @@ class SVI_EXPORT Document {
   /// Reads a file; throws ConfigError if it cannot be opened.
   static Document read(const std::string& file);
 
-  const std::vector<Section>& sections() const { return sections_; }
-  const Section* find(std::string_view section) const;
-  std::optional<std::string> get(std::string_view section, std::string_view key) const;
+  const std::vector<Section>& sections() const { return sections_; }  // in order
+  const Section* find(std::string_view section) const;                // null if there is none
+  std::optional<std::string> get(std::string_view section, std::string_view key) const;  // or not
 
   /// Sets or replaces a value. `path` is "section.key"; the key is what follows the last dot.
   void set(std::string_view path, std::string value, std::string origin);
   void set(std::string_view section, std::string_view key, std::string value, std::string origin);
-  void erase(std::string_view section);
+  void erase(std::string_view section);  // with all its entries
 
   /// Canonical text: parse(text()) equals this document but for origins.
   std::string text() const;
-  const std::string& file() const { return file_; }
+  const std::string& file() const { return file_; }  // as given to parse()
 
  private:
   Section& touch(std::string_view section, const std::string& origin);

@@ -14,8 +14,8 @@ namespace svi {
 
 /// One option of a Config struct: everything a reader, a checker or a reference page needs to know.
 struct Option {
-  std::string key;
-  std::string help;
+  std::string key;        // name in INI files, snake_case
+  std::string help;       // one sentence for users
   std::string unit = {};  // as in docs/notation.md; empty for pure numbers
   double min = -std::numeric_limits<double>::infinity();  // inclusive
   double max = std::numeric_limits<double>::infinity();   // inclusive

@@ -10,7 +10,7 @@ namespace svi {
 /// Monotonic seconds since construction.
 class Stopwatch {
  public:
-  double seconds() const {
+  double seconds() const {  // since the start
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   }
 

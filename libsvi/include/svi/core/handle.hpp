@@ -11,12 +11,12 @@ namespace svi {
 template <class Traits>
 class Handle {
  public:
-  using Raw = typename Traits::Raw;
+  using Raw = typename Traits::Raw;  // the C type
 
   Handle() noexcept : raw_(Traits::null()) {}
-  explicit Handle(Raw raw) noexcept : raw_(raw) {}
+  explicit Handle(Raw raw) noexcept : raw_(raw) {}  // owns it
   Handle(Handle&& other) noexcept : raw_(std::exchange(other.raw_, Traits::null())) {}
-  Handle& operator=(Handle other) noexcept {
+  Handle& operator=(Handle other) noexcept {  // closes what it held
     std::swap(raw_, other.raw_);
     return *this;
   }
@@ -24,9 +24,9 @@ class Handle {
     if (raw_ != Traits::null()) Traits::close(raw_);
   }
 
-  Raw get() const noexcept { return raw_; }
-  Raw release() noexcept { return std::exchange(raw_, Traits::null()); }
-  explicit operator bool() const noexcept { return raw_ != Traits::null(); }
+  Raw get() const noexcept { return raw_; }                                   // still owned
+  Raw release() noexcept { return std::exchange(raw_, Traits::null()); }      // no longer owned
+  explicit operator bool() const noexcept { return raw_ != Traits::null(); }  // holds one
 
  private:
   Raw raw_;

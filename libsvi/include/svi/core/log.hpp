@@ -8,7 +8,7 @@
 
 namespace svi {
 
-enum class Severity { debug, info, warning, error };
+enum class Severity { debug, info, warning, error };  // how much a line matters
 
 /// Where log lines go; call once from `main`. Rank 0 shows info and above, other ranks warnings and
 /// above, on stderr; with a directory, everything also goes to `<directory>/rank-0003.log`.

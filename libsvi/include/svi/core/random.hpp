@@ -46,10 +46,10 @@ enum class Purpose : std::uint32_t {
 /// counter made of purpose, stream (sample, scene or entry) and step. Never keyed by rank, thread
 /// or device, so every rank can draw any number of the run.
 struct RandomKey {
-  std::uint64_t seed = 0;
-  Purpose purpose = Purpose::test;
-  std::uint32_t stream = 0;
-  std::uint32_t step = 0;
+  std::uint64_t seed = 0;           // of the run
+  Purpose purpose = Purpose::test;  // what the numbers are for
+  std::uint32_t stream = 0;         // sample, scene or entry
+  std::uint32_t step = 0;           // of training or sampling
 };
 
 /// Block `block` of the sequence: four independent 32-bit words (Salmon et al. 2011).
@@ -64,7 +64,7 @@ SVI_EXPORT std::uint64_t uniform_index(const RandomKey& key, std::uint64_t count
 
 /// Fills `out` with the first `count` numbers of the sequence: U[0, 1) and N(0, 1) in fp32.
 SVI_EXPORT void fill_uniform(const RandomKey& key, float* out, std::int64_t count);
-SVI_EXPORT void fill_normal(const RandomKey& key, float* out, std::int64_t count);
+SVI_EXPORT void fill_normal(const RandomKey& key, float* out, std::int64_t count);  // N(0, 1)
 
 /// A seed that depends on both arguments and nothing else.
 SVI_EXPORT std::uint64_t derive_seed(std::uint64_t seed, std::uint64_t salt);

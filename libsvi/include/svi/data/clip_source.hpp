@@ -17,7 +17,7 @@ enum class Split { train, held_out };
 
 /// Size of the clips asked for, in pixels and frames.
 struct ClipShape {
-  std::int64_t frames = 17, height = 32, width = 32;
+  std::int64_t frames = 17, height = 32, width = 32;  // T frames; H, W in pixels
 };
 
 /// One training sample.
@@ -25,12 +25,12 @@ struct Clip {
   at::Tensor video;  // [3, T, H, W]  fp32 in [-1, 1]
   at::Tensor
       anchor;  // [3, H, W]     fp32 in [-1, 1]: a frame of the same scene, for anchor padding
-  std::string prompt;
+  std::string prompt;  // what the clip shows
 };
 
 /// One scene to roll out: how it starts and what it is asked to show.
 struct Scene {
-  std::int64_t index = 0;
+  std::int64_t index = 0;            // among the held-out scenes, from 0
   std::string name;                  // file-name safe
   at::Tensor image;                  // [3, H, W]  fp32 in [-1, 1]: the user's image
   std::vector<std::string> prompts;  // at least one
@@ -49,7 +49,7 @@ class SVI_EXPORT ClipSource : public Component {
   Clip training_clip(std::uint64_t seed, std::int64_t draw, const ClipShape& shape) const;
   /// How many held-out scenes there are (procedural worlds answer a very large number).
   std::int64_t scene_count() const { return do_scene_count(); }
-  Scene scene(std::int64_t index, const ClipShape& shape) const;
+  Scene scene(std::int64_t index, const ClipShape& shape) const;  // 0 <= index < scene_count()
   /// What the scene truly looks like at frames first .. first+count-1 of the film, [3, count, H, W]
   /// fp32 in
   /// [-1, 1], where it is known (frame 0 is the scene's image).

@@ -27,7 +27,7 @@ enum class Damage {
   saturation,      // a soft region gets more colourful, or greyer
   quantisation,    // few levels per channel
 };
-inline constexpr std::int64_t kDamages = 12;
+inline constexpr std::int64_t kDamages = 12;  // number of kinds
 /// Names of all kinds, in the order of the enum.
 SVI_EXPORT std::vector<std::string> enum_names(Damage);
 

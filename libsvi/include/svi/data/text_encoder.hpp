@@ -32,8 +32,8 @@ class SVI_EXPORT PocketTextEncoder {
   /// and words beyond `length` are left out. An empty text is all zeros: the unconditional prompt.
   at::Tensor encode(const std::vector<std::string>& texts) const;
 
-  std::int64_t length() const { return config_.length; }
-  std::int64_t dim() const { return config_.dim; }
+  std::int64_t length() const { return config_.length; }  // L
+  std::int64_t dim() const { return config_.dim; }        // D
 
  private:
   Config config_;

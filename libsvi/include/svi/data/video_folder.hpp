@@ -20,9 +20,9 @@ SVI_EXPORT std::vector<std::string> enum_names(AnchorFrom);
 
 /// One video file and what it shows.
 struct VideoEntry {
-  std::string path;
+  std::string path;      // of the file
   std::string category;  // empty where there is none
-  std::string caption;
+  std::string caption;   // its prompt
 };
 
 /// Lists the videos under `path` in order of their names: a file; or a folder `<path>/<category>/`
@@ -45,7 +45,7 @@ class SVI_EXPORT VideoFolder final : public ClipSource {
     std::string path = "data/mixkit";
     std::string caption = "A video";
     AnchorFrom anchor = AnchorFrom::window;
-    bool skip_blank = true;
+    bool skip_blank = true;  // leave out black or empty first frames
     std::int64_t held_out = 0;
     std::int64_t cache_mebibytes = 1024;
 
@@ -57,7 +57,7 @@ class SVI_EXPORT VideoFolder final : public ClipSource {
   explicit VideoFolder(Config config);
   ~VideoFolder() override;
 
-  const std::vector<VideoEntry>& entries() const { return entries_; }
+  const std::vector<VideoEntry>& entries() const { return entries_; }  // in order of their names
 
  private:
   class Cache;

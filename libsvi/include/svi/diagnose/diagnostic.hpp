@@ -21,33 +21,33 @@ namespace svi {
 
 /// One arm's model and everything that makes films with it; borrowed for the call.
 struct DiagnosticView {
-  const VelocityModel& model;  // with the arm's adapter merged in
-  const WanVae& vae;
-  const EncodeText& encode_text;
-  const Variant& variant;
-  const Sampler& sampler;
-  const ClipSource& source;
-  ClipShape shape;
-  RolloutConfig rollout;
-  at::Device device;
-  std::int64_t first_scene = 0;  // held-out scene with which the run's evaluation begins
+  const VelocityModel& model;     // with the arm's adapter merged in
+  const WanVae& vae;              // the codec
+  const EncodeText& encode_text;  // prompts to the text context
+  const Variant& variant;         // how clips are chained
+  const Sampler& sampler;         // with the run's settings
+  const ClipSource& source;       // held-out scenes
+  ClipShape shape;                // of every clip
+  RolloutConfig rollout;          // settings of films
+  at::Device device;              // where tensors must be
+  std::int64_t first_scene = 0;   // held-out scene with which the run's evaluation begins
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};  // may be empty
   EncodeImage encode_image = {};  // empty for models without image branch
 };
 
 /// One table of numbers that a diagnostic gives.
 struct DiagnosticResult {
-  std::string name;  // snake_case, unique in its diagnostic: "gain"
-  std::string unit;  // as in docs/notation.md
-  std::string meaning;
+  std::string name;                     // snake_case, unique in its diagnostic: "gain"
+  std::string unit;                     // as in docs/notation.md
+  std::string meaning;                  // one sentence for users
   std::vector<std::string> dimensions;  // names, one per dimension of `values`
   at::Tensor values;                    // fp64, CPU; NaN where there is nothing to say
 };
 
 /// All tables, and the values along those dimensions that have some ("direction", "sigma").
 struct DiagnosticReport {
-  std::vector<ResultScale> axes;
-  std::vector<DiagnosticResult> results;
+  std::vector<ResultScale> axes;          // unique names
+  std::vector<DiagnosticResult> results;  // the tables
 };
 
 /// Looks into one trained model once its training is done: not how good its films are, but why.

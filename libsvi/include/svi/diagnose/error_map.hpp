@@ -22,7 +22,7 @@ namespace svi {
 /// Everything stays NaN where [data] does not know what held-out scenes truly look like.
 class SVI_EXPORT ErrorMap final : public Diagnostic {
  public:
-  struct SVI_EXPORT Config {
+  struct SVI_EXPORT Config {  // The options; docs/options.md lists them.
     std::vector<double> sigmas = {0.1, 0.3, 0.5, 0.7, 0.9, 1.0};
     std::int64_t scenes = 16;
     std::int64_t moments = 100;

@@ -32,7 +32,7 @@ namespace svi {
 /// directions do not feed each other.
 class SVI_EXPORT LoopGain final : public Diagnostic {
  public:
-  struct SVI_EXPORT Config {
+  struct SVI_EXPORT Config {  // The options; docs/options.md lists them.
     std::vector<std::string> directions = {"brightness", "tint", "low_frequency", "blocks",
                                            "noise",      "blur", "model_mean"};
     std::vector<double> amplitudes = {-0.1, -0.05, 0.05, 0.1};

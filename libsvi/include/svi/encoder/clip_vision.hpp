@@ -15,16 +15,16 @@ namespace svi {
 /// Sizes of a CLIP image tower; the defaults are those of XLM-R ViT-H/14, the image encoder of Wan
 /// 2.1.
 struct SVI_EXPORT ClipVisionConfig {
-  std::int64_t image = 224;  // pixels, each way
-  std::int64_t patch = 14;   // pixels, each way
-  std::int64_t dim = 1280;
-  std::int64_t mlp_dim = 5120;
-  std::int64_t heads = 16;
-  std::int64_t layers = 32;
+  std::int64_t image = 224;     // pixels, each way
+  std::int64_t patch = 14;      // pixels, each way
+  std::int64_t dim = 1280;      // token width
+  std::int64_t mlp_dim = 5120;  // hidden width of the MLP
+  std::int64_t heads = 16;      // of attention
+  std::int64_t layers = 32;     // transformer blocks
   std::int64_t out_dim = 1024;  // of the projection, which Wan does not use; 0: the file has none
-  double eps = 1e-5;
+  double eps = 1e-5;            // of the norms
 
-  std::int64_t tokens() const { return (image / patch) * (image / patch) + 1; }
+  std::int64_t tokens() const { return (image / patch) * (image / patch) + 1; }  // and class
 };
 
 /// The image tower of CLIP (Radford et al. 2021, arXiv 2103.00020) as Wan 2.1 uses it, with its

@@ -41,10 +41,10 @@ class SVI_EXPORT WanTextEncoder {
   using Encode = std::function<at::Tensor(const at::Tensor& ids)>;
 
   struct Config {
-    std::string weights;  // identity of the network's weights, from weights_identity
-    std::int64_t length = 512;
-    std::int64_t dim = 4096;
-    at::ScalarType dtype = at::ScalarType::BFloat16;
+    std::string weights;        // identity of the network's weights, from weights_identity
+    std::int64_t length = 512;  // L, tokens
+    std::int64_t dim = 4096;    // D, width of the context
+    at::ScalarType dtype = at::ScalarType::BFloat16;  // of the weights and the computation
     /// Folder of the cache; unset: default_text_cache(); empty: none.
     std::optional<std::filesystem::path> cache = {};
   };
@@ -58,7 +58,7 @@ class SVI_EXPORT WanTextEncoder {
 
   /// Lets go of the network; a later cache miss opens it again.
   void release() { network_ = nullptr; }
-  bool is_open() const { return network_ != nullptr; }
+  bool is_open() const { return network_ != nullptr; }  // whether the network is in memory
 
   /// Where the features of a prompt are kept; empty without a cache.
   std::filesystem::path cache_file(std::string_view prompt) const;

@@ -21,7 +21,7 @@ namespace svi {
 /// control symbols, so no prompt can end itself; Hugging Face reads them as symbols. Thread-safe.
 class SVI_EXPORT Tokenizer {
  public:
-  static constexpr std::int64_t kPadding = 0;
+  static constexpr std::int64_t kPadding = 0;  // id of the padding token
 
   /// Opens a `.model` file, or finds `google/umt5-xxl/spiece.model`, `tokenizer/spiece.model` or
   /// `spiece.model` in a folder. Throws IoError naming the file if it is missing or damaged.
@@ -37,7 +37,7 @@ class SVI_EXPORT Tokenizer {
 
   /// Number of ids the model file knows.
   std::int64_t size() const;
-  std::int64_t end_id() const;
+  std::int64_t end_id() const;  // id that ends a text
   /// SHA-256 of the model file, 64 hexadecimal digits.
   const std::string& hash() const;
 

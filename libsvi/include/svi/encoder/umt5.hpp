@@ -14,15 +14,15 @@ namespace svi {
 
 /// Sizes of a umT5 encoder; the defaults are those of umT5-XXL, the text encoder of Wan 2.1.
 struct SVI_EXPORT Umt5Config {
-  std::int64_t vocabulary = 256384;
-  std::int64_t dim = 4096;
+  std::int64_t vocabulary = 256384;   // tokens
+  std::int64_t dim = 4096;            // width of a token
   std::int64_t attention_dim = 4096;  // heads x channels of one
-  std::int64_t ffn_dim = 10240;
-  std::int64_t heads = 64;
-  std::int64_t layers = 24;
-  std::int64_t buckets = 32;        // of relative positions
-  std::int64_t max_distance = 128;  // tokens; farther ones share a bucket
-  double eps = 1e-6;
+  std::int64_t ffn_dim = 10240;       // hidden width of the feed-forward layer
+  std::int64_t heads = 64;            // of attention
+  std::int64_t layers = 24;           // transformer blocks
+  std::int64_t buckets = 32;          // of relative positions
+  std::int64_t max_distance = 128;    // tokens; farther ones share a bucket
+  double eps = 1e-6;                  // of the norms
 };
 
 /// The bucket of a key `relative` tokens after the query (before it: negative), both ways alike.

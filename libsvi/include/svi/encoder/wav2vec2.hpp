@@ -15,16 +15,16 @@ namespace svi {
 
 /// Sizes of a wav2vec 2.0 encoder; the defaults are those of wav2vec2-base.
 struct SVI_EXPORT Wav2Vec2Config {
-  std::vector<std::int64_t> conv_dim = {512, 512, 512, 512, 512, 512, 512};
-  std::vector<std::int64_t> conv_kernel = {10, 3, 3, 3, 3, 2, 2};
-  std::vector<std::int64_t> conv_stride = {5, 2, 2, 2, 2, 2, 2};
-  std::int64_t dim = 768;
-  std::int64_t ffn_dim = 3072;
-  std::int64_t heads = 12;
-  std::int64_t layers = 12;
-  std::int64_t position_kernel = 128;
-  std::int64_t position_groups = 16;
-  double eps = 1e-5;
+  std::vector<std::int64_t> conv_dim = {512, 512, 512, 512, 512, 512, 512};  // channels
+  std::vector<std::int64_t> conv_kernel = {10, 3, 3, 3, 3, 2, 2};            // width, in samples
+  std::vector<std::int64_t> conv_stride = {5, 2, 2, 2, 2, 2, 2};             // step, in samples
+  std::int64_t dim = 768;                                                    // token width
+  std::int64_t ffn_dim = 3072;                                               // hidden width
+  std::int64_t heads = 12;                                                   // of attention
+  std::int64_t layers = 12;                                                  // transformer blocks
+  std::int64_t position_kernel = 128;  // width of the position convolution
+  std::int64_t position_groups = 16;   // its groups
+  double eps = 1e-5;                   // of the norms
 };
 
 /// The speech encoder wav2vec 2.0 (Baevski et al. 2020, arXiv 2006.11477), base architecture (norm

@@ -43,7 +43,7 @@ struct RolloutView {
 
 /// A file whose content a source depends on.
 struct InputFile {
-  std::string path;
+  std::string path;    // as the option names it
   std::string remedy;  // what to do if it is not there
 };
 

@@ -23,7 +23,7 @@ SVI_EXPORT std::vector<std::string> enum_names(GaussianPower);
 class SVI_EXPORT GaussianError final : public ErrorSource {
  public:
   struct Config {
-    OneStepError::Config base = {};
+    OneStepError::Config base = {};  // the options of one_step
     GaussianPower power = GaussianPower::channel;
 
     void describe(OptionVisitor& visit);

@@ -19,8 +19,8 @@ namespace svi {
 class SVI_EXPORT MixedError final : public ErrorSource {
  public:
   struct Config {
-    OneStepError::Config one_step = {};
-    RolloutError::Config rollout = {};
+    OneStepError::Config one_step = {};  // the options of one_step
+    RolloutError::Config rollout = {};   // the options of rollout
     double sigma_floor = 0.14;
 
     void describe(OptionVisitor& visit) {

@@ -33,7 +33,7 @@ class SVI_EXPORT NoError final : public ErrorSource {
     void describe(OptionVisitor&) {}
   };
 
-  explicit NoError(Config) {}
+  explicit NoError(Config) {}  // it has no options
 
  private:
   std::vector<BankedError> do_extract(const StepView& step) const override;

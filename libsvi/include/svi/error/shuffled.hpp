@@ -28,7 +28,7 @@ namespace svi {
 class SVI_EXPORT ShuffledError final : public ErrorSource {
  public:
   struct Config {
-    OneStepError::Config base = {};
+    OneStepError::Config base = {};  // the options of one_step
     bool space = true;
     bool grid = true;
     std::int64_t grids = 50;

@@ -17,7 +17,7 @@ namespace svi {
 
 /// What the metrics said of a batch of films. NaN where a metric had nothing to say.
 struct FilmScores {
-  std::vector<Quantity> quantities;
+  std::vector<Quantity> quantities;  // what is measured, in order
   std::vector<at::Tensor>
       clip;  // per quantity [scenes, clips]   fp64; undefined if it has features
   std::vector<at::Tensor> frame;  // per quantity [scenes, frames]  fp64; undefined unless per_frame

@@ -57,7 +57,7 @@ struct RolloutConfig {
 
 /// One finished clip of a batch of films.
 struct RolledClip {
-  std::int64_t clip = 0;
+  std::int64_t clip = 0;         // index in the film, from 0
   std::int64_t first_frame = 0;  // index in the film of frames[..., 0, ..]
   at::Tensor frames;             // [B, 3, T', H, W]  fp32 in [-1, 1]: what the film shows, stitched
   at::Tensor video;              // [B, 3, T, H, W]   the same before stitching: the clip by itself
@@ -83,7 +83,7 @@ struct ChainState {
 
 /// Frames of a clip that the film shows.
 struct ShownFrames {
-  std::int64_t first = 0, count = 0;
+  std::int64_t first = 0, count = 0;  // frames, from 0
 };
 /// Both clips of a seam show m frames; by the plan, one of them gives way. `first`, `last`: of the
 /// film.

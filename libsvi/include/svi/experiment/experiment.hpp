@@ -11,9 +11,9 @@ namespace svi {
 
 /// How a run treats what is already there.
 struct RunOptions {
-  bool resume = false;
-  bool overwrite = false;
-  std::string program;  // argv[0], for provenance
+  bool resume = false;     // continue a stopped run
+  bool overwrite = false;  // delete earlier results
+  std::string program;     // argv[0], for provenance
 };
 
 /// Runs a plan on all ranks: encodes the clip pool, trains each arm for each seed, rolls out the

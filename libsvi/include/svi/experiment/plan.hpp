@@ -13,20 +13,20 @@ namespace svi {
 
 /// One arm of an experiment: the base document with the arm's overrides applied.
 struct Arm {
-  std::string name;
-  std::string label;  // for tables and figures
-  Document document;  // complete: every section, every default
-  bool trained = false;
+  std::string name;      // of [arm.NAME]
+  std::string label;     // for tables and figures
+  Document document;     // complete: every section, every default
+  bool trained = false;  // whether training.steps > 0
 };
 
 /// An experiment as it will run: parsed, completed and checked, before anything is computed.
 struct SVI_EXPORT Plan {
-  ExperimentConfig experiment;
-  RunConfig run;
-  std::vector<Arm> arms;
-  Document original;
-  Document resolved;  // running it again gives the same numbers
-  std::vector<LoadedPlugin> plugins;
+  ExperimentConfig experiment;        // [experiment]
+  RunConfig run;                      // [run]
+  std::vector<Arm> arms;              // in the order of the file
+  Document original;                  // the file as given
+  Document resolved;                  // running it again gives the same numbers
+  std::vector<LoadedPlugin> plugins;  // in the order they are named
 
   /// Loads the plugins named, builds every component of every arm once, and throws what is wrong:
   /// an unknown section, key, name or type, a value out of range, with file, line and remedy; also
@@ -40,9 +40,9 @@ struct SVI_EXPORT Plan {
 /// What a section of an experiment is for: its describers, by name, for --describe and
 /// docs/options.md.
 struct SectionInfo {
-  std::string name, summary;
-  std::vector<OptionText> options;
+  std::string name, summary;        // text for users
+  std::vector<OptionText> options;  // in the order of the section
 };
-SVI_EXPORT std::vector<SectionInfo> fixed_sections();
+SVI_EXPORT std::vector<SectionInfo> fixed_sections();  // [experiment], [run], ...
 
 }  // namespace svi

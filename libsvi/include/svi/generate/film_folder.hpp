@@ -25,8 +25,8 @@ class SVI_EXPORT FilmFolder {
   /// Of the film that becomes `video`, such as out.mp4; nothing is touched yet.
   explicit FilmFolder(std::filesystem::path video);
 
-  const std::filesystem::path& video() const { return video_; }
-  const std::filesystem::path& path() const { return folder_; }
+  const std::filesystem::path& video() const { return video_; }  // NAME.mp4
+  const std::filesystem::path& path() const { return folder_; }  // NAME.film
   /// Whether a film was begun here.
   bool exists() const;
 
@@ -40,10 +40,11 @@ class SVI_EXPORT FilmFolder {
   /// Removes the folder and the video.
   void remove() const;
 
-  bool has_latent(std::int64_t clip) const;
+  bool has_latent(std::int64_t clip) const;  // whether it is stored
   /// [1, z, F, h, w] fp32. Throws IoError if it is damaged, ConfigError naming the clip if prompt
   /// or seed are others than it was made with.
   at::Tensor latent(std::int64_t clip, const ClipOrder& order) const;
+  /// Stores a latent [1, z, F, h, w] with its order. Throws IoError.
   void put_latent(std::int64_t clip, const ClipOrder& order, const at::Tensor& latent) const;
 
   /// Where frames first .. first + count - 1 of a clip belong.

@@ -16,9 +16,10 @@ namespace svi {
 
 /// Where the making of a film stands.
 struct FilmProgress {
-  enum class Phase { sampling, decoding, joining } phase = Phase::sampling;
-  std::int64_t clip = 0, clips = 0;  // the one in work, from 0
-  std::int64_t done = 0, all = 0;    // steps, or latent frames
+  enum class Phase { sampling, decoding, joining };  // in this order, clip by clip
+  Phase phase = Phase::sampling;                     // what is in work
+  std::int64_t clip = 0, clips = 0;                  // the one in work, from 0; of how many
+  std::int64_t done = 0, all = 0;                    // steps, or latent frames; of how many
 };
 
 /// How a film begins.
@@ -43,15 +44,16 @@ SVI_EXPORT DecodeLatent tiled_decoder(const WanVae& vae);
 /// A film is a function of its settings, however often it was interrupted. Borrows everything.
 class SVI_EXPORT FilmMaker {
  public:
+  /// What a film maker works with; borrowed.
   struct Parts {
-    const Rollout& rollout;
-    const Variant& variant;
-    const WanVae& vae;
-    DecodeLatent decode;
+    const Rollout& rollout;  // samples clips
+    const Variant& variant;  // how clips are chained
+    const WanVae& vae;       // the codec
+    DecodeLatent decode;     // latents to frames
     /// The image of a cut, [3, H, W] fp32 in [-1, 1].
     std::function<at::Tensor(const std::string& path)> image;
   };
-
+  /// Touches no file yet.
   FilmMaker(Parts parts, FilmConfig config, const Storyboard& storyboard, FilmFolder folder);
 
   /// Makes what is missing of the first `clips` clips and joins them as the video. `progress` is

@@ -11,7 +11,7 @@ namespace svi {
 
 /// Pixels of a frame.
 struct FrameSize {
-  std::int64_t width = 0, height = 0;
+  std::int64_t width = 0, height = 0;  // pixels
 };
 
 /// The size a film gets from its first image: at most `max_width` wide, height in proportion, both

@@ -21,10 +21,10 @@ struct PromptSegment {
   std::string prompt;      // UTF-8, not empty, at most 64 KiB; may hold line breaks and tabs
   double seconds = 0;      // how long it lasts, up to 1e6; 0: not given
   std::int64_t clips = 0;  // the same in clips, up to 1e6; 0: not given
-  std::optional<std::int64_t> seed = {};  // not negative
-  Transition transition = Transition::proceed;
-  std::string image = {};   // of a cut, and only there: a path, not opened here
-  std::string origin = {};  // "film.yaml:12", for messages
+  std::optional<std::int64_t> seed = {};        // not negative
+  Transition transition = Transition::proceed;  // from the one before
+  std::string image = {};                       // of a cut, and only there: a path, not opened here
+  std::string origin = {};                      // "film.yaml:12", for messages
 };
 
 /// Reads the prompts of a film from a text in one of these forms.

@@ -13,11 +13,11 @@ namespace svi {
 
 /// What one clip of a film is asked to show, and how it begins.
 struct ClipOrder {
-  std::string prompt;
+  std::string prompt;                     // what the clip shows
   std::optional<std::int64_t> seed = {};  // of its segment, where the prompt file gives one
   std::int64_t clip_of_segment = 0;       // from 0
   bool cut = false;                       // begins a new scene from `image`
-  std::string image = {};
+  std::string image = {};                 // path, of a cut
 };
 
 /// A film's prompts laid out over its clips.
@@ -29,7 +29,7 @@ class SVI_EXPORT Storyboard {
   /// `clip_seconds`: how much film one clip adds. Borrows the variant.
   Storyboard(std::vector<PromptSegment> segments, const Variant& variant, double clip_seconds);
 
-  ClipOrder clip(std::int64_t index) const;
+  ClipOrder clip(std::int64_t index) const;  // index >= 0
   /// Clips that the segments ask for; nothing where none says how long it lasts.
   std::optional<std::int64_t> clips() const;
   /// Every prompt, each once.

@@ -26,8 +26,8 @@ struct SVI_EXPORT ScaleRange {
   double low = 1;   // the constant, or the lower end
   double high = 1;  // the upper end
 
-  void describe(OptionVisitor& visit, const std::string& target);
-  std::string problem(const std::string& target) const;
+  void describe(OptionVisitor& visit, const std::string& target);  // "noise", "latent" or "image"
+  std::string problem(const std::string& target) const;            // empty if all is right
   /// Draws with number 1 of the sequence `key`; number 0 is the modulation's.
   double draw(const RandomKey& key) const;
 };
@@ -42,7 +42,7 @@ class SVI_EXPORT BernoulliInjection final : public InjectionPolicy {
     double latent_probability = 0.9;
     double image_probability = 0.9;
     double clean_probability = 0.2;
-    ScaleRange noise_scale = {}, latent_scale = {}, image_scale = {};
+    ScaleRange noise_scale = {}, latent_scale = {}, image_scale = {};  // factors on the error
     double modulation = 0;
     std::int64_t image_frames = 3;
     ImagePlace image_place = ImagePlace::uniform;

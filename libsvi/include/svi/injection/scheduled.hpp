@@ -19,7 +19,7 @@ SVI_EXPORT std::vector<std::string> enum_names(RampKind);
 class SVI_EXPORT ScheduledInjection final : public InjectionPolicy {
  public:
   struct Config {
-    BernoulliInjection::Config base = {};
+    BernoulliInjection::Config base = {};  // the options of bernoulli
     RampKind ramp = RampKind::linear;
     double ramp_begin = 0;
     double ramp_end = 0.5;

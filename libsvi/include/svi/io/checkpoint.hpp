@@ -13,8 +13,8 @@ namespace svi {
 
 /// Everything a stopped run needs to go on as if it had not stopped.
 struct Checkpoint {
-  std::int64_t step = 0;
-  NamedTensors tensors;
+  std::int64_t step = 0;                        // steps done
+  NamedTensors tensors;                         // the state by name
   std::map<std::string, std::string> metadata;  // counters and settings, as text
 };
 
@@ -24,6 +24,7 @@ struct Checkpoint {
 /// Each appears complete or not at all. The newest and the one before it are kept. One rank writes.
 class SVI_EXPORT CheckpointFolder {
  public:
+  /// Touches nothing yet.
   explicit CheckpointFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
   /// Writes a checkpoint, then removes those older than the one before it. Throws IoError.

@@ -17,8 +17,9 @@ namespace svi {
 /// What an HDF5 attribute may hold here.
 using AttributeValue = std::variant<std::string, std::int64_t, double, std::vector<std::string>,
                                     std::vector<std::int64_t>, std::vector<double>>;
-using Attributes = std::map<std::string, AttributeValue>;
+using Attributes = std::map<std::string, AttributeValue>;  // by name
 
+/// How a dataset is stored.
 struct DatasetOptions {
   std::vector<std::int64_t> chunk = {};  // empty: contiguous
   int deflate = 0;                       // 1 to 9: compressed; needs chunks, and a file of one rank
@@ -35,8 +36,8 @@ class SVI_EXPORT Hdf5File {
  public:
   /// Makes a new file, or empties an old one.
   static Hdf5File create(const std::string& path);
-  static Hdf5File create(const std::string& path, const Communicator& group);
-  static Hdf5File open(const std::string& path);
+  static Hdf5File create(const std::string& path, const Communicator& group);  // collective
+  static Hdf5File open(const std::string& path);  // to read; throws IoError
 
   Hdf5File(Hdf5File&&) noexcept;
   Hdf5File& operator=(Hdf5File&&) noexcept;
@@ -45,7 +46,7 @@ class SVI_EXPORT Hdf5File {
   /// Writes everything out and closes; reports what a destructor could not. Collective.
   void close();
 
-  bool contains(const std::string& path) const;
+  bool contains(const std::string& path) const;  // a group or dataset
   /// Names below a group, sorted.
   std::vector<std::string> children(const std::string& group) const;
   /// Paths of all datasets below a group, sorted.
@@ -56,7 +57,8 @@ class SVI_EXPORT Hdf5File {
   /// Sets an attribute of a group or dataset, replacing one of that name.
   void set_attribute(const std::string& object, const std::string& name,
                      const AttributeValue& value);
-  void set_attributes(const std::string& object, const Attributes& attributes);
+  void set_attributes(const std::string& object, const Attributes& attributes);  // likewise
+  /// The value of one attribute; throws IoError if it is missing.
   AttributeValue attribute(const std::string& object, const std::string& name) const;
   /// All attributes of the types above.
   Attributes attributes(const std::string& object) const;
@@ -70,17 +72,18 @@ class SVI_EXPORT Hdf5File {
   /// Makes a dataset of the tensor's shape and dtype and writes it; in a parallel file, rank 0's
   /// tensor.
   void put(const std::string& path, const at::Tensor& tensor, const DatasetOptions& options = {});
-  void put_text(const std::string& path, const std::string& text);
+  void put_text(const std::string& path, const std::string& text);  // as a dataset, UTF-8
+  /// Makes a 1-dimensional dataset of texts.
   void put_strings(const std::string& path, const std::vector<std::string>& strings);
 
-  std::vector<std::int64_t> shape(const std::string& path) const;
-  c10::ScalarType dtype(const std::string& path) const;
-  bool holds_text(const std::string& path) const;
-  at::Tensor read(const std::string& path) const;
+  std::vector<std::int64_t> shape(const std::string& path) const;  // throws if it is missing
+  c10::ScalarType dtype(const std::string& path) const;            // throws if it is another type
+  bool holds_text(const std::string& path) const;                  // whether it is text
+  at::Tensor read(const std::string& path) const;                  // all of it
   /// The block of `count` elements along each dimension from `start`.
   at::Tensor read(const std::string& path, at::IntArrayRef start, at::IntArrayRef count) const;
-  std::string text(const std::string& path) const;
-  std::vector<std::string> strings(const std::string& path) const;
+  std::string text(const std::string& path) const;                  // of a dataset
+  std::vector<std::string> strings(const std::string& path) const;  // of a 1-dimensional dataset
 
   /// Declares a one-dimensional dataset the scale of a dimension (netCDF and xarray call it a
   /// coordinate).

@@ -20,8 +20,9 @@ namespace svi {
 /// steps.
 struct ResultScale {
   std::string name;  // "arm"; of the run: its dataset is "/arm"; of a dataset: beside that
+  /// The values, in order.
   std::variant<std::vector<std::string>, std::vector<std::int64_t>, std::vector<double>> values;
-  Attributes attributes = {};
+  Attributes attributes = {};  // unit and others
 };
 
 /// Where a block of numbers belongs in the run's results.
@@ -37,11 +38,11 @@ struct ResultPlace {
 
 /// What belongs to the run as a whole.
 struct ResultHeader {
-  std::string name;
+  std::string name;                               // of the experiment
   Attributes attributes = {};                     // of the root group, beside name and svi_version
   std::map<std::string, std::string> texts = {};  // dataset to text: "original_ini", "resolved_ini"
-  Attributes provenance = {};
-  std::vector<ResultScale> scales = {};
+  Attributes provenance = {};                     // versions, hashes, host
+  std::vector<ResultScale> scales = {};           // of the run
 };
 
 /// Writes the results of one finished job as a file of its own, `<folder>/parts/<job>.h5`, which
@@ -69,6 +70,7 @@ class SVI_EXPORT PartWriter {
 /// The file of a job's part, there or not.
 SVI_EXPORT std::filesystem::path part_path(const std::filesystem::path& folder,
                                            const std::string& job);
+/// Whether the part of a job is complete.
 SVI_EXPORT bool part_exists(const std::filesystem::path& folder, const std::string& job);
 /// What PartWriter::set_attribute stored. Throws IoError for a missing or damaged part.
 SVI_EXPORT Attributes part_attributes(const std::filesystem::path& folder, const std::string& job);

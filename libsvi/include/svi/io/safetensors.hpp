@@ -18,11 +18,11 @@ namespace svi {
 
 /// What a safetensors header says about one tensor.
 struct SafetensorsInfo {
-  std::string name;
-  c10::ScalarType dtype = c10::ScalarType::Undefined;
-  std::vector<std::int64_t> shape;
-  std::uint64_t begin = 0;  // bytes from the start of the file
-  std::uint64_t end = 0;    // exclusive
+  std::string name;                                    // of the tensor
+  c10::ScalarType dtype = c10::ScalarType::Undefined;  // as stored
+  std::vector<std::int64_t> shape;                     // elements along each dimension
+  std::uint64_t begin = 0;                             // bytes from the start of the file
+  std::uint64_t end = 0;                               // exclusive
 };
 
 /// A safetensors file, memory-mapped: nothing is read before it is used.
@@ -44,7 +44,7 @@ class SVI_EXPORT SafetensorsFile {
   const std::map<std::string, std::string>& metadata() const;
   /// What was opened, for messages.
   const std::string& path() const;
-  bool contains(std::string_view name) const;
+  bool contains(std::string_view name) const;  // whether there is such a tensor
 
   /// The tensor of that name, on the CPU, in its stored dtype. It shares the mapping and keeps it
   /// alive; writing to it does not change the file. Throws IoError if there is none of that name.
@@ -72,10 +72,11 @@ SVI_EXPORT void save_safetensors(const std::filesystem::path& path, const NamedT
 /// The file appears under its name at `commit`; a builder destroyed before leaves nothing behind.
 class SVI_EXPORT SafetensorsBuilder {
  public:
+  /// One tensor to write.
   struct Entry {
-    std::string name;
-    c10::ScalarType dtype = c10::ScalarType::Undefined;
-    std::vector<std::int64_t> shape;
+    std::string name;                                    // of the tensor
+    c10::ScalarType dtype = c10::ScalarType::Undefined;  // as it will be stored
+    std::vector<std::int64_t> shape;                     // elements along each dimension
   };
 
   /// Reserves the whole file. Throws IoError as save_safetensors does, for a full disk at once.

@@ -18,22 +18,23 @@ enum class ColorMatrix {
   bt709,
 };
 
+/// How a video is read.
 struct VideoReaderOptions {
   /// Colour conversion by FFmpeg's C code instead of SIMD code, which differs by a few levels.
   /// Published values of frame metrics come from it; slower. While the converter is made, the CPU
   /// flags of FFmpeg are off in the whole process.
   bool exact_c_path = false;
-  ColorMatrix matrix = ColorMatrix::tagged;
+  ColorMatrix matrix = ColorMatrix::tagged;  // for the conversion to RGB
 };
 
 /// What a file says of its video.
 struct VideoInfo {
-  std::int64_t width = 0;   // pixels
-  std::int64_t height = 0;  // pixels
-  std::int64_t fps_numerator = 0;
-  std::int64_t fps_denominator = 1;
-  std::int64_t frames = 0;  // an estimate; 0 if the file does not tell
-  double fps() const {
+  std::int64_t width = 0;            // pixels
+  std::int64_t height = 0;           // pixels
+  std::int64_t fps_numerator = 0;    // frames per second as a fraction
+  std::int64_t fps_denominator = 1;  // not 0
+  std::int64_t frames = 0;           // an estimate; 0 if the file does not tell
+  double fps() const {               // frames per second
     return static_cast<double>(fps_numerator) / static_cast<double>(fps_denominator);
   }
 };
@@ -45,12 +46,12 @@ struct VideoInfo {
 /// One thread at a time.
 class SVI_EXPORT VideoReader {
  public:
-  explicit VideoReader(const std::string& path, VideoReaderOptions options = {});
+  explicit VideoReader(const std::string& path, VideoReaderOptions options = {});  // throws IoError
   VideoReader(VideoReader&&) noexcept;
   VideoReader& operator=(VideoReader&&) noexcept;
   ~VideoReader();
 
-  const VideoInfo& info() const;
+  const VideoInfo& info() const;  // as the container tells it
   /// The next frame, uint8 [3, H, W]; nothing after the last.
   std::optional<at::Tensor> next();
   /// Index of the frame that next() will return.

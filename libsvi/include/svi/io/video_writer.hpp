@@ -10,13 +10,14 @@
 
 namespace svi {
 
+/// How a video is written.
 struct VideoWriterOptions {
-  std::int64_t fps_numerator = 16;  // frames per second as a fraction; Wan 2.1 videos have 16
-  std::int64_t fps_denominator = 1;
-  std::int64_t width = 0;  // pixels of the frames given; 0: as the first frame
-  std::int64_t height = 0;
-  std::int64_t crf = 18;          // constant rate factor of x264, 0 (lossless) to 51
-  std::string codec = "libx264";  // where FFmpeg lacks it: mpeg4
+  std::int64_t fps_numerator = 16;   // frames per second as a fraction; Wan 2.1 videos have 16
+  std::int64_t fps_denominator = 1;  // not 0
+  std::int64_t width = 0;            // pixels of the frames given; 0: as the first frame
+  std::int64_t height = 0;           // pixels; 0: as the first frame
+  std::int64_t crf = 18;             // constant rate factor of x264, 0 (lossless) to 51
+  std::string codec = "libx264";     // where FFmpeg lacks it: mpeg4
   std::int64_t upscale =
       1;  // each pixel becomes upscale x upscale, so that tiny videos can be looked at
 };
@@ -29,7 +30,7 @@ struct VideoWriterOptions {
 /// an encoder that refuses. One thread at a time.
 class SVI_EXPORT VideoWriter {
  public:
-  explicit VideoWriter(const std::string& path, VideoWriterOptions options = {});
+  explicit VideoWriter(const std::string& path, VideoWriterOptions options = {});  // throws IoError
   VideoWriter(VideoWriter&&) noexcept;
   VideoWriter& operator=(VideoWriter&&) noexcept;
   ~VideoWriter();

@@ -15,7 +15,7 @@ namespace svi {
 /// Weights out of one file or of several that belong together, memory-mapped: opening reads headers
 /// only, tensors share the mapping and keep it alive, in their stored dtype, on the CPU.
 struct SVI_EXPORT WeightFiles {
-  std::vector<std::filesystem::path> files;
+  std::vector<std::filesystem::path> files;     // in order
   std::string container;                        // "safetensors" or "pth"
   NamedTensors tensors;                         // in the order of the files and of their headers
   std::vector<std::string> ignored;             // values of a .pth that are no tensors

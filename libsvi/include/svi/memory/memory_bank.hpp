@@ -16,7 +16,7 @@ namespace svi {
 
 /// Asks a bank for one error.
 struct Recall {
-  ErrorEnd end = ErrorEnd::data;
+  ErrorEnd end = ErrorEnd::data;         // which end to scale for
   double sigma_low = 0, sigma_high = 1;  // any bin touching this range; equal values name one bin
   RandomKey key;                         // which of the entries: uniform over all that qualify
 };
@@ -29,9 +29,9 @@ struct Recalled {
 
 /// How full a bank is, bin by bin; what the runner writes into the result file.
 struct BankStatistics {
-  std::int64_t entries = 0, bytes = 0, stored = 0, evicted = 0;
-  std::vector<std::int64_t> per_bin;  // [G]
-  std::vector<double> mean_rms;       // [G]  RMS of residuals, latent units; 0 where empty
+  std::int64_t entries = 0, bytes = 0, stored = 0, evicted = 0;  // errors; bytes of their tensors
+  std::vector<std::int64_t> per_bin;                             // [G]
+  std::vector<double> mean_rms;  // [G]  RMS of residuals, latent units; 0 where empty
   double mean_error =
       0;                // RMS of the mean data-end error over all entries: the bias it would teach
   double data_rms = 0;  // RMS of the data-end errors as banked, latent units
@@ -53,9 +53,9 @@ class SVI_EXPORT MemoryBank : public Component {
   std::optional<at::Tensor> recall(const Recall& request) const;
   /// The same with what is known of that error.
   std::optional<Recalled> recall_entry(const Recall& request) const;
-  bool has(const Recall& request) const;
+  bool has(const Recall& request) const;  // whether recall() would find one
 
-  BankStatistics statistics() const { return do_statistics(); }
+  BankStatistics statistics() const { return do_statistics(); }  // what it holds now
 
   /// All entries in the order in which they were stored. Their tensors are the bank's own: not to
   /// be changed.

@@ -18,8 +18,8 @@ SVI_EXPORT double relative_slope(const std::vector<double>& values);
 
 /// A mean and the interval that resampling gives it.
 struct Interval {
-  double mean = 0, low = 0, high = 0;
-  std::int64_t count = 0;  // values used
+  double mean = 0, low = 0, high = 0;  // of the statistic; ends of the interval
+  std::int64_t count = 0;              // values used
 };
 
 /// Percentile bootstrap of the mean (Efron 1979), 95 %: a function of values and seed alone. NaNs

@@ -21,17 +21,17 @@ SVI_EXPORT std::vector<std::string> enum_names(Better);
 /// One number a metric gives for each clip of a film (and perhaps each frame); or, with `features`,
 /// one number for each set of clips: all scenes' clips of the same index.
 struct Quantity {
-  std::string name;  // snake_case, unique in a run: "psnr", "pocket_quality"
-  std::string unit;  // "dB", "1", "px"
-  std::string meaning;
-  Better better = Better::higher;
-  bool per_frame = false;  // also given frame by frame
-  bool needs_truth = false;
+  std::string name;                // snake_case, unique in a run: "psnr", "pocket_quality"
+  std::string unit;                // "dB", "1", "px"
+  std::string meaning;             // one sentence for users
+  Better better = Better::higher;  // which values are good
+  bool per_frame = false;          // also given frame by frame
+  bool needs_truth = false;        // NaN without the truth
   /// D: for each clip, sessions give no number but vectors of D features of `feature_frames` frames
   /// and of the truth there; the number of a set is the Frechet distance between the two, see
   /// frechet_distance(). 0: an ordinary quantity.
   std::int64_t features = 0;
-  std::int64_t feature_frames = 0;
+  std::int64_t feature_frames = 0;  // K: frames of each clip that give features
 };
 
 /// One clip of a film as a metric sees it; borrowed for the call. Frames are what the film shows
@@ -41,7 +41,7 @@ struct ClipView {
   std::int64_t first_frame = 0;  // index in the film of the first frame here
   const at::Tensor& frames;      // [3, T, H, W]  fp32 in [0, 1]
   const at::Tensor& truth;       // [3, T, H, W]  fp32 in [0, 1], or undefined
-  const std::string& prompt;
+  const std::string& prompt;     // of this clip
 };
 
 /// Receives a metric's numbers; index is into the metric's `quantities()`.
@@ -61,7 +61,7 @@ class SVI_EXPORT MetricSink {
 class SVI_EXPORT MetricSession {
  public:
   virtual ~MetricSession();
-  virtual void add(const ClipView& clip, MetricSink& sink) = 0;
+  virtual void add(const ClipView& clip, MetricSink& sink) = 0;  // measures one clip
 };
 
 /// Turns films into named numbers. Sessions are independent; memory does not grow with the film's

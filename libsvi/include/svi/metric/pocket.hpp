@@ -16,9 +16,9 @@ namespace svi {
 /// What a pocket picture shows, as the render that explains it best.
 struct PocketFit {
   std::array<Rgb, 3> band_shades = {};  // may leave [0, 1] in damaged pictures
-  Rgb disc_shade = {};
-  double disc_x = 0, disc_y = 0;  // centre, relative, x in [0, 1)
-  double structure = 0;           // dB: PSNR to the best render with shades of any value
+  Rgb disc_shade = {};                  // may leave [0, 1], too
+  double disc_x = 0, disc_y = 0;        // centre, relative, in [0, 1); x wraps around
+  double structure = 0;                 // dB: PSNR to the best render with shades of any value
   double quality = 0;  // dB: PSNR to the best render with shades as the prompt names them
   double disc = 0;     // [0, 1]: share of the departure from the bands that the disc explains
 };
@@ -36,7 +36,7 @@ class SVI_EXPORT PocketFitter {
 
     void describe(OptionVisitor& visit);
   };
-
+  /// Height and width of the pictures in pixels.
   PocketFitter(Config config, const PocketPrompt& prompt, std::int64_t height, std::int64_t width);
   ~PocketFitter();
 
@@ -57,7 +57,7 @@ SVI_EXPORT double pocket_consistency(const PocketFit& a, const PocketFit& b, dou
 class SVI_EXPORT PocketMetric final : public Metric {
  public:
   struct Config {
-    PocketFitter::Config fit;
+    PocketFitter::Config fit;  // texture, jitter, ceiling
     std::int64_t frames = 5;
     double scale = 0.2;
     double speed = kPocketSpeed;

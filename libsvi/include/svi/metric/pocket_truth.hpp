@@ -28,7 +28,7 @@ namespace svi {
 class SVI_EXPORT PocketTruthMetric final : public Metric {
  public:
   struct Config {
-    PocketFitter::Config fit;
+    PocketFitter::Config fit;  // texture, jitter, ceiling
     double presence = 0.5;
     double jump = 1.75;
 

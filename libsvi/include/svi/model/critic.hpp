@@ -28,7 +28,7 @@ struct CriticView {
 };
 
 /// Lowest and highest PSNR a critic is taught to tell, in dB.
-inline constexpr double kCriticFloor = 10, kCriticCeiling = 40;
+inline constexpr double kCriticFloor = 10, kCriticCeiling = 40;  // dB
 
 /// A quality critic without reference: looks at one frame and says by how many dB it differs from
 /// its undamaged original, which it has never seen.
@@ -55,7 +55,7 @@ class SVI_EXPORT Critic {
   const NamedTensors& parameters() const { return parameters_; }
   /// [P] fp32: all weights in the order of parameters().
   const at::Tensor& flat() const { return flat_; }
-  void require_grad(bool enabled);
+  void require_grad(bool enabled);  // of all weights
   /// Copies weights; throws IoError naming `origin` and every name that does not fit.
   LoadReport load(const NamedTensors& weights, const std::string& origin);
 

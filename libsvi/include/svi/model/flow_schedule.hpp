@@ -21,8 +21,8 @@ class SVI_EXPORT FlowSchedule {
   /// Requires steps >= 1 and shift > 0, else throws ConfigError.
   explicit FlowSchedule(std::int64_t steps = 1000, double shift = 5.0);
 
-  std::int64_t steps() const { return static_cast<std::int64_t>(sigmas_.size()); }
-  double shift() const { return shift_; }
+  std::int64_t steps() const { return static_cast<std::int64_t>(sigmas_.size()); }  // K
+  double shift() const { return shift_; }                                           // s
 
   /// sigma_i in (0, 1], decreasing.
   const std::vector<float>& sigmas() const { return sigmas_; }

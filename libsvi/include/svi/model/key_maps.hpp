@@ -26,8 +26,8 @@ inline std::vector<std::string> enum_names(WeightNaming) {
 /// What the names say; nothing for something else, such as an adapter.
 SVI_EXPORT std::optional<WeightKind> weight_kind(const NamedTensors& weights);
 
-/// The same weights by their official names, whatever naming and whichever wrappers (`model.`,
-/// `diffusion_model.`, `pipe.dit.`, `module.`, ...) they come with. Data is shared where it is the
+/// The same weights by their official names. They may have any naming and any wrapper (`model.`,
+/// `diffusion_model.`, `pipe.dit.`, `module.`, ...). Data is shared where it is the
 /// same; separate q, k and v of a CLIP tower are joined. fp8 weights with a scale beside them
 /// (`NAME.scale_weight`) are multiplied out to bf16, and the markers dropped. Throws IoError naming
 /// `origin` and each name that has no official counterpart.

@@ -37,9 +37,9 @@ enum class LoraNaming {
 
 /// One adapted layer: its weight acts as W + scale B A.
 struct LoraAdapter {
-  LinearShape layer;
-  at::Tensor a;  // [rank, in]   fp32, a view into Lora::flat()
-  at::Tensor b;  // [out, rank]  fp32, likewise
+  LinearShape layer;  // name and sizes
+  at::Tensor a;       // [rank, in]   fp32, a view into Lora::flat()
+  at::Tensor b;       // [out, rank]  fp32, likewise
 };
 
 /// Low-rank adapters (Hu et al. 2021, arXiv 2106.09685) of chosen linear layers, kept in one flat
@@ -57,16 +57,16 @@ class SVI_EXPORT Lora {
   const LoraConfig& config() const { return config_; }
   /// alpha / rank.
   double scale() const { return config_.alpha / static_cast<double>(config_.rank); }
-  const std::vector<LoraAdapter>& adapters() const { return adapters_; }
+  const std::vector<LoraAdapter>& adapters() const { return adapters_; }  // in layer order
 
   /// [N] fp32: every A and B, in the order of the layers.
   const at::Tensor& flat() const { return flat_; }
   /// [N] fp32: their gradients, added up by backward passes; undefined while gradients are off.
   const at::Tensor& flat_grad() const { return flat_grad_; }
-  void zero_grad();
+  void zero_grad();  // before a new sum of gradients
   /// Whether backward passes reach the adapters (the default). Off frees the gradient buffer.
   void require_grad(bool required);
-  void to(const at::Device& device);
+  void to(const at::Device& device);  // moves all of it
 
   /// Every A and B under the chosen names, sharing storage.
   NamedTensors tensors(LoraNaming naming = LoraNaming::official) const;

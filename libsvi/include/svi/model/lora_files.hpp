@@ -42,8 +42,8 @@ struct SVI_EXPORT LoraFile {
 
 /// A file and how strongly it acts.
 struct WeightedLora {
-  LoraFile file;
-  double strength = 1;
+  LoraFile file;        // as read
+  double strength = 1;  // factor on its scale
 };
 
 /// Adds the adapter to the transformer's weights for good: computed in fp32, rounded once to the

@@ -18,18 +18,18 @@ class SVI_EXPORT Communicator {
   /// All ranks; needs an Environment.
   static Communicator world();
 
-  int rank() const;
-  int size() const;
-  Communicator split(int color, int key) const;
+  int rank() const;                              // of this process, from 0
+  int size() const;                              // number of ranks
+  Communicator split(int color, int key) const;  // by colour, ordered by key
 
-  void barrier() const;
+  void barrier() const;  // until all ranks are here
   /// `bytes` of `root`, on every rank.
   std::string broadcast(const std::string& bytes, int root = 0) const;
   /// Every rank's bytes, by rank, on every rank.
   std::vector<std::string> all_gather(const std::string& bytes) const;
 
   struct Impl;
-  const Impl& impl() const { return *impl_; }
+  const Impl& impl() const { return *impl_; }  // for code that needs MPI
 
  private:
   explicit Communicator(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}

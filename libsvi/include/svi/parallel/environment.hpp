@@ -7,7 +7,7 @@ namespace svi {
 /// MPI for the lifetime of `main`: its first local. Initialises with MPI_THREAD_MULTIPLE.
 class SVI_EXPORT Environment {
  public:
-  Environment(int& argc, char**& argv);
+  Environment(int& argc, char**& argv);  // starts MPI
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
   ~Environment();

@@ -14,55 +14,56 @@ namespace svi {
 
 /// A piece of work for one team of ranks.
 struct JobSpec {
-  std::string name;
+  std::string name;                     // unique in a queue
   std::vector<std::size_t> after = {};  // jobs that must be finished before
   double cost = 1;  // in any one unit; long chains start first, and the ETA weighs by it
 };
 
 /// How far one job is. Seconds count from the beginning of the queue.
 struct JobStatus {
-  enum class State { waiting, running, done };
-  std::string name = {};
-  State state = State::waiting;
-  int first_rank = -1, last_rank = -1;  // of the team that has it; -1 while it waits
-  double started = -1, ended = -1;      // seconds; -1: not yet
-  std::int64_t steps = 0, total = 0;    // as it told last; total 0: it has told nothing
-  std::string note = {};                // as it told last
-  double remaining_seconds = -1;        // -1: not known
+  enum class State { waiting, running, done };  // the states of a job
+  std::string name = {};                        // of its JobSpec
+  State state = State::waiting;                 // now
+  int first_rank = -1, last_rank = -1;          // of the team that has it; -1 while it waits
+  double started = -1, ended = -1;              // seconds; -1: not yet
+  std::int64_t steps = 0, total = 0;            // as it told last; total 0: it has told nothing
+  std::string note = {};                        // as it told last
+  double remaining_seconds = -1;                // -1: not known
 };
 
 /// How far a queue of jobs is.
 struct QueueStatus {
-  double seconds = 0;             // since its beginning
-  double remaining_seconds = -1;  // until all are done, by cost; -1: not known
-  bool ended = false;             // all are done, and this is the last one
-  std::vector<JobStatus> jobs = {};
+  double seconds = 0;                // since its beginning
+  double remaining_seconds = -1;     // until all are done, by cost; -1: not known
+  bool ended = false;                // all are done, and this is the last one
+  std::vector<JobStatus> jobs = {};  // in the order of the queue
 };
 
 /// How the running jobs are shown on rank 0.
 struct ProgressOptions {
-  enum class Style {
-    automatic,  // block on a terminal, lines in a file
-    block,      // one block of lines, drawn again in place
-    lines,      // a line when a job starts and ends, and one per interval
+  enum class Style {  // the ways to show them
+    automatic,        // block on a terminal, lines in a file
+    block,            // one block of lines, drawn again in place
+    lines,            // a line when a job starts and ends, and one per interval
     silent,
   };
-  Style style = Style::automatic;
-  double interval_seconds = 30;  // between lines
-  std::ostream* out = nullptr;   // null: standard error
+  Style style = Style::automatic;  // the one to use
+  double interval_seconds = 30;    // between lines
+  std::ostream* out = nullptr;     // null: standard error
   /// Called from the queue's thread on rank 0 at the beginning, about every `observe_seconds` and
   /// at the end, never while a job waits for a lock. One that takes long is called less often, so
   /// that it takes a twentieth of the time at most. Must not throw.
   std::function<void(const QueueStatus&)> observe = {};
-  double observe_seconds = 1;
+  double observe_seconds = 1;  // seconds, above 0
 };
 
 /// Tells how far a job is. On ranks other than the team's first it does nothing.
 class SVI_EXPORT JobProgress {
  public:
+  /// Receives the number of steps done, their total and a note.
   using Sink = std::function<void(std::int64_t done, std::int64_t total, const std::string& note)>;
 
-  explicit JobProgress(Sink sink) : sink_(std::move(sink)) {}
+  explicit JobProgress(Sink sink) : sink_(std::move(sink)) {}  // calls it
 
   /// `done` of `total` steps; `note` is a short text such as "loss 0.12". Cheap: most calls send
   /// nothing.

@@ -17,7 +17,7 @@ class SVI_EXPORT MpiCollective : public Collective {
     void describe(OptionVisitor&) {}
   };
 
-  explicit MpiCollective(Config config = {});
+  explicit MpiCollective(Config config = {});  // it has no options
   ~MpiCollective() override;
 
   void connect(const Communicator& group) override;

@@ -14,8 +14,8 @@ namespace svi {
 
 /// A run of slots (samples of a batch, entries of a bank) that one rank owns.
 struct SlotRange {
-  std::int64_t first = 0;
-  std::int64_t count = 0;
+  std::int64_t first = 0;  // from 0
+  std::int64_t count = 0;  // of slots
 };
 
 /// The slots of `rank` among `size` ranks: contiguous, in order of rank, sizes differing by one at

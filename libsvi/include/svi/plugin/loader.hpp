@@ -10,7 +10,7 @@ namespace svi {
 
 /// What a loaded plugin says of itself, and where it came from.
 struct LoadedPlugin {
-  std::string name, version, path, sha256;
+  std::string name, version, path, sha256;  // as the plugin tells; of its file
 };
 
 /// Opens a shared library, compares its descriptor (magic, then ABI string) and only then lets it

@@ -9,15 +9,15 @@ namespace svi {
 
 /// The one symbol a plugin shows: plain data, checked before any code of the plugin is called.
 struct PluginDescriptor {
-  std::uint32_t magic;
-  const char* abi;
-  const char* name;
-  const char* version;
-  void (*add_to)(Registrar&);
+  std::uint32_t magic;         // kPluginMagic
+  const char* abi;             // kAbi it was built with
+  const char* name;            // of the plugin
+  const char* version;         // of the plugin
+  void (*add_to)(Registrar&);  // registers its components
 };
 
-inline constexpr std::uint32_t kPluginMagic = 0x53564931;  // "SVI1"
-inline constexpr const char* kPluginSymbol = "svi_plugin_descriptor";
+inline constexpr std::uint32_t kPluginMagic = 0x53564931;              // "SVI1"
+inline constexpr const char* kPluginSymbol = "svi_plugin_descriptor";  // looked up in a library
 
 }  // namespace svi
 

@@ -24,9 +24,9 @@ concept Configurable =
 
 /// What the registry knows of one implementation.
 struct Registration {
-  std::string kind, name, summary;
-  std::string origin;  // "built-in" or the plugin's name and version
-  std::function<std::vector<OptionText>()> options;
+  std::string kind, name, summary;                   // "injection", "bernoulli", one sentence
+  std::string origin;                                // "built-in" or the plugin's name and version
+  std::function<std::vector<OptionText>()> options;  // its options, for users
   /// Builds one from a section; null means all defaults. `resolved`, if given, receives every value
   /// used.
   std::function<std::unique_ptr<Component>(const Document::Section*, Document* resolved)> make;
@@ -37,7 +37,7 @@ class SVI_EXPORT Registry {
  public:
   /// Throws PluginError if kind and name are taken.
   void add(Registration registration);
-
+  /// All registrations by kind, then name.
   const std::map<std::string, std::map<std::string, Registration>>& kinds() const { return kinds_; }
   /// Throws ConfigError naming the nearest known name.
   const Registration& find(std::string_view kind, std::string_view name,
@@ -64,9 +64,9 @@ class SVI_EXPORT Registry {
 /// Handed to built-ins and plugins to register what they provide.
 class SVI_EXPORT Registrar {
  public:
-  Registrar(Registry& registry, std::string origin)
+  Registrar(Registry& registry, std::string origin)  // of built-ins or one plugin
       : registry_(registry), origin_(std::move(origin)) {}
-
+  /// Registers `Impl`, which implements `Interface`. Throws PluginError if the name is taken.
   template <class Interface, class Impl>
   requires Configurable<Impl, Interface>
   void add(std::string name, std::string summary) {

@@ -9,7 +9,7 @@
 
 namespace svi {
 
-enum class DeviceChoice { automatic, cpu, cuda };
+enum class DeviceChoice { automatic, cpu, cuda };  // `auto` takes a GPU if there is one
 inline std::vector<std::string> enum_names(DeviceChoice) { return {"auto", "cpu", "cuda"}; }
 
 /// The device a run asks for; loads LibTorch's CUDA library first where a GPU may be there. Throws

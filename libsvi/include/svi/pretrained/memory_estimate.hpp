@@ -20,28 +20,28 @@ namespace svi {
 struct WorkingMemory {
   std::int64_t activations = 0;  // gone when the computation is done
   std::int64_t cache = 0;        // kept from one call to the next
-  std::int64_t library = 0;
+  std::int64_t library = 0;      // allowance
 
-  std::int64_t total() const { return activations + cache + library; }
+  std::int64_t total() const { return activations + cache + library; }  // at the fullest
 };
 
 /// One forward pass of the transformer without gradients.
 struct DitWork {
   std::int64_t batch = 1;  // twice the films where both passes of guidance are one
   std::int64_t frames = 21, height = 60, width = 104;  // of the latent
-  at::ScalarType dtype = at::kBFloat16;
-  bool gpu = false;
-  bool adapters = false;           // kept apart from the weights
-  std::int64_t clip_tokens = 0;    // image tokens of a sample
+  at::ScalarType dtype = at::kBFloat16;                // of the computation
+  bool gpu = false;                                    // computed on a GPU
+  bool adapters = false;                               // kept apart from the weights
+  std::int64_t clip_tokens = 0;                        // image tokens of a sample
   std::int64_t kept_contexts = 0;  // as WanDit::keep_contexts, which only the CPU uses
 };
-SVI_EXPORT WorkingMemory dit_work(const WanDitConfig& config, const DitWork& work);
+SVI_EXPORT WorkingMemory dit_work(const WanDitConfig& config, const DitWork& work);  // bytes
 
 /// fp32 video through the codec.
 struct VideoWork {
-  std::int64_t batch = 1;
-  std::int64_t frames = 81, height = 480, width = 832;  // pixels
-  bool gpu = false;
+  std::int64_t batch = 1;                               // videos at once
+  std::int64_t frames = 81, height = 480, width = 832;  // of the video, pixels
+  bool gpu = false;                                     // computed on a GPU
 };
 /// As WanVae::encode without gradients; without the video itself.
 SVI_EXPORT WorkingMemory vae_encode_work(const WanVaeConfig& config, const VideoWork& work);

@@ -16,13 +16,13 @@ enum class ModelLayout {
 
 /// The files of a model by what they are for; empty where there is none.
 struct ModelFiles {
-  ModelLayout layout = ModelLayout::pocket;
-  std::filesystem::path folder;
-  std::filesystem::path dit;            // transformer: a file, an index, or a folder of shards
-  std::filesystem::path vae;            // video codec
-  std::filesystem::path text_encoder;   // umT5; pocket: none, its words need no network
-  std::filesystem::path tokenizer;      // SentencePiece model, spiece.model
-  std::filesystem::path image_encoder;  // CLIP; only models with an image branch need it
+  ModelLayout layout = ModelLayout::pocket;  // who laid it out
+  std::filesystem::path folder;              // as given
+  std::filesystem::path dit;                 // transformer: a file, an index, or a folder of shards
+  std::filesystem::path vae;                 // video codec
+  std::filesystem::path text_encoder;        // umT5; pocket: none, its words need no network
+  std::filesystem::path tokenizer;           // SentencePiece model, spiece.model
+  std::filesystem::path image_encoder;       // CLIP; only models with an image branch need it
 };
 
 /// What is where in `folder`; "pocket" is the embedded default. Parts that are given already (by

@@ -89,11 +89,11 @@ class SVI_EXPORT Pretrained {
   Pretrained(const PretrainedConfig& config, at::Device device);
   ~Pretrained();
 
-  const ModelFiles& files() const;
-  const WanDitConfig& dit_config() const;
-  const WanVaeConfig& vae_config() const;
-  at::Device device() const;
-  at::ScalarType dtype() const;
+  const ModelFiles& files() const;         // what was found
+  const WanDitConfig& dit_config() const;  // sizes of the transformer
+  const WanVaeConfig& vae_config() const;  // sizes of the codec
+  at::Device device() const;               // of the computation
+  at::ScalarType dtype() const;            // of transformer and text encoder
   /// A hash of names, shapes, dtypes and samples of the content of transformer, codec and adapters:
   /// films made with other weights are other films.
   std::string identity() const;
@@ -104,12 +104,12 @@ class SVI_EXPORT Pretrained {
   /// What is free on the host, and on the GPU if that is the device.
   MemoryBudget memory_budget() const;
 
-  const WanVae& vae();
+  const WanVae& vae();  // the codec
   /// With all adapters: merged into the weights, or kept beside them where blocks do not stay (to
   /// merge would copy the whole file into memory).
   WanDit& dit();
 
-  PromptEncoder& prompts();
+  PromptEncoder& prompts();  // prompts to text contexts
   /// Whether the transformer has an image branch.
   bool needs_image() const;
   /// Frames [B, 3, H, W] in [-1, 1] to image tokens [B, tokens, D].

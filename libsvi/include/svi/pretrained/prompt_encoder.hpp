@@ -20,13 +20,13 @@ namespace svi {
 class SVI_EXPORT PromptEncoder {
  public:
   struct Config {
-    std::int64_t length = 512;  // L
-    std::int64_t dim = 4096;    // D
-    at::Device device = at::Device(at::kCPU);
-    at::ScalarType dtype = at::kBFloat16;  // umT5 computes in
+    std::int64_t length = 512;                 // L
+    std::int64_t dim = 4096;                   // D
+    at::Device device = at::Device(at::kCPU);  // of the context
+    at::ScalarType dtype = at::kBFloat16;      // umT5 computes in
   };
 
-  PromptEncoder(const ModelFiles& files, const Config& config);
+  PromptEncoder(const ModelFiles& files, const Config& config);  // opens nothing yet
   ~PromptEncoder();
   PromptEncoder(PromptEncoder&&) noexcept;
 

@@ -16,8 +16,8 @@ SVI_EXPORT std::vector<std::string> enum_names(CfgMode);
 /// Classifier-free guidance, common to all samplers: v = v_negative + cfg (v_positive -
 /// v_negative).
 struct Guidance {
-  double cfg = 5;
-  CfgMode mode = CfgMode::separate;
+  double cfg = 5;                    // scale; 1 is off
+  CfgMode mode = CfgMode::separate;  // one pass or two
 };
 
 }  // namespace svi

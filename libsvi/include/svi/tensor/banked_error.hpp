@@ -21,8 +21,8 @@ struct SVI_EXPORT BankedError {
   at::Tensor residual;      // [C, F, h, w]  latent units; F may be fewer frames than a clip
   at::Tensor data_offset;   // [C, F, h, w]  or undefined: added at the data end
   at::Tensor noise_offset;  // [C, F, h, w]  or undefined: added at the noise end
-  double data_gain = 0;
-  double noise_gain = 0;
+  double data_gain = 0;     // factor at the data end, -sigma as a rule
+  double noise_gain = 0;    // factor at the noise end, 1 - sigma as a rule
   double sigma = 0;         // flow time in [0, 1] at which it was made; 1 is pure noise
   std::int64_t step = 0;    // training step at which it was made
   std::int64_t sample = 0;  // global index of the training sample it came from

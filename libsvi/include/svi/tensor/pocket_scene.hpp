@@ -16,8 +16,8 @@ namespace svi {
 /// Red, green and blue in [0, 1].
 using Rgb = std::array<float, 3>;
 
-inline constexpr int kPocketColours = 8;
-inline constexpr int kPocketLayouts = 8;
+inline constexpr int kPocketColours = 8;  // colours of the palette
+inline constexpr int kPocketLayouts = 8;  // layouts of the bands
 /// Radius of the disc, rim included, in units of the shorter side of the picture.
 inline constexpr double kPocketDiscRadius = 0.17;
 /// Width of the rim, same unit.
@@ -35,14 +35,14 @@ inline constexpr double kPocketSpeed = 1.0 / 64.0;
 
 /// Name and unjittered shade of colour `index` (0 .. kPocketColours-1).
 SVI_EXPORT std::string_view pocket_colour_name(int index);
-SVI_EXPORT Rgb pocket_colour(int index);
+SVI_EXPORT Rgb pocket_colour(int index);  // unjittered shade
 
 /// What a prompt says of a pocket scene: everything but exact shades and the disc's place.
 struct SVI_EXPORT PocketPrompt {
   std::array<int, 3> bands = {0, 1, 2};  // palette indices: top, middle, bottom
   int disc = 3;                          // palette index
   int layout = 0;                        // 0 .. kPocketLayouts-1; prompts count from 1
-  bool rightward = true;
+  bool rightward = true;                 // the disc moves right
 
   /// "a red disc moving left over three bands, layout 5: top green, middle blue, bottom yellow"
   std::string text() const;
@@ -60,13 +60,13 @@ SVI_EXPORT std::optional<PocketPrompt> parse_pocket_prompt(std::string_view text
 /// are relative to the picture, so a scene looks alike at any size; time is counted in frames at 16
 /// per second.
 struct SVI_EXPORT PocketScene {
-  PocketPrompt prompt;
+  PocketPrompt prompt;                  // what it is asked to show
   std::array<Rgb, 3> band_shades = {};  // exact colours
-  Rgb disc_shade = {};
-  double disc_x = 0.5;              // centre at frame 0, in widths, wraps around at 1
-  double disc_y = 0.5;              // in heights
-  double speed = kPocketSpeed;      // widths per frame
-  double texture = kPocketTexture;  // amplitude of the shading
+  Rgb disc_shade = {};                  // exact colour
+  double disc_x = 0.5;                  // centre at frame 0, in widths, wraps around at 1
+  double disc_y = 0.5;                  // in heights
+  double speed = kPocketSpeed;          // widths per frame
+  double texture = kPocketTexture;      // amplitude of the shading
 
   /// A scene of `prompt` with the palette's own shades.
   static PocketScene plain(const PocketPrompt& prompt);
@@ -89,7 +89,7 @@ SVI_EXPORT at::Tensor pocket_band_weights(int layout, double texture, std::int64
 /// and of its inner part, which shows the disc's shade while the rest shows the rim.
 struct PocketDiscPixel {
   std::int64_t index;  // row * width + column
-  float whole, inner;
+  float whole, inner;  // shares in [0, 1]
 };
 
 /// The pixels of a disc with its centre at (x, y) in relative units, x wrapping around.

@@ -14,11 +14,12 @@ namespace svi {
 /// 999 (reference).
 class SVI_EXPORT TimeBins {
  public:
-  TimeBins(std::int64_t count, double shift);
+  TimeBins(std::int64_t count, double shift);  // count >= 1, shift > 0
 
-  std::int64_t count() const { return static_cast<std::int64_t>(centres_.size()); }
+  std::int64_t count() const { return static_cast<std::int64_t>(centres_.size()); }  // G
   /// Bin of a flow time in [0, 1].
   std::int64_t bin(double sigma) const;
+  /// The middle of a bin: a flow time in [0, 1].
   double centre(std::int64_t bin) const { return centres_[static_cast<std::size_t>(bin)]; }
 
  private:

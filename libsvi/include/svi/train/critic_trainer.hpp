@@ -24,8 +24,8 @@ struct SVI_EXPORT CriticTrainingConfig {
   std::int64_t frames_per_clip = 1;
   std::int64_t held_out_scenes = 256;
   std::int64_t held_out_draws = 4;
-  DamageConfig damage = {};
-  OptimizerConfig optimizer = {.learning_rate = 3e-3,
+  DamageConfig damage = {};                            // of the frames
+  OptimizerConfig optimizer = {.learning_rate = 3e-3,  // AdamW
                                .schedule = LearningRateSchedule::cosine,
                                .warmup_steps = 50,
                                .final_fraction = 0.01};
@@ -36,10 +36,10 @@ struct SVI_EXPORT CriticTrainingConfig {
 
 /// What one step did.
 struct CriticStep {
-  std::int64_t step = 0;
-  double loss = 0;   // smooth L1 of the error in units of 10 dB
-  double error = 0;  // dB: root mean square error of the batch
-  double learning_rate = 0;
+  std::int64_t step = 0;     // from 0
+  double loss = 0;           // smooth L1 of the error in units of 10 dB
+  double error = 0;          // dB: root mean square error of the batch
+  double learning_rate = 0;  // of this step
 };
 
 /// Teaches a critic to tell the PSNR of frames damaged at random (data/damage.hpp), clamped to
@@ -56,12 +56,12 @@ class SVI_EXPORT CriticTrainer {
   /// Initialises the weights by the seed. Borrows the critic.
   CriticTrainer(Critic& critic, CriticTrainingConfig config, Frames frames);
 
-  std::int64_t step() const { return step_; }
-  bool finished() const { return step_ >= config_.steps; }
+  std::int64_t step() const { return step_; }               // steps done
+  bool finished() const { return step_ >= config_.steps; }  // whether all steps are done
   /// One optimisation step. Throws svi::Error if the loss is not finite.
   CriticStep advance();
 
-  NamedTensors state() const;
+  NamedTensors state() const;  // weights, optimiser, counter
   /// Throws IoError if a tensor is missing or has another size.
   void load(const NamedTensors& state);
 
@@ -80,9 +80,9 @@ SVI_EXPORT double critic_target(const at::Tensor& damaged, const at::Tensor& ori
 /// How well a critic does on pairs of damaged and true frames.
 struct CriticReport {
   std::vector<double> truth, predicted;  // dB, clamped alike
-  double pearson = 0, spearman = 0;
-  double error = 0;  // dB: root mean square
-  double bias = 0;   // dB: mean of predicted - truth
+  double pearson = 0, spearman = 0;      // correlation of the two
+  double error = 0;                      // dB: root mean square
+  double bias = 0;                       // dB: mean of predicted - truth
 };
 
 /// Judges a critic on frames [N, 3, H, W], N >= 2, in [0, 1], each damaged `draws` times: as in

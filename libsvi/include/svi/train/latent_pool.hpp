@@ -26,11 +26,11 @@ struct SVI_EXPORT LatentPool {
   at::Tensor clip =
       {};  // [N, tokens, D]    image tokens of the first frame; undefined without image branch
 
-  std::int64_t size() const { return latent.size(0); }
+  std::int64_t size() const { return latent.size(0); }  // N clips
 
   /// What turns clips into what the model is told.
   struct Encoders {
-    const WanVae& vae;
+    const WanVae& vae;                                                // the codec
     std::function<at::Tensor(const std::vector<std::string>&)> text;  // prompts -> [B, L, D]
     /// Frames [B, 3, H, W] in [-1, 1] -> [B, tokens, D]; empty for models without image branch.
     std::function<at::Tensor(const at::Tensor&)> image = {};

@@ -34,7 +34,7 @@ struct SVI_EXPORT OptimizerConfig {
 /// What one update did.
 struct UpdateReport {
   double gradient_norm = 0;  // before clipping
-  double learning_rate = 0;
+  double learning_rate = 0;  // of this update
 };
 
 /// AdamW (Loshchilov and Hutter 2019) on one flat fp32 buffer, with a limit on the gradient's norm.
@@ -52,7 +52,7 @@ class SVI_EXPORT Optimizer {
   /// The rate of update number `step`, from 0.
   double learning_rate(std::int64_t step) const;
 
-  NamedTensors state() const;
+  NamedTensors state() const;  // moments and counter
   /// Throws IoError if a tensor is missing or has another size.
   void load(const NamedTensors& state);
 

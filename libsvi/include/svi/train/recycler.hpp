@@ -32,8 +32,8 @@ SVI_EXPORT std::vector<std::string> enum_names(BankSharing);
 
 /// Which training samples a batch holds, and when.
 struct BatchPlace {
-  std::int64_t step = 0;
-  std::int64_t total_steps = 1;
+  std::int64_t step = 0;          // of training, from 0
+  std::int64_t total_steps = 1;   // length of the training
   std::int64_t slot = 0;          // of the global batch
   std::int64_t first_sample = 0;  // index of sample 0 in the global batch
 };
@@ -61,7 +61,7 @@ struct RecycledBatch {
   at::Tensor image;         // [B, 4 + C, F, h, w]  y with errors in its latent channels
   at::Tensor latent_error;  // [B, C, F, h, w]      E_x; undefined: nowhere
   at::Tensor noise_error;   // [B, C, F, h, w]      E_n; undefined: nowhere
-  std::vector<SampleRecord> samples;
+  std::vector<SampleRecord> samples;  // [B]
 };
 
 /// Where one clip generated during training begins.
@@ -106,9 +106,9 @@ class SVI_EXPORT Recycler {
 
   /// The components that a recycler composes; borrowed, but for the banks it has made.
   struct Parts {
-    const ErrorSource& source;
-    const InjectionPolicy& policy;
-    std::function<std::unique_ptr<MemoryBank>()> make_bank;
+    const ErrorSource& source;                               // says what is error
+    const InjectionPolicy& policy;                           // says when errors are injected
+    std::function<std::unique_ptr<MemoryBank>()> make_bank;  // called once per bank
   };
 
   /// The global batch is `slots` of `micro_batch` samples, spread over the ranks of `group` by

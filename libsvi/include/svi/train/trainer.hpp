@@ -63,9 +63,9 @@ struct StepReport {
   double loss = 0;             // mean over the global batch, as minimised
   double unweighted_loss = 0;  // without the weight of the flow time
   double gradient_norm = 0;    // before clipping
-  double learning_rate = 0;
-  std::int64_t samples = 0;  // of the global batch; the counts below are among them
-  std::int64_t clean = 0, noise_hits = 0, latent_hits = 0, image_hits = 0;
+  double learning_rate = 0;    // of this step
+  std::int64_t samples = 0;    // of the global batch; the counts below are among them
+  std::int64_t clean = 0, noise_hits = 0, latent_hits = 0, image_hits = 0;  // samples with each
   std::int64_t rollouts = 0;  // clips generated before this step
   /// Every `bank_report_every` steps, if there is a bank: the common one, or rank 0's first.
   std::optional<BankStatistics> bank;
@@ -92,23 +92,23 @@ class SVI_EXPORT Trainer {
     double image_drop = 0;
     double ema_decay = 0;
     std::int64_t bank_report_every = 50;
-    OptimizerConfig optimizer = {};
+    OptimizerConfig optimizer = {};  // AdamW
 
     void describe(OptionVisitor& visit);
   };
 
   /// What a trainer works with; borrowed for its lifetime.
   struct Parts {
-    const VelocityModel& model;
+    const VelocityModel& model;  // predicts the velocity
     /// Leaf tensors that collect gradients: WanDit::parameters() or those of a Lora. Changed in
     /// place.
     NamedTensors trainable;
-    BatchSource& data;
+    BatchSource& data;               // gives the batches
     Collective& collective;          // connected to `group`
     Recycler* recycler = nullptr;    // null: plain fine-tuning or pretraining
     ClipGenerator* clips = nullptr;  // needed where the error source wants rollouts
   };
-
+  /// The ranks of `group` share the slots.
   Trainer(Config config, Parts parts, std::uint64_t seed, const Communicator& group);
   ~Trainer();
 
@@ -118,8 +118,8 @@ class SVI_EXPORT Trainer {
   /// Steps until `steps` are done in all since the beginning (default: the last), telling `observe`
   /// of each.
   void run(const std::function<void(const StepReport&)>& observe, std::int64_t steps = -1);
-  std::int64_t steps_done() const { return steps_done_; }
-  bool finished() const { return steps_done_ >= config_.steps; }
+  std::int64_t steps_done() const { return steps_done_; }         // since the beginning
+  bool finished() const { return steps_done_ >= config_.steps; }  // whether all steps are done
 
   /// Running average of the parameters by name (a copy), or the parameters themselves where
   /// ema_decay = 0.

@@ -101,10 +101,10 @@ struct VaePretrainerConfig {
 
 /// Losses of one step.
 struct VaeLosses {
-  std::int64_t step = 0;
+  std::int64_t step = 0;      // from 0
   double reconstruction = 0;  // mean absolute error, in [-1, 1] units
-  double kl = 0;
-  double idempotence = 0;  // 0 on steps without it
+  double kl = 0;              // from N(0, 1), per latent value
+  double idempotence = 0;     // 0 on steps without it
 };
 
 /// Trains a Wan VAE from scratch: L1 on pixels and on their gradients, a small KL term, and
@@ -119,15 +119,15 @@ class SVI_EXPORT VaePretrainer {
   /// Initialises the weights by the seed. Borrows the model.
   VaePretrainer(WanVae& vae, VaePretrainerConfig config, Clips clips);
 
-  std::int64_t step() const { return step_; }
-  bool finished() const { return step_ >= config_.steps; }
+  std::int64_t step() const { return step_; }               // steps done
+  bool finished() const { return step_ >= config_.steps; }  // whether all steps are done
   /// One optimisation step. Throws svi::Error if the loss is not finite.
   VaeLosses advance();
   /// Computes latent mean and deviation over clips not seen in training and sets them in the model.
   void finish();
 
-  NamedTensors state() const;
-  void load(const NamedTensors& state);
+  NamedTensors state() const;            // weights, optimiser, counter
+  void load(const NamedTensors& state);  // throws IoError if it does not fit
 
  private:
   double learning_rate() const;

@@ -70,7 +70,7 @@ struct ChainOptions {
                           .max = 100000});
   }
 
-  ClipPlan plan(std::int64_t clip, std::int64_t prompt_count) const {
+  ClipPlan plan(std::int64_t clip, std::int64_t prompt_count) const {  // of one clip, 0 <= clip
     const auto streamed = std::min(clip / prompt_repeat, prompt_count - 1);
     const auto prompt = prompts == PromptOrder::first ? 0 : streamed;
     return {.motion_frames = motion_frames,
@@ -82,7 +82,7 @@ struct ChainOptions {
             .prompt_index = prompt};
   }
 
-  TrainingPlan training() const {
+  TrainingPlan training() const {  // of training samples
     return {.motion_frames = motion_frames,
             .motion_probability = motion_probability,
             .mask_all_motion = mask_all_motion,
@@ -94,7 +94,7 @@ struct ChainOptions {
 template <class Defaults>
 class ChainVariant final : public Variant {
  public:
-  struct Config : ChainOptions {
+  struct Config : ChainOptions {  // The shared options, with its own defaults.
     Config() { Defaults::set(*this); }
   };
 

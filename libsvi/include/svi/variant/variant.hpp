@@ -26,20 +26,20 @@ enum class Stitch { drop_tail, drop_head };
 struct ClipPlan {
   std::int64_t motion_frames = 1;  // pixel frames carried over; for clip 0: copies of the user's
                                    // image if repeat_first, else one
-  bool repeat_first = false;
-  bool mask_all_motion = false;  // mark all motion frames as known, not only frame 0
-  PaddingRule padding;
-  Handover handover = Handover::pixels;
-  Stitch stitch = Stitch::drop_tail;
-  std::int64_t prompt_index = 0;  // which of the scene's prompts
+  bool repeat_first = false;       // copies of the user's image for clip 0
+  bool mask_all_motion = false;    // mark all motion frames as known, not only frame 0
+  PaddingRule padding;             // after the motion frames
+  Handover handover = Handover::pixels;  // to the next clip
+  Stitch stitch = Stitch::drop_tail;     // at the seam
+  std::int64_t prompt_index = 0;         // which of the scene's prompts
 };
 
 /// How training samples imitate that chain.
 struct TrainingPlan {
-  std::int64_t motion_frames = 1;
-  double motion_probability = 1;  // else one motion frame only
-  bool mask_all_motion = false;
-  PaddingRule padding;
+  std::int64_t motion_frames = 1;  // pixel frames
+  double motion_probability = 1;   // else one motion frame only
+  bool mask_all_motion = false;    // mark all of them as known
+  PaddingRule padding;             // after the motion frames
 };
 
 /// A way of making a long film out of clips: the rule for each clip's condition and seam.
@@ -52,7 +52,7 @@ class SVI_EXPORT Variant : public Component {
 
   /// Plan of clip `clip` (from 0) for a scene with `prompts` prompts.
   ClipPlan plan(std::int64_t clip, std::int64_t prompts) const;
-  TrainingPlan training() const { return do_training(); }
+  TrainingPlan training() const { return do_training(); }  // how training imitates it
 
  private:
   virtual ClipPlan do_plan(std::int64_t clip, std::int64_t prompts) const = 0;

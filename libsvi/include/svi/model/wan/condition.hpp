@@ -32,7 +32,7 @@ struct ConditionRule {
 /// image-to-video. Not thread-safe; borrows the VAE.
 class SVI_EXPORT ConditionBuilder {
  public:
-  explicit ConditionBuilder(const WanVae& vae) : vae_(vae) {}
+  explicit ConditionBuilder(const WanVae& vae) : vae_(vae) {}  // borrows the codec
 
   /// motion [B, 3, k, H, W] and anchor [B, 3, H, W] in [-1, 1]; `frames` = T, legal for the VAE, k
   /// <= T. Throws svi::Error naming the nearest legal T where it is not.

@@ -43,9 +43,9 @@ struct SVI_EXPORT WanDitConfig {
 
 /// One linear layer by its official name, as an adapter sees it.
 struct LinearShape {
-  std::string name;  // e.g. blocks.0.self_attn.q
-  std::int64_t in = 0;
-  std::int64_t out = 0;
+  std::string name;      // e.g. blocks.0.self_attn.q
+  std::int64_t in = 0;   // features
+  std::int64_t out = 0;  // features
 };
 
 /// The Wan 2.1 diffusion transformer (Wan et al. 2025, arXiv 2503.20314) with the official tensor
@@ -147,8 +147,8 @@ class SVI_EXPORT WanDit : public VelocityModel {
   /// Adds the adapter's update to the layers it names; throws Error if a name or shape is unknown
   /// or another adapter is attached.
   void attach(std::shared_ptr<Lora> lora);
-  void detach();
-  const std::shared_ptr<Lora>& lora() const;
+  void detach();                              // takes the adapter off
+  const std::shared_ptr<Lora>& lora() const;  // null if none is attached
 
  private:
   std::unique_ptr<WanDitParts> parts_;

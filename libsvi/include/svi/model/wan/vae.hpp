@@ -69,18 +69,18 @@ class SVI_EXPORT WanVae {
   LoadReport load(const NamedTensors& weights, const std::string& origin = "weights");
   /// The weights with `latent_mean` and `latent_std` added: what `load` and `infer` read.
   NamedTensors state() const;
-  void require_grad(bool enabled);
-  void to(at::Device device, at::ScalarType dtype);
+  void require_grad(bool enabled);                   // of all weights
+  void to(at::Device device, at::ScalarType dtype);  // all weights
   /// What activations are computed and kept in, while weights, inputs and results keep their dtype:
   /// bfloat16 trains about 2.5 times as fast on a CPU with AMX. Resets to the weights' dtype with
   /// `to`.
   void set_activations(at::ScalarType dtype);
-  at::Device device() const;
-  at::ScalarType dtype() const;
+  at::Device device() const;     // of the weights
+  at::ScalarType dtype() const;  // of the weights
 
   /// Latent frames for T pixel frames. Throws svi::Error naming the nearest legal T.
   std::int64_t latent_frames(std::int64_t pixel_frames) const;
-  std::int64_t pixel_frames(std::int64_t latent_frames) const;
+  std::int64_t pixel_frames(std::int64_t latent_frames) const;  // T for F latent frames
 
   /// Statistics that make latents zero mean, unit variance: z = (mu - mean) / std. Both [z].
   void set_latent_statistics(const at::Tensor& mean, const at::Tensor& std);
@@ -109,7 +109,7 @@ class SVI_EXPORT WanVae {
 /// of `encode` over all frames so far. No gradients. Borrows the model's weights.
 class SVI_EXPORT EncoderStream {
  public:
-  explicit EncoderStream(const WanVae& vae);
+  explicit EncoderStream(const WanVae& vae);  // borrows the codec
   ~EncoderStream();
   /// Takes any number of frames, video [B, 3, T, H, W]; returns the latents they complete,
   /// [B, z, F, h, w], undefined if none. Frames of an unfinished group wait for the next call.
@@ -128,15 +128,15 @@ class SVI_EXPORT EncoderStream {
 /// over all latents so far. No gradients. Borrows the model's weights.
 class SVI_EXPORT DecoderStream {
  public:
-  explicit DecoderStream(const WanVae& vae);
+  explicit DecoderStream(const WanVae& vae);  // borrows the codec
   ~DecoderStream();
   /// latent [B, z, F, h, w], F >= 1, one after the other inside; returns their frames [B, 3, T, H,
   /// W]: one for the very first latent, `temporal_stride` for every other.
   at::Tensor push(const at::Tensor& latent);
   /// Hands the frames over in order as they exist, [B, 3, n, H, W] of one or a few, and keeps none.
   using OnVideo = std::function<void(at::Tensor video)>;
-  void push(const at::Tensor& latent, const OnVideo& on_video);
-  void reset();
+  void push(const at::Tensor& latent, const OnVideo& on_video);  // likewise, piece by piece
+  void reset();  // back to the state before the first
 
  private:
   struct State;

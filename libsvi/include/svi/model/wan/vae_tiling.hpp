@@ -13,17 +13,17 @@ namespace svi {
 /// Tiles of a frame, in latent pixels; neighbours overlap by tile - stride. The defaults are the
 /// reference's for decoding; `kEncodeTiling` has those for encoding.
 struct VaeTiling {
-  std::int64_t tile_height = 30;
-  std::int64_t tile_width = 52;
-  std::int64_t stride_height = 15;
-  std::int64_t stride_width = 26;
+  std::int64_t tile_height = 30;    // latent pixels
+  std::int64_t tile_width = 52;     // latent pixels
+  std::int64_t stride_height = 15;  // latent pixels
+  std::int64_t stride_width = 26;   // latent pixels
 };
-inline constexpr VaeTiling kEncodeTiling{34, 34, 18, 16};
+inline constexpr VaeTiling kEncodeTiling{34, 34, 18, 16};  // of the reference
 
 /// From `begin` to before `end`.
 struct TileSpan {
-  std::int64_t begin;
-  std::int64_t end;
+  std::int64_t begin;  // first one
+  std::int64_t end;    // behind the last one
   bool operator==(const TileSpan&) const = default;
 };
 
@@ -38,6 +38,7 @@ SVI_EXPORT std::vector<TileSpan> tile_spans(std::int64_t size, std::int64_t tile
 /// as large as the frame gives exactly the untiled result. No gradients. Throws ConfigError.
 SVI_EXPORT at::Tensor decode_tiled(const WanVae& vae, const at::Tensor& latent,
                                    const VaeTiling& tiling = {});
+/// As `vae.encode`, tile by tile: video [B, 3, T, H, W] to latent [B, z, F, h, w].
 SVI_EXPORT at::Tensor encode_tiled(const WanVae& vae, const at::Tensor& video,
                                    const VaeTiling& tiling = kEncodeTiling);
 
