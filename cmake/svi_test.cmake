@@ -3,6 +3,11 @@
 include(GoogleTest)
 find_package(GTest REQUIRED)
 
+# Seconds after which a test counts as hung. The slowest of each kind takes a tenth of it on two idle cores: a loaded
+# machine, one core or an emulated instruction set must not fail for being slow.
+set(SVI_TEST_LIMIT 900)
+set(SVI_SLOW_TEST_LIMIT 3600)
+
 set(SVI_MPI_ENVIRONMENT
   OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
   OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_btl_vader_single_copy_mechanism=none OMP_NUM_THREADS=1)
@@ -23,7 +28,7 @@ endfunction()
 function(svi_add_test folder)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LIBRARIES;LABELS")
   if(NOT arg_TIMEOUT)
-    set(arg_TIMEOUT 300)
+    set(arg_TIMEOUT ${SVI_TEST_LIMIT})
   endif()
   string(REPLACE "/" "_" name ${folder})
   _svi_test_binary(${name}_test MAIN GTest::gtest_main SOURCES ${arg_SOURCES} LIBRARIES ${arg_LIBRARIES})
@@ -35,7 +40,7 @@ endfunction()
 function(svi_add_mpi_test folder)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "RANKS;SOURCES;LIBRARIES;LABELS")
   if(NOT arg_TIMEOUT)
-    set(arg_TIMEOUT 300)
+    set(arg_TIMEOUT ${SVI_TEST_LIMIT})
   endif()
   string(REPLACE "/" "_" name ${folder})
   _svi_test_binary(${name}_mpi_test SOURCES ${arg_SOURCES} ${PROJECT_SOURCE_DIR}/tests/support/mpi_main.cpp
