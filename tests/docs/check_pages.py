@@ -17,10 +17,8 @@ import tempfile
 import unicodedata
 
 LIMIT = 120
-# Pages whose lines are still to be wrapped.
-LONG_LINES = {"CONTRIBUTING.md", "docs/architecture.md",
-              "docs/science.md", "docs/writing-a-plugin.md",
-              "plugins/nccl_collective/README.md"}
+# Its lines are wrapped when its results are next revised.
+LONG_LINES = {"docs/science.md"}
 SKIPPED = ("build*", "results", "log", ".*")
 FENCE = re.compile(r"^\s*(```|~~~)")
 LINK = re.compile(r"!?\[(?:[^\]\[]|\[[^\]]*\])*\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)")
