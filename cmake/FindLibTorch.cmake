@@ -1,14 +1,16 @@
 # LibTorch from PyPI's torch wheel, through imported targets of our own: the wheel's own package file
 # runs the CUDA compiler and fails where no GPU is seen.
 #
-#   LibTorch_ROOT   site-packages folder that holds torch/ (tools/setup writes it to the user's cache)
+#   LibTorch_ROOT   site-packages folder that holds torch/; without it, the user's cache and then /usr/local/lib/svi
+#                   are searched, where tools/setup installs it
 #
 # Defines LibTorch::LibTorch and LibTorch_VERSION.
 set(_svi_cache "$ENV{XDG_CACHE_HOME}")
 if(NOT _svi_cache)
   set(_svi_cache "$ENV{HOME}/.cache")
 endif()
-file(GLOB _svi_torch_sites "${_svi_cache}/svi/torch-2.11.0/lib/python3*/site-packages")
+file(GLOB _svi_torch_sites "${_svi_cache}/svi/torch-2.11.0/lib/python3*/site-packages"
+  "/usr/local/lib/svi/torch-2.11.0/lib/python3*/site-packages")
 find_path(LibTorch_SITE_PACKAGES torch/lib/libtorch_cpu.so
   HINTS ${LibTorch_ROOT} $ENV{LibTorch_ROOT} ${_svi_torch_sites} NO_DEFAULT_PATH)
 

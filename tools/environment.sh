@@ -10,6 +10,18 @@ die() {
   exit 1
 }
 
+# timed WHAT COMMAND...: runs it and says how long it took, if that is worth a line.
+timed() {
+  local what=$1 begin=$SECONDS
+  shift
+  "$@"
+  [ $((SECONDS - begin)) -lt 2 ] || say "$what took $((SECONDS - begin)) s"
+}
+
+# Root installs for every user of the machine, unless told where.
+for_all=
+if [ "$(id -u)" -eq 0 ] && [ -z "${XDG_CACHE_HOME:-}" ]; then for_all=1; fi
+
 # A home to keep LibTorch in, also where HOME is unset (containers, cron) or cannot be written to.
 if [ -z "${HOME:-}" ]; then
   HOME=$(getent passwd "$(id -u)" | cut -d: -f6) || HOME=
@@ -23,9 +35,24 @@ if ! mkdir -p "$cache_root/svi" 2> /dev/null || [ ! -w "$cache_root/svi" ]; then
 fi
 CACHE=$cache_root/svi
 # shellcheck disable=SC2034  # for those who source this
+ANALYSIS=$CACHE/analysis-venv
+
+# pip writes RECORD last: with it the package is whole.
+torch_is_whole() {
+  local site
+  for site in "$1"/lib/python3*/site-packages; do
+    [ -s "$site/torch-$TORCH_VERSION.dist-info/RECORD" ] && [ -s "$site/torch/lib/libtorch_cpu.so" ] && return 0
+  done
+  return 1
+}
+
+# LibTorch is where it is, the user's own first; where it is not yet, root's place or the user's.
 TORCH_VERSION=2.11.0
 TORCH=$CACHE/torch-$TORCH_VERSION
-ANALYSIS=$CACHE/analysis-venv
+if ! torch_is_whole "$TORCH"; then
+  everyone=/usr/local/lib/svi/torch-$TORCH_VERSION
+  if [ -n "$for_all" ] || torch_is_whole "$everyone"; then TORCH=$everyone; fi
+fi
 
 # nproc would take OMP_NUM_THREADS for the number of cores.
 CORES=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)

@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 set -euo pipefail
 generate=$1
+# shellcheck disable=SC2034  # for those who source this
 mpirun=$2
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/svi-generate-XXXXXX")
 trap 'rm -rf "$scratch"' EXIT

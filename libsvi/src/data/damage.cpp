@@ -15,9 +15,9 @@ namespace {
 
 /// Numbers of one damage, in the order in which they are asked for; normal fields have sequences of
 /// their own, so that a field's size moves nothing.
-class Draws {
+class DamageDraws {
  public:
-  explicit Draws(const RandomKey& key) : key_(key) {}
+  explicit DamageDraws(const RandomKey& key) : key_(key) {}
 
   double between(double low, double high) { return low + (high - low) * uniform(key_, next_++); }
   std::int64_t whole(std::int64_t low, std::int64_t high) {
@@ -36,19 +36,19 @@ class Draws {
   std::uint64_t fields_ = 0;
 };
 
-struct Size {
+struct FrameSize {
   std::int64_t height, width;
   double unit() const {  // pixels of the picture per pixel of one with 32 on its shorter side
     return static_cast<double>(std::min(height, width)) / 32;
   }
 };
 
-at::Tensor stretched(const at::Tensor& field, Size size) {  // [C, h, w] -> [C, H, W], smoothly
+at::Tensor stretched(const at::Tensor& field, FrameSize size) {  // [C, h, w] -> [C, H, W], smoothly
   return at::upsample_bicubic2d(field.unsqueeze(0), {size.height, size.width}, false).squeeze(0);
 }
 
 /// A smooth field whose features are `grain` pixels large.
-at::Tensor smooth_field(Draws& draws, std::int64_t channels, double grain, Size size) {
+at::Tensor smooth_field(DamageDraws& draws, std::int64_t channels, double grain, FrameSize size) {
   const auto cells = [&](std::int64_t length) {
     return std::max<std::int64_t>(2, std::llround(static_cast<double>(length) / grain));
   };
@@ -56,7 +56,7 @@ at::Tensor smooth_field(Draws& draws, std::int64_t channels, double grain, Size 
 }
 
 /// Weights in [0, 1] of a soft region: everywhere once in eight times, else an ellipse.
-at::Tensor soft_region(Draws& draws, Size size) {  // [1, H, W]
+at::Tensor soft_region(DamageDraws& draws, FrameSize size) {  // [1, H, W]
   const bool everywhere = draws.between(0, 1) < 0.125;
   const double x = draws.between(0, 1), y = draws.between(0, 1);
   const double rx = draws.between(0.12, 0.6), ry = draws.between(0.12, 0.6);
@@ -81,26 +81,26 @@ at::Tensor blurred(const at::Tensor& frame, double sigma) {
 }
 
 /// Side of a block, in pixels: 2 to 8 at 32 pixels a side.
-std::int64_t block_side(Draws& draws, Size size) {
+std::int64_t block_side(DamageDraws& draws, FrameSize size) {
   return std::max<std::int64_t>(
       2, std::llround(static_cast<double>(std::int64_t{1} << draws.whole(1, 3)) * size.unit()));
 }
 
-at::Tensor spread_blocks(const at::Tensor& cells, std::int64_t side, Size size) {
+at::Tensor spread_blocks(const at::Tensor& cells, std::int64_t side, FrameSize size) {
   return cells.repeat_interleave(side, 1)
       .narrow(1, 0, size.height)
       .repeat_interleave(side, 2)
       .narrow(2, 0, size.width);
 }
 
-at::Tensor with_block_noise(const at::Tensor& frame, Draws& draws, Size size) {
+at::Tensor with_block_noise(const at::Tensor& frame, DamageDraws& draws, FrameSize size) {
   const auto side = block_side(draws, size);
   const auto cells =
       draws.field({3, (size.height + side - 1) / side, (size.width + side - 1) / side});
   return frame + 0.3 * spread_blocks(cells, side, size);
 }
 
-at::Tensor with_blocking(const at::Tensor& frame, Draws& draws, Size size) {
+at::Tensor with_blocking(const at::Tensor& frame, DamageDraws& draws, FrameSize size) {
   const auto side = block_side(draws, size);
   const auto cells = at::avg_pool2d(frame.unsqueeze(0), {side, side}, {side, side}, {0, 0},
                                     /*ceil_mode=*/true, /*count_include_pad=*/false)
@@ -108,7 +108,7 @@ at::Tensor with_blocking(const at::Tensor& frame, Draws& draws, Size size) {
   return spread_blocks(cells, side, size);
 }
 
-at::Tensor with_ghost(const at::Tensor& frame, Draws& draws, Size size) {
+at::Tensor with_ghost(const at::Tensor& frame, DamageDraws& draws, FrameSize size) {
   const double angle = draws.between(0, 2 * std::numbers::pi);
   const double length = draws.between(1.5, 10) * size.unit();
   const auto dx = std::llround(length * std::cos(angle)),
@@ -117,14 +117,14 @@ at::Tensor with_ghost(const at::Tensor& frame, Draws& draws, Size size) {
 }
 
 /// A cast as strong as the unit vector of a random direction without its grey part.
-at::Tensor colour_cast(Draws& draws) {  // [3, 1, 1]
+at::Tensor colour_cast(DamageDraws& draws) {  // [3, 1, 1]
   const double angle = draws.between(0, 2 * std::numbers::pi);
   std::vector<double> cast;
   for (int c = 0; c < 3; ++c) cast.push_back(std::cos(angle + c * 2 * std::numbers::pi / 3));
   return at::tensor(cast, at::kFloat).view({3, 1, 1}) * std::sqrt(2.0 / 3.0);
 }
 
-at::Tensor quantised(const at::Tensor& frame, Draws& draws) {
+at::Tensor quantised(const at::Tensor& frame, DamageDraws& draws) {
   const auto steps = static_cast<double>(draws.whole(1, 12));
   const double offset = draws.between(0, 1);  // levels need not include black
   return (frame * steps + offset).floor().add(0.5 - offset) / steps;
@@ -159,8 +159,8 @@ at::Tensor damaged(const at::Tensor& frame, Damage kind, const at::Tensor& other
   SVI_CHECK(C == 3 && H >= 8 && W >= 8 && frame.scalar_type() == at::kFloat &&
                 other.sizes() == frame.sizes() && other.scalar_type() == at::kFloat,
             "damage to a frame ", frame.sizes(), " with another ", other.sizes());
-  const Size size{H, W};
-  Draws draws(key);
+  const FrameSize size{H, W};
+  DamageDraws draws(key);
   switch (kind) {
     case Damage::noise:
       return frame + 0.2 * draws.field({3, H, W});

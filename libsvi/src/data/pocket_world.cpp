@@ -15,9 +15,9 @@ constexpr std::uint64_t kTrainSalt = 0x747261696e;  // "train"
 constexpr std::uint64_t kHeldOutSalt = 0x68656c64;  // "held"
 
 /// The numbers of one scene, in the order they are asked for.
-class Draws {
+class SceneDraws {
  public:
-  explicit Draws(const RandomKey& key) : key_(key) {}
+  explicit SceneDraws(const RandomKey& key) : key_(key) {}
   int below(int count) {
     return static_cast<int>(uniform_index(key_, static_cast<std::uint64_t>(count), next_++));
   }
@@ -29,7 +29,7 @@ class Draws {
 };
 
 /// Four different colours: the bands from top to bottom, then the disc.
-std::array<int, 4> draw_colours(Draws& draws) {
+std::array<int, 4> draw_colours(SceneDraws& draws) {
   std::array<int, kPocketColours> deck;
   for (int i = 0; i < kPocketColours; ++i) deck[static_cast<std::size_t>(i)] = i;
   std::array<int, 4> colours;
@@ -84,7 +84,7 @@ PocketScene PocketWorld::pocket_scene(Split split, std::uint64_t seed, std::int6
       split == Split::train
           ? derive_seed(seed, kTrainSalt)
           : derive_seed(static_cast<std::uint64_t>(config_.held_out_seed), kHeldOutSalt);
-  Draws draws(scene_key(key, index, 0));
+  SceneDraws draws(scene_key(key, index, 0));
   PocketScene scene;
   const auto colours = draw_colours(draws);
   scene.prompt.bands = {colours[0], colours[1], colours[2]};

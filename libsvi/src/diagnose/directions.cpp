@@ -19,7 +19,7 @@ constexpr std::int64_t kLowestWaves = 2;  // cycles per picture
 constexpr std::uint32_t kPatternStep = 1;
 enum class PatternStream : std::uint32_t { waves, blocks, noise };
 
-RandomKey key_of(std::uint64_t seed, PatternStream stream) {
+RandomKey pattern_key(std::uint64_t seed, PatternStream stream) {
   return {seed, Purpose::diagnostic, static_cast<std::uint32_t>(stream), kPatternStep};
 }
 
@@ -34,7 +34,7 @@ at::Tensor waves(std::int64_t H, std::int64_t W, std::uint64_t seed) {
   const auto x = (at::arange(W, at::kDouble) / static_cast<double>(W)).unsqueeze(0);
   auto pattern = at::zeros({3, H, W}, at::kDouble);
   std::uint32_t drawn = 0;
-  const auto key = key_of(seed, PatternStream::waves);
+  const auto key = pattern_key(seed, PatternStream::waves);
   for (std::int64_t channel = 0; channel < 3; ++channel) {
     for (std::int64_t fy = -kLowestWaves; fy <= kLowestWaves; ++fy) {
       for (std::int64_t fx = 0; fx <= kLowestWaves; ++fx) {
@@ -49,7 +49,7 @@ at::Tensor waves(std::int64_t H, std::int64_t W, std::uint64_t seed) {
 }
 
 at::Tensor blocks(std::int64_t H, std::int64_t W, std::uint64_t seed) {
-  const auto drawn = normal(key_of(seed, PatternStream::blocks),
+  const auto drawn = normal(pattern_key(seed, PatternStream::blocks),
                             {3, (H + kBlock - 1) / kBlock, (W + kBlock - 1) / kBlock});
   return drawn.to(at::kDouble)
       .repeat_interleave(kBlock, 1)
@@ -66,7 +66,7 @@ at::Tensor static_pattern(const std::string& name, std::int64_t H, std::int64_t 
   if (name == "low_frequency") return without_mean(waves(H, W, seed));
   if (name == "blocks") return without_mean(blocks(H, W, seed));
   if (name == "noise")
-    return without_mean(normal(key_of(seed, PatternStream::noise), {3, H, W}).to(at::kDouble));
+    return without_mean(normal(pattern_key(seed, PatternStream::noise), {3, H, W}).to(at::kDouble));
   const auto near = nearest_name(name, damage_names());
   raise<ConfigError>(
       "no direction of damage is called '", name, "'; ",

@@ -14,7 +14,7 @@
 namespace svi {
 namespace {
 
-constexpr std::uint64_t kSalt = 0x6d617073;  // "maps"
+constexpr std::uint64_t kMapSalt = 0x6d617073;  // "maps"
 
 /// How alike two sets of maps are in place: Pearson's correlation of each of `a` [A, H, W] with
 /// each of `b` [B, H, W], [A, B].
@@ -119,7 +119,7 @@ std::vector<std::int64_t> ErrorMap::measured_clips(const Config& config) {
 }
 
 DiagnosticReport ErrorMap::do_run(const DiagnosticView& view) const {
-  const auto seed = derive_seed(static_cast<std::uint64_t>(view.rollout.seed), kSalt);
+  const auto seed = derive_seed(static_cast<std::uint64_t>(view.rollout.seed), kMapSalt);
   const auto clips =
       held_out_clips(view, config_.scenes, config_.moments, seed, "diagnostic.error_map");
   if (!clips.any_known()) {

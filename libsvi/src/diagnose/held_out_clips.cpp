@@ -9,8 +9,8 @@
 namespace svi {
 namespace {
 
-RandomKey key_of(const Scene& scene, std::uint64_t seed, DiagnosticDraw draw,
-                 std::int64_t number = 0) {
+RandomKey draw_key(const Scene& scene, std::uint64_t seed, DiagnosticDraw draw,
+                   std::int64_t number = 0) {
   return {seed, Purpose::diagnostic, static_cast<std::uint32_t>(scene.index),
           static_cast<std::uint32_t>(draw) + static_cast<std::uint32_t>(number)};
 }
@@ -35,7 +35,7 @@ HeldOutClips held_out_clips(const DiagnosticView& view, std::int64_t count, std:
   for (auto index = view.first_scene; index < last; ++index) {
     auto scene = view.source.scene(index, view.shape);
     const auto moment = static_cast<std::int64_t>(uniform_index(
-        key_of(scene, seed, DiagnosticDraw::moment), static_cast<std::uint64_t>(moments)));
+        draw_key(scene, seed, DiagnosticDraw::moment), static_cast<std::uint64_t>(moments)));
     auto truth = view.source.truth(index, moment, view.shape.frames, view.shape);
     if (!truth) truth = view.source.truth(index, 0, view.shape.frames, view.shape);
     scene.image = scene.image.to(view.device);
@@ -71,7 +71,7 @@ at::Tensor clip_noise(const DiagnosticView& view, const HeldOutClips& clips, std
   std::vector<at::Tensor> noises;
   for (auto i = first; i < first + count; ++i) {
     const auto& scene = clips.scenes[static_cast<std::size_t>(i)];
-    noises.push_back(normal(key_of(scene, seed, DiagnosticDraw::noise, draw), sizes));
+    noises.push_back(normal(draw_key(scene, seed, DiagnosticDraw::noise, draw), sizes));
   }
   return at::stack(noises).to(view.device);
 }

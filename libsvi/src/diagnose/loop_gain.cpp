@@ -16,8 +16,6 @@
 namespace svi {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-
 /// Square root of the mean over the scenes that have a value.
 double root_mean(const std::vector<double>& squares) {
   const double mean = bootstrap_interval(squares, 0, 1).mean;

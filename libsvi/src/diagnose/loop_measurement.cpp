@@ -13,9 +13,8 @@
 namespace svi {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr std::uint64_t kSalt = 0x6c6f6f70;  // "loop"
-constexpr double kNoError = 1e-6;            // of the full range: rounding, no direction of its own
+constexpr std::uint64_t kLoopSalt = 0x6c6f6f70;  // "loop"
+constexpr double kNoError = 1e-6;  // of the full range: rounding, no direction of its own
 
 at::Tensor handed(const at::Tensor& frames) {  // [N, 3, m, H, W] in [-1, 1]
   return to_full_range(frames).transpose(1, 2);
@@ -65,7 +64,7 @@ RolloutConfig chain_of(RolloutConfig config, std::int64_t clips) {
 LoopMeasurement::LoopMeasurement(const LoopGain::Config& config, const DiagnosticView& view)
     : config_(config),
       view_(view),
-      seed_(derive_seed(static_cast<std::uint64_t>(view.rollout.seed), kSalt)),
+      seed_(derive_seed(static_cast<std::uint64_t>(view.rollout.seed), kLoopSalt)),
       m_(motion_frames(view)),
       rollout_(view.model, view.vae, view.encode_text, view.variant, view.sampler,
                chain_of(view.rollout, config.clips), view.shape),

@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 namespace svi {
 
 inline constexpr const char* kModelMean = "model_mean";
+inline constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 /// What one direction of damage does: one number per scene, NaN or missing where there is none.
 struct DamageResponse {

@@ -13,10 +13,10 @@
 namespace svi {
 namespace {
 
-constexpr const char* kModel = "a CLIP image tower";
+constexpr const char* kClipModel = "a CLIP image tower";
 constexpr std::int64_t kHeadDim = 80;  // of ViT-H
 
-WeightTable::Shapes shapes_of(const ClipVisionConfig& c) {
+WeightTable::Shapes clip_shapes(const ClipVisionConfig& c) {
   const std::string v = "visual.";
   WeightTable::Shapes shapes{{v + "patch_embedding.weight", {c.dim, 3, c.patch, c.patch}},
                              {v + "cls_embedding", {1, 1, c.dim}},
@@ -40,7 +40,7 @@ WeightTable::Shapes shapes_of(const ClipVisionConfig& c) {
   return shapes;
 }
 
-std::string problem(const ClipVisionConfig& c) {
+std::string clip_problem(const ClipVisionConfig& c) {
   if (c.patch < 1 || c.image < c.patch || c.dim < 1 || c.layers < 1 || c.heads < 1)
     return "CLIP: a size is below 1, or the image is smaller than a patch";
   if (c.dim % c.heads != 0) return cat("CLIP: dim ", c.dim, " is no multiple of heads ", c.heads);
@@ -50,7 +50,7 @@ std::string problem(const ClipVisionConfig& c) {
 }  // namespace
 
 struct ClipVision::Parts {
-  explicit Parts(const ClipVisionConfig& sizes) : config(sizes), weights(shapes_of(sizes)) {}
+  explicit Parts(const ClipVisionConfig& sizes) : config(sizes), weights(clip_shapes(sizes)) {}
   ClipVisionConfig config;
   WeightTable weights;
   at::Device device = at::kCPU;
@@ -76,7 +76,7 @@ struct ClipVision::Parts {
 };
 
 ClipVision::ClipVision(const ClipVisionConfig& config) {
-  if (const auto text = problem(config); !text.empty()) raise<ConfigError>(text);
+  if (const auto text = clip_problem(config); !text.empty()) raise<ConfigError>(text);
   parts_ = std::make_unique<Parts>(config);
 }
 ClipVision::ClipVision(ClipVision&&) noexcept = default;
@@ -85,20 +85,21 @@ ClipVision::~ClipVision() = default;
 
 ClipVisionConfig ClipVision::infer(const NamedTensors& weights, std::int64_t heads) {
   ClipVisionConfig config;
-  config.dim = size_in(weights, "visual.patch_embedding.weight", 0, kModel);
-  config.patch = size_in(weights, "visual.patch_embedding.weight", 3, kModel);
-  const auto tokens = size_in(weights, "visual.pos_embedding", 1, kModel);
+  config.dim = size_in(weights, "visual.patch_embedding.weight", 0, kClipModel);
+  config.patch = size_in(weights, "visual.patch_embedding.weight", 3, kClipModel);
+  const auto tokens = size_in(weights, "visual.pos_embedding", 1, kClipModel);
   const auto side = std::llround(std::sqrt(static_cast<double>(tokens - 1)));
   if (side < 1 || side * side != tokens - 1)
-    raise<IoError>("not the weights of ", kModel, ": ", tokens, " positions are no square and one");
+    raise<IoError>("not the weights of ", kClipModel, ": ", tokens,
+                   " positions are no square and one");
   config.image = side * config.patch;
-  config.mlp_dim = size_in(weights, "visual.transformer.0.mlp.0.weight", 0, kModel);
+  config.mlp_dim = size_in(weights, "visual.transformer.0.mlp.0.weight", 0, kClipModel);
   config.layers = count_layers(weights, "visual.transformer.", ".norm1.weight");
   const bool projects = std::any_of(weights.begin(), weights.end(),
                                     [](const auto& named) { return named.first == "visual.head"; });
-  config.out_dim = projects ? size_in(weights, "visual.head", 1, kModel) : 0;
+  config.out_dim = projects ? size_in(weights, "visual.head", 1, kClipModel) : 0;
   config.heads = heads > 0 ? heads : std::max<std::int64_t>(1, config.dim / kHeadDim);
-  if (const auto text = problem(config); !text.empty()) raise<IoError>(text);
+  if (const auto text = clip_problem(config); !text.empty()) raise<IoError>(text);
   return config;
 }
 

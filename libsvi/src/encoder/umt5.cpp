@@ -12,9 +12,9 @@
 namespace svi {
 namespace {
 
-constexpr const char* kModel = "a umT5 encoder";
+constexpr const char* kUmt5Model = "a umT5 encoder";
 
-WeightTable::Shapes shapes_of(const Umt5Config& c) {
+WeightTable::Shapes umt5_shapes(const Umt5Config& c) {
   WeightTable::Shapes shapes{{"token_embedding.weight", {c.vocabulary, c.dim}}};
   for (std::int64_t i = 0; i < c.layers; ++i) {
     const auto block = cat("blocks.", i, ".");
@@ -33,7 +33,7 @@ WeightTable::Shapes shapes_of(const Umt5Config& c) {
   return shapes;
 }
 
-std::string problem(const Umt5Config& c) {
+std::string umt5_problem(const Umt5Config& c) {
   for (const auto size : {c.vocabulary, c.dim, c.attention_dim, c.ffn_dim, c.heads, c.layers}) {
     if (size < 1) return "a size of the umT5 encoder is below 1";
   }
@@ -77,7 +77,7 @@ std::int64_t umt5_bucket(std::int64_t relative, std::int64_t buckets, std::int64
 }
 
 struct Umt5Encoder::Parts {
-  explicit Parts(const Umt5Config& sizes) : config(sizes), weights(shapes_of(sizes)) {}
+  explicit Parts(const Umt5Config& sizes) : config(sizes), weights(umt5_shapes(sizes)) {}
   Umt5Config config;
   WeightTable weights;
   at::Device device = at::kCPU;
@@ -115,7 +115,7 @@ struct Umt5Encoder::Parts {
 };
 
 Umt5Encoder::Umt5Encoder(const Umt5Config& config) {
-  if (const auto text = problem(config); !text.empty()) raise<ConfigError>(text);
+  if (const auto text = umt5_problem(config); !text.empty()) raise<ConfigError>(text);
   parts_ = std::make_unique<Parts>(config);
 }
 Umt5Encoder::Umt5Encoder(Umt5Encoder&&) noexcept = default;
@@ -124,14 +124,14 @@ Umt5Encoder::~Umt5Encoder() = default;
 
 Umt5Config Umt5Encoder::infer(const NamedTensors& weights) {
   Umt5Config config;
-  config.vocabulary = size_in(weights, "token_embedding.weight", 0, kModel);
-  config.dim = size_in(weights, "token_embedding.weight", 1, kModel);
-  config.attention_dim = size_in(weights, "blocks.0.attn.q.weight", 0, kModel);
-  config.ffn_dim = size_in(weights, "blocks.0.ffn.fc1.weight", 0, kModel);
-  config.buckets = size_in(weights, "blocks.0.pos_embedding.embedding.weight", 0, kModel);
-  config.heads = size_in(weights, "blocks.0.pos_embedding.embedding.weight", 1, kModel);
+  config.vocabulary = size_in(weights, "token_embedding.weight", 0, kUmt5Model);
+  config.dim = size_in(weights, "token_embedding.weight", 1, kUmt5Model);
+  config.attention_dim = size_in(weights, "blocks.0.attn.q.weight", 0, kUmt5Model);
+  config.ffn_dim = size_in(weights, "blocks.0.ffn.fc1.weight", 0, kUmt5Model);
+  config.buckets = size_in(weights, "blocks.0.pos_embedding.embedding.weight", 0, kUmt5Model);
+  config.heads = size_in(weights, "blocks.0.pos_embedding.embedding.weight", 1, kUmt5Model);
   config.layers = count_layers(weights, "blocks.", ".norm1.weight");
-  if (const auto text = problem(config); !text.empty()) raise<IoError>(text);
+  if (const auto text = umt5_problem(config); !text.empty()) raise<IoError>(text);
   return config;
 }
 

@@ -14,7 +14,7 @@ namespace {
 
 constexpr const char* kPositions = "encoder.pos_conv_embed.conv.";
 
-WeightTable::Shapes shapes_of(const Wav2Vec2Config& c) {
+WeightTable::Shapes wav2vec2_shapes(const Wav2Vec2Config& c) {
   WeightTable::Shapes shapes;
   const auto pair = [&](const std::string& name, std::vector<std::int64_t> weight) {
     shapes.emplace_back(name + ".bias", std::vector{weight[0]});
@@ -47,7 +47,7 @@ WeightTable::Shapes shapes_of(const Wav2Vec2Config& c) {
   return shapes;
 }
 
-std::string problem(const Wav2Vec2Config& c) {
+std::string wav2vec2_problem(const Wav2Vec2Config& c) {
   if (c.conv_dim.empty() || c.conv_dim.size() != c.conv_kernel.size() ||
       c.conv_dim.size() != c.conv_stride.size())
     return "wav2vec2: convolutions need a width, a kernel and a stride each";
@@ -73,7 +73,7 @@ std::optional<std::string> own_name(std::string name) {
 }  // namespace
 
 struct Wav2Vec2::Parts {
-  explicit Parts(const Wav2Vec2Config& sizes) : config(sizes), weights(shapes_of(sizes)) {}
+  explicit Parts(const Wav2Vec2Config& sizes) : config(sizes), weights(wav2vec2_shapes(sizes)) {}
   Wav2Vec2Config config;
   WeightTable weights;
 
@@ -122,7 +122,7 @@ struct Wav2Vec2::Parts {
 };
 
 Wav2Vec2::Wav2Vec2(const Wav2Vec2Config& config) {
-  if (const auto text = problem(config); !text.empty()) raise<ConfigError>(text);
+  if (const auto text = wav2vec2_problem(config); !text.empty()) raise<ConfigError>(text);
   parts_ = std::make_unique<Parts>(config);
 }
 Wav2Vec2::Wav2Vec2(Wav2Vec2&&) noexcept = default;

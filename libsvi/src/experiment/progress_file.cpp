@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "svi/core/clock.hpp"
+#include "svi/core/host.hpp"
 #include "svi/core/log.hpp"
 #include "svi/io/atomic_file.hpp"
 
@@ -19,15 +20,9 @@ double unix_seconds() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-std::string host_name() {
-  char name[256] = {};
-  gethostname(name, sizeof name - 1);
-  return name;
-}
-
 /// Negative numbers stand for "not known".
 template <class Number>
-Json number(Number value) {
+Json number_or_null(Number value) {
   return value < 0 ? Json() : Json(value);
 }
 
@@ -49,7 +44,7 @@ const char* kind_of(Stage stage) {
   return "";
 }
 
-const char* name_of(JobStatus::State state) {
+const char* state_name(JobStatus::State state) {
   switch (state) {
     case JobStatus::State::waiting:
       return "waiting";
@@ -69,17 +64,17 @@ Json job_json(const Plan& plan, const Job& job, const JobStatus& status) {
   json["kind"] = kind_of(job.stage);
   json["arm"] = of_seed ? Json(plan.arms[job.arm].name) : Json();
   json["seed"] = of_seed ? Json(plan.experiment.seeds[job.seed]) : Json();
-  json["state"] = name_of(status.state);
-  json["first_rank"] = number(status.first_rank);
-  json["last_rank"] = number(status.last_rank);
-  json["started_seconds"] = number(status.started);
-  json["ended_seconds"] = number(status.ended);
+  json["state"] = state_name(status.state);
+  json["first_rank"] = number_or_null(status.first_rank);
+  json["last_rank"] = number_or_null(status.last_rank);
+  json["started_seconds"] = number_or_null(status.started);
+  json["ended_seconds"] = number_or_null(status.ended);
   json["steps"] = status.steps;
   json["total"] = status.total;
   const double share =
       status.total > 0 ? static_cast<double>(status.steps) / static_cast<double>(status.total) : 0;
   json["fraction"] = done ? 1.0 : std::min(share, 1.0);
-  json["remaining_seconds"] = number(status.remaining_seconds);
+  json["remaining_seconds"] = number_or_null(status.remaining_seconds);
   json["note"] = status.note;
   return json;
 }
@@ -125,7 +120,7 @@ void ProgressFile::write() {
   json["heartbeat_unix"] = now;
   json["pace_seconds"] = pace_;
   json["seconds"] = now - started_;
-  json["remaining_seconds"] = number(status_.remaining_seconds);
+  json["remaining_seconds"] = number_or_null(status_.remaining_seconds);
   json["jobs_done"] =
       std::count_if(status_.jobs.begin(), status_.jobs.end(),
                     [](const JobStatus& job) { return job.state == JobStatus::State::done; });

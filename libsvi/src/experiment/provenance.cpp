@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 #include <torch/version.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <ctime>
@@ -12,6 +11,7 @@
 #include "jobs.hpp"
 #include "models.hpp"
 #include "svi/core/abi.hpp"
+#include "svi/core/host.hpp"
 #include "svi/core/sha256.hpp"
 #include "svi/encoder/text_encoder.hpp"
 #include "svi/experiment/commit.hpp"
@@ -28,12 +28,6 @@ std::string now_utc() {
   char text[32];
   std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
   return text;
-}
-
-std::string host_name() {
-  char name[256] = {};
-  gethostname(name, sizeof name - 1);
-  return name;
 }
 
 std::string file_hash(const std::filesystem::path& path) {

@@ -21,7 +21,6 @@ namespace svi {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
 
 constexpr int kFormat = 1;
 constexpr std::size_t kShownJobs =
@@ -43,19 +42,19 @@ struct Progress {
   std::vector<WatchedJob> jobs;
 };
 
-double number(const Json& json, const char* key) {
+double number_at(const nlohmann::json& json, const char* key) {
   const auto& value = json.at(key);
   return value.is_null() ? -1 : value.get<double>();
 }
 
-std::int64_t whole(const Json& json, const char* key) {
+std::int64_t whole_at(const nlohmann::json& json, const char* key) {
   const auto& value = json.at(key);
   return value.is_null() ? -1 : value.get<std::int64_t>();
 }
 
 Progress parse(const std::string& text, const std::string& origin) {
   try {
-    const auto json = Json::parse(text);
+    const auto json = nlohmann::json::parse(text);
     if (const auto format = json.at("format").get<int>(); format > kFormat) {
       raise<IoError>(origin, ": is of format ", format, ", this version reads ", kFormat,
                      "; watch with the version that runs");
@@ -71,24 +70,24 @@ Progress parse(const std::string& text, const std::string& origin) {
     progress.heartbeat = json.at("heartbeat_unix");
     progress.pace = json.at("pace_seconds");
     progress.seconds = json.at("seconds");
-    progress.remaining = number(json, "remaining_seconds");
+    progress.remaining = number_at(json, "remaining_seconds");
     for (const auto& each : json.at("jobs")) {
       WatchedJob job;
       job.name = each.at("name");
       job.state = each.at("state");
       job.note = each.at("note");
-      job.first_rank = whole(each, "first_rank");
-      job.last_rank = whole(each, "last_rank");
+      job.first_rank = whole_at(each, "first_rank");
+      job.last_rank = whole_at(each, "last_rank");
       job.steps = each.at("steps");
       job.total = each.at("total");
-      job.started = number(each, "started_seconds");
-      job.ended = number(each, "ended_seconds");
-      job.remaining = number(each, "remaining_seconds");
+      job.started = number_at(each, "started_seconds");
+      job.ended = number_at(each, "ended_seconds");
+      job.remaining = number_at(each, "remaining_seconds");
       progress.done += job.state == "done" ? 1 : 0;
       progress.jobs.push_back(std::move(job));
     }
     return progress;
-  } catch (const Json::exception& error) {
+  } catch (const nlohmann::json::exception& error) {
     raise<IoError>(origin, ": is no progress of a run: ", error.what());
   }
 }

@@ -9,19 +9,11 @@
 #include <cerrno>
 #include <cstring>
 
+#include "io/descriptor.hpp"
 #include "svi/core/check.hpp"
 #include "svi/core/handle.hpp"
 
 namespace svi {
-namespace {
-
-struct Descriptor {
-  using Raw = int;
-  static Raw null() { return -1; }
-  static void close(Raw raw) noexcept { ::close(raw); }
-};
-
-}  // namespace
 
 Mapping::Mapping(const std::filesystem::path& path) {
   const Handle<Descriptor> file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

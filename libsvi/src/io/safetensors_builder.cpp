@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "io/descriptor.hpp"
 #include "io/safetensors_header.hpp"
 #include "svi/core/check.hpp"
 #include "svi/core/handle.hpp"
@@ -13,12 +14,6 @@
 
 namespace svi {
 namespace {
-
-struct Descriptor {
-  using Raw = int;
-  static Raw null() { return -1; }
-  static void close(Raw raw) noexcept { ::close(raw); }
-};
 
 /// A file of `size` bytes, mapped for writing. Its blocks are taken from the disk beforehand: a
 /// full disk would otherwise be a signal in the middle of a copy.

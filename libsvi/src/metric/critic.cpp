@@ -13,11 +13,11 @@
 namespace svi {
 namespace {
 
-enum Index : std::size_t { kQuality, kFrechet };
+class CriticSession final : public MetricSession {
+  enum : std::size_t { kQuality, kFrechet };
 
-class Session final : public MetricSession {
  public:
-  Session(std::shared_ptr<const Critic> critic, std::int64_t frames)
+  CriticSession(std::shared_ptr<const Critic> critic, std::int64_t frames)
       : critic_(std::move(critic)), frames_(frames) {}
 
   void add(const ClipView& clip, MetricSink& sink) override {
@@ -85,7 +85,7 @@ std::vector<Quantity> CriticMetric::quantities() const {
 }
 
 std::unique_ptr<MetricSession> CriticMetric::open() const {
-  return std::make_unique<Session>(critic_, config_.frames);
+  return std::make_unique<CriticSession>(critic_, config_.frames);
 }
 
 }  // namespace svi

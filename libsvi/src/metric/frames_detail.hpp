@@ -1,5 +1,7 @@
 #pragma once
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <limits>
@@ -22,6 +24,11 @@ inline std::vector<std::int64_t> spread(std::int64_t length, std::int64_t count)
   std::vector<std::int64_t> frames;
   for (std::int64_t i = 1; i <= count; ++i) frames.push_back(i * length / count - 1);
   return frames;
+}
+
+/// Mean absolute difference of two frames.
+inline double mean_change(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().mean(at::kDouble).item<double>();
 }
 
 }  // namespace svi::detail

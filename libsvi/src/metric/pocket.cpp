@@ -11,19 +11,11 @@
 namespace svi {
 namespace {
 
-enum Index : std::size_t { kQuality, kStructure, kConsistency, kDisc, kMotion, kCount };
+class PocketSession final : public MetricSession {
+  enum : std::size_t { kQuality, kStructure, kConsistency, kDisc, kMotion, kCount };
 
-/// `count` frames of a clip of `length`, evenly spread, the last always among them.
-std::vector<std::int64_t> spread(std::int64_t length, std::int64_t count) {
-  count = std::min(count, length);
-  std::vector<std::int64_t> frames;
-  for (std::int64_t i = 1; i <= count; ++i) frames.push_back(i * length / count - 1);
-  return frames;
-}
-
-class Session final : public MetricSession {
  public:
-  explicit Session(PocketMetric::Config config) : config_(config) {}
+  explicit PocketSession(PocketMetric::Config config) : config_(config) {}
 
   void add(const ClipView& clip, MetricSink& sink) override {
     const auto [C, T, H, W] = dims<4>(clip.frames, "frames [3, T, H, W]");
@@ -39,7 +31,7 @@ class Session final : public MetricSession {
     if (!first_) first_ = fitter_->fit(clip.frames.select(1, 0));
 
     std::array<std::vector<double>, kCount> values;
-    for (const auto t : spread(T, config_.frames)) {
+    for (const auto t : detail::spread(T, config_.frames)) {
       const auto fit = fitter_->fit(clip.frames.select(1, t));
       values[kQuality].push_back(fit.quality);
       values[kStructure].push_back(fit.structure);
@@ -125,7 +117,7 @@ std::vector<Quantity> PocketMetric::quantities() const {
 }
 
 std::unique_ptr<MetricSession> PocketMetric::open() const {
-  return std::make_unique<Session>(config_);
+  return std::make_unique<PocketSession>(config_);
 }
 
 }  // namespace svi

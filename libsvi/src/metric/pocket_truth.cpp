@@ -13,8 +13,6 @@
 namespace svi {
 namespace {
 
-enum Index : std::size_t { kBackground, kColour, kShape, kPath, kSpeed, kDynamic, kCount };
-
 constexpr double kFarthest = 0.5;  // widths: as far apart as two places on the torus can be in x
 constexpr double kNoColour = 1;    // difference of shades where there is nothing to compare
 
@@ -63,13 +61,11 @@ double background_psnr(const Pair& pair, bool disc_shown) {
   return psnr(pixels(pair.shown.frame), pixels(pair.truth.frame));
 }
 
-double change(const at::Tensor& a, const at::Tensor& b) {
-  return (a - b).abs().mean(at::kDouble).item<double>();
-}
+class PocketTruthSession final : public MetricSession {
+  enum : std::size_t { kBackground, kColour, kShape, kPath, kSpeed, kDynamic, kCount };
 
-class Session final : public MetricSession {
  public:
-  explicit Session(PocketTruthMetric::Config config) : config_(config) {}
+  explicit PocketTruthSession(PocketTruthMetric::Config config) : config_(config) {}
 
   void add(const ClipView& clip, MetricSink& sink) override {
     const auto [C, T, H, W] = dims<4>(clip.frames, "frames [3, T, H, W]");
@@ -126,8 +122,8 @@ class Session final : public MetricSession {
     for (std::size_t i = 1; i < pairs.size(); ++i) {
       const auto &from = pairs[i - 1], &to = pairs[i];
       true_steps.push_back(forward(from.truth.fit, to.truth.fit));
-      changes.push_back(change(from.shown.frame, to.shown.frame));
-      true_changes.push_back(change(from.truth.frame, to.truth.frame));
+      changes.push_back(detail::mean_change(from.shown.frame, to.shown.frame));
+      true_changes.push_back(detail::mean_change(from.truth.frame, to.truth.frame));
     }
     const double pace = detail::mean(true_steps);
     for (std::size_t i = 1; i < pairs.size(); ++i) {
@@ -210,7 +206,7 @@ std::vector<Quantity> PocketTruthMetric::quantities() const {
 }
 
 std::unique_ptr<MetricSession> PocketTruthMetric::open() const {
-  return std::make_unique<Session>(config_);
+  return std::make_unique<PocketTruthSession>(config_);
 }
 
 }  // namespace svi

@@ -11,7 +11,7 @@
 namespace svi {
 namespace {
 
-class Session final : public MetricSession {
+class PsnrSession final : public MetricSession {
  public:
   void add(const ClipView& clip, MetricSink& sink) override {
     if (!clip.truth.defined()) return sink.clip(0, detail::kNan);
@@ -48,6 +48,6 @@ std::vector<Quantity> PsnrMetric::quantities() const {
            .needs_truth = true}};
 }
 
-std::unique_ptr<MetricSession> PsnrMetric::open() const { return std::make_unique<Session>(); }
+std::unique_ptr<MetricSession> PsnrMetric::open() const { return std::make_unique<PsnrSession>(); }
 
 }  // namespace svi

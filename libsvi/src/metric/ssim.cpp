@@ -68,7 +68,7 @@ at::Tensor luma(const at::Tensor& picture) {  // [3, H, W] -> [1, H, W], 0..255
   return (rgb[0] * 0.299 + rgb[1] * 0.587 + rgb[2] * 0.114).round().unsqueeze(0);
 }
 
-class Session final : public MetricSession {
+class SsimSession final : public MetricSession {
  public:
   void add(const ClipView& clip, MetricSink& sink) override {
     if (!clip.truth.defined()) {
@@ -115,6 +115,6 @@ std::vector<Quantity> SsimMetric::quantities() const {
            .needs_truth = true}};
 }
 
-std::unique_ptr<MetricSession> SsimMetric::open() const { return std::make_unique<Session>(); }
+std::unique_ptr<MetricSession> SsimMetric::open() const { return std::make_unique<SsimSession>(); }
 
 }  // namespace svi

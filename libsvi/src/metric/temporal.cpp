@@ -38,10 +38,6 @@ float pairwise_sum(const float* values, std::size_t count) {
   return sum;
 }
 
-double change(const at::Tensor& a, const at::Tensor& b) {
-  return (a - b).abs().mean(at::kDouble).item<double>();
-}
-
 /// Keeps the last frame of the clip before.
 class Chained : public MetricSession {
  public:
@@ -78,7 +74,7 @@ class SeamSession final : public Chained {
   void measure(const ClipView& clip, MetricSink& sink) override {
     if (!last().defined() || clip.frames.size(1) < 2) return sink.clip(0, detail::kNan);
     const double inner = detail::mean(frame_changes(clip.frames));
-    sink.clip(0, change(clip.frames.select(1, 0), last()) / std::max(inner, floor_));
+    sink.clip(0, detail::mean_change(clip.frames.select(1, 0), last()) / std::max(inner, floor_));
   }
 
   double floor_;
@@ -112,7 +108,7 @@ std::vector<double> frame_changes(const at::Tensor& frames) {
   const auto [C, T, H, W] = dims<4>(frames, "video [3, T, H, W]");
   std::vector<double> changes;
   for (std::int64_t t = 1; t < T; ++t) {
-    changes.push_back(change(frames.select(1, t), frames.select(1, t - 1)));
+    changes.push_back(detail::mean_change(frames.select(1, t), frames.select(1, t - 1)));
   }
   return changes;
 }

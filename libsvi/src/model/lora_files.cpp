@@ -33,7 +33,7 @@ std::string weight_of(const LoraKey& key) {
   return is_parameter ? key.layer : key.layer + ".weight";
 }
 
-void check(const LoraUpdate& update, const std::string& origin) {
+void check_update(const LoraUpdate& update, const std::string& origin) {
   const auto where = cat(origin, ": adapter of ", update.weight, ": ");
   if (update.a.defined() != update.b.defined())
     raise<IoError>(where, update.a.defined() ? "B" : "A", " is missing");
@@ -48,7 +48,7 @@ at::Tensor product(const LoraUpdate& update) {
   return at::mm(update.b.to(at::kFloat).flatten(1), update.a.to(at::kFloat).flatten(1));
 }
 
-std::int64_t values_of(const LoraUpdate& update) {
+std::int64_t value_count(const LoraUpdate& update) {
   if (update.difference.defined()) return update.difference.numel();
   return update.b.size(0) * (update.a.numel() / update.a.size(0));
 }
@@ -91,7 +91,7 @@ LoraFile LoraFile::parse(const NamedTensors& tensors, const std::string& origin)
     raise<IoError>(origin, ": not an adapter's tensors, under any naming known here:", unknown);
   if (updates.empty()) raise<IoError>(origin, ": holds no adapter");
   for (auto& [weight, update] : updates) {
-    check(update, origin);
+    check_update(update, origin);
     const auto alpha = alphas.find(weight);
     if (alpha != alphas.end() && update.a.defined())
       update.scale = alpha->second / static_cast<double>(update.a.size(0));
@@ -127,7 +127,7 @@ LoadReport merge_lora(WanDit& dit, const WeightedLora& lora, bool allow_unmatche
     const auto found = weights.find(update.weight);
     if (found == weights.end()) {
       report.unexpected.push_back(update.weight);
-    } else if (found->second.numel() != values_of(update) ||
+    } else if (found->second.numel() != value_count(update) ||
                (update.a.defined() && found->second.size(0) != update.b.size(0))) {
       report.mismatched.push_back(
           cat(update.weight, ": model ", found->second.sizes(), ", adapter of another size"));

@@ -50,3 +50,5 @@ set_source_files_properties(src/model/wan/kernels.cpp src/model/wan/row_kernels.
 # Products and sums as one operation: the language's strict form would halve the speed.
 set_source_files_properties(src/model/wan/vae_winograd.cpp PROPERTIES
   COMPILE_OPTIONS "-O3;-ffp-contract=fast" SKIP_PRECOMPILE_HEADERS ON)
+# It silences a false alarm of its own intrinsics to the end of its unit.
+set_source_files_properties(src/model/wan/flash_kernel.cpp PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)

@@ -60,11 +60,11 @@ MPI_Comm native(const Communicator& group) {
 
 namespace {
 
-constexpr std::size_t kLargestMessage = std::size_t{1} << 30;  // MPI counts are int
+constexpr std::size_t kLargestBytes = std::size_t{1} << 30;  // MPI counts are int
 
 void broadcast_bytes(char* data, std::size_t size, int root, MPI_Comm comm) {
-  for (std::size_t at = 0; at < size; at += kLargestMessage) {
-    const auto count = static_cast<int>(std::min(kLargestMessage, size - at));
+  for (std::size_t at = 0; at < size; at += kLargestBytes) {
+    const auto count = static_cast<int>(std::min(kLargestBytes, size - at));
     mpi::check(MPI_Bcast(data + at, count, MPI_BYTE, root, comm), "MPI_Bcast");
   }
 }
@@ -115,7 +115,7 @@ std::vector<std::string> Communicator::all_gather(const std::string& bytes) cons
 
   std::vector<std::string> result(ranks);
   const auto total = std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
-  if (total > kLargestMessage) {
+  if (total > kLargestBytes) {
     for (std::size_t r = 0; r < ranks; ++r) {
       result[r] = static_cast<int>(r) == rank() ? bytes : std::string(counts[r], '\0');
       broadcast_bytes(result[r].data(), counts[r], static_cast<int>(r), impl_->comm);

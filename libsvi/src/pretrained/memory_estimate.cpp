@@ -4,13 +4,11 @@
 
 #include <algorithm>
 
+#include "pretrained/byte_sizes.hpp"
+
 namespace svi {
 namespace {
 
-constexpr std::int64_t kFp32 = 4;
-constexpr std::int64_t kMiB = std::int64_t{1} << 20;
-// Workspaces of cuBLAS and cuDNN, which choose their algorithms by what is free.
-constexpr std::int64_t kGpuLibrary = 512 * kMiB;
 // Rows of the feed-forward that the lean blocks take at a time.
 constexpr std::int64_t kFeedForwardRows = 4096;
 

@@ -7,6 +7,7 @@
 #include <iomanip>
 #include <sstream>
 
+#include "pretrained/byte_sizes.hpp"
 #include "pretrained/memory_remedies.hpp"
 #include "pretrained/weight_counts.hpp"
 #include "svi/core/check.hpp"
@@ -15,8 +16,6 @@
 namespace svi {
 namespace {
 
-constexpr std::int64_t kFp32 = 4;
-constexpr std::int64_t kMiB = std::int64_t{1} << 20;
 constexpr std::int64_t kHostProcess = 256 * kMiB;      // LibTorch, FFmpeg, threads
 constexpr std::int64_t kGpuHostProcess = 2048 * kMiB;  // the same with CUDA's libraries
 constexpr std::int64_t kGpuProcess = 512 * kMiB;       // CUDA context

@@ -2,14 +2,11 @@
 #include <utility>
 #include <vector>
 
+#include "pretrained/byte_sizes.hpp"
 #include "svi/pretrained/memory_estimate.hpp"
 
 namespace svi {
 namespace {
-
-constexpr std::int64_t kFp32 = 4;
-constexpr std::int64_t kMiB = std::int64_t{1} << 20;
-constexpr std::int64_t kGpuLibrary = 512 * kMiB;
 
 /// One layer of the codec: channels in and out, and what it does to the video.
 struct Layer {

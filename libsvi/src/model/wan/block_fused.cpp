@@ -30,15 +30,15 @@ Gain modulate(const at::Tensor& e, std::int64_t shift) {
   return {.mul = e.select(1, shift + 1), .add = e.select(1, shift), .one = 1};
 }
 
-struct Tokens {
+struct FusedTokens {
   at::Tensor x;  // [B, L, D]
   at::Tensor h;  // [B, L, D]  x, normed and modulated for what reads it next
 };
 
 // {x, h} after the block; h is made for the next block, or the head, by its modulation.
-std::vector<at::Tensor> run_block(const WanBlock& block, Tokens tokens, const at::Tensor& e,
-                                  const at::Tensor& next, const Stream& stream,
-                                  const WanDitConfig& config) {
+std::vector<at::Tensor> fused_block(const WanBlock& block, FusedTokens tokens, const at::Tensor& e,
+                                    const at::Tensor& next, const Stream& stream,
+                                    const WanDitConfig& config) {
   auto& [x, h] = tokens;
   const auto& self = block.self_attn;
   const auto attended =
@@ -71,8 +71,8 @@ at::Tensor run_blocks_fused(const WanDitParts& parts, at::Tensor x, const Stream
     const auto block = feed.next();
     const Body body = [&parts, i, held = std::weak_ptr(block),
                        rope = stream.rope](const std::vector<at::Tensor>& in) {
-      return run_block(*held_or_ready(held, parts, i), {in[0], in[1]}, in[2], in[3],
-                       {.text = in[4], .image = in[5], .rope = rope}, parts.config);
+      return fused_block(*held_or_ready(held, parts, i), {in[0], in[1]}, in[2], in[3],
+                         {.text = in[4], .image = in[5], .rope = rope}, parts.config);
     };
     const std::vector<at::Tensor> inputs{x, h, e[i], e[i + 1], stream.text, stream.image};
     const auto outputs = parts.recompute ? recomputed(body, inputs) : body(inputs);

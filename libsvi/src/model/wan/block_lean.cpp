@@ -19,7 +19,7 @@ using fused::Gain;
 constexpr std::int64_t kFeedForwardRows = 4096;
 
 // The residual stream, fp32, and its latest norm in the dtype of the weights.
-struct Tokens {
+struct LeanTokens {
   at::Tensor x, h;  // [B, L, D]
   double eps;
 
@@ -46,8 +46,8 @@ at::Tensor split_attention(const WanAttention& layer, const at::Tensor& h, const
   return lean::linear(split.to_tokens(attended, L), layer.o);
 }
 
-at::Tensor self_attention(const WanAttention& layer, const at::Tensor& h, const Stream& stream,
-                          const lean::Heads& heads) {
+at::Tensor lean_self_attention(const WanAttention& layer, const at::Tensor& h, const Stream& stream,
+                               const lean::Heads& heads) {
   if (stream.split != nullptr) return split_attention(layer, h, stream, heads);
   const auto& rope = stream.rope;
   const auto keys =
@@ -71,8 +71,8 @@ Context::BlockKeys context_keys(const WanAttention& layer, const Context& contex
   return keys;
 }
 
-at::Tensor cross_attention(const WanAttention& layer, const at::Tensor& h,
-                           const Context::BlockKeys& keys, const lean::Heads& heads) {
+at::Tensor lean_cross_attention(const WanAttention& layer, const at::Tensor& h,
+                                const Context::BlockKeys& keys, const lean::Heads& heads) {
   const auto q = lean::linear(h, layer.q);
   auto y = lean::attend(q, layer.norm_q, nullptr, heads, keys.text);
   if (keys.image.k.defined()) {
@@ -82,7 +82,8 @@ at::Tensor cross_attention(const WanAttention& layer, const at::Tensor& h,
 }
 
 // The feed-forward and the norm after it, a slice of rows at a time.
-void feed_forward(const WanBlock& block, Tokens& tokens, const at::Tensor& gate, const Gain& next) {
+void feed_forward(const WanBlock& block, LeanTokens& tokens, const at::Tensor& gate,
+                  const Gain& next) {
   const auto flat = tokens.h.flatten(0, 1);  // [B L, D]
   for (std::int64_t first = 0; first < flat.size(0); first += kFeedForwardRows) {
     const auto n = std::min(kFeedForwardRows, flat.size(0) - first);
@@ -113,7 +114,7 @@ at::Tensor run_blocks_lean(const WanDitParts& parts, const at::Tensor& x, const 
     return Gain{.mul = e[block].select(1, shift + 1), .add = e[block].select(1, shift), .one = 1};
   };
 
-  Tokens tokens{x.to(at::kFloat), at::empty_like(x), config.eps};
+  LeanTokens tokens{x.to(at::kFloat), at::empty_like(x), config.eps};
   tokens.add_norm({}, {}, modulate(0, 0));
   BlockFeed feed(parts);
   for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
@@ -121,11 +122,12 @@ at::Tensor run_blocks_lean(const WanDitParts& parts, const at::Tensor& x, const 
     const auto& block = *held;
     const Gain affine{.mul = block.norm3_weight.to(at::kFloat),
                       .add = block.norm3_bias.to(at::kFloat)};
-    tokens.add_norm(self_attention(block.self_attn, tokens.h, stream, heads), e[i].select(1, 2),
-                    affine);
+    tokens.add_norm(lean_self_attention(block.self_attn, tokens.h, stream, heads),
+                    e[i].select(1, 2), affine);
     const auto keys = stream.context->block(
         i, [&] { return context_keys(block.cross_attn, *stream.context, heads); });
-    tokens.add_norm(cross_attention(block.cross_attn, tokens.h, *keys, heads), {}, modulate(i, 3));
+    tokens.add_norm(lean_cross_attention(block.cross_attn, tokens.h, *keys, heads), {},
+                    modulate(i, 3));
     feed_forward(block, tokens, e[i].select(1, 5), modulate(i + 1, 0));
   }
   return tokens.h;

@@ -9,8 +9,8 @@
 namespace svi::wan {
 namespace {
 
-at::Tensor self_attention(const WanAttention& layer, const at::Tensor& x, const Stream& stream,
-                          const WanDitConfig& config) {
+at::Tensor plain_self_attention(const WanAttention& layer, const at::Tensor& x,
+                                const Stream& stream, const WanDitConfig& config) {
   const auto* rope = &stream.rope;
   auto q = rms_rope(linear(x, layer.q), layer.norm_q, config.heads, rope, config.eps);
   auto k = rms_rope(linear(x, layer.k), layer.norm_k, config.heads, rope, config.eps);
@@ -24,8 +24,8 @@ at::Tensor self_attention(const WanAttention& layer, const at::Tensor& x, const 
   return linear(split.to_tokens(attention(q, k, v), rope->tokens()), layer.o);
 }
 
-at::Tensor cross_attention(const WanAttention& layer, const at::Tensor& x, const Stream& stream,
-                           const WanDitConfig& config) {
+at::Tensor plain_cross_attention(const WanAttention& layer, const at::Tensor& x,
+                                 const Stream& stream, const WanDitConfig& config) {
   const auto heads = config.heads;
   const auto q = rms_rope(linear(x, layer.q), layer.norm_q, heads, nullptr, config.eps);
   const auto read = [&](const at::Tensor& context, const WanLinear& key, const at::Tensor& norm,
@@ -40,20 +40,20 @@ at::Tensor cross_attention(const WanAttention& layer, const at::Tensor& x, const
   return linear(y, layer.o);
 }
 
-at::Tensor run_block(const WanBlock& block, std::size_t index, at::Tensor x, const Stream& stream,
-                     const WanDitConfig& config) {
+at::Tensor plain_block(const WanBlock& block, std::size_t index, at::Tensor x, const Stream& stream,
+                       const WanDitConfig& config) {
   const auto see = [&](const char* part) {
     if (stream.probe) stream.probe->see(cat("block ", index, ", ", part), x);
   };
   const auto e =
       (block.modulation.to(at::kFloat) + stream.modulation).chunk(6, 1);  // [B, 1, D] each
-  const auto attended =
-      self_attention(block.self_attn, modulated_norm(x, e[0], e[1], config.eps), stream, config);
+  const auto attended = plain_self_attention(
+      block.self_attn, modulated_norm(x, e[0], e[1], config.eps), stream, config);
   x = gated_add(x, attended, e[2]);
   see("self-attention");
-  x = x + cross_attention(block.cross_attn,
-                          affine_norm(x, block.norm3_weight, block.norm3_bias, config.eps), stream,
-                          config);
+  x = x + plain_cross_attention(block.cross_attn,
+                                affine_norm(x, block.norm3_weight, block.norm3_bias, config.eps),
+                                stream, config);
   see("cross-attention");
   const auto hidden =
       at::gelu(linear(modulated_norm(x, e[3], e[4], config.eps), block.ffn_0), "tanh");
@@ -79,7 +79,7 @@ at::Tensor run_blocks_plain(const WanDitParts& parts, at::Tensor x, const Stream
                         .probe = probe,
                         .split = split};
       return std::vector<at::Tensor>{
-          run_block(*held_or_ready(held, parts, i), i, in[0], seen, parts.config)};
+          plain_block(*held_or_ready(held, parts, i), i, in[0], seen, parts.config)};
     };
     const std::vector<at::Tensor> inputs{x, stream.modulation, stream.text, stream.image};
     x = (parts.recompute ? recomputed(body, inputs) : body(inputs))[0];

@@ -39,7 +39,7 @@ at::Tensor moved(const at::Tensor& weight, const at::Device& device, at::ScalarT
   return weight.to(weight.is_meta() ? weight.device() : device, dtype).contiguous();
 }
 
-void check(const DitPlacement& placement) {
+void check_placement(const DitPlacement& placement) {
   if (!is_number(placement.compute)) {
     raise<ConfigError>("a transformer computes in fp32, bf16, fp16 or fp64, not in ",
                        placement.compute);
@@ -93,7 +93,7 @@ LoadReport WanDit::adopt(const NamedTensors& weights, const std::string& origin)
 }
 
 void WanDit::place(const DitPlacement& placement) {
-  check(placement);
+  check_placement(placement);
   const c10::NoGradGuard no_grad;
   auto& parts = *parts_;
   const auto fine = placement.compute == at::kDouble ? at::kDouble : at::kFloat;

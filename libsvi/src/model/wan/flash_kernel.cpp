@@ -239,3 +239,7 @@ void flash_tile_bf16(const FlashTile&) {}
 #endif
 
 }  // namespace svi::wan
+
+#undef SVI_FLASH
+#undef SVI_TARGET
+#undef SVI_INLINE

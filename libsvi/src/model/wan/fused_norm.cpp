@@ -14,7 +14,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using Maybe = std::optional<at::Tensor>;
 
-constexpr std::int64_t kRowGrain = 64;
+constexpr std::int64_t kNormGrain = 64;
 constexpr std::int64_t kGeluGrain = 1 << 15;
 
 // A [B, D] or [D] table as a pointer per sample.
@@ -58,7 +58,7 @@ struct AddNorm : torch::autograd::Function<AddNorm> {
     const auto* y_data = y ? y->const_data_ptr<float>() : nullptr;
     auto* sum_data = y ? sum.mutable_data_ptr<float>() : nullptr;
     auto* h_data = h.mutable_data_ptr<float>();
-    at::parallel_for(0, B * L, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+    at::parallel_for(0, B * L, kNormGrain, [&](std::int64_t begin, std::int64_t end) {
       for (auto i = begin; i < end; ++i) {
         const auto b = i / L;
         const AddNormRow row{.x = x_data + i * D,

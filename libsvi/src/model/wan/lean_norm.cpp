@@ -8,7 +8,7 @@
 namespace svi::wan::lean {
 namespace {
 
-constexpr std::int64_t kRowGrain = 64;
+constexpr std::int64_t kNormGrain = 64;
 
 // Row b of a [B, D] or [D] table, or null.
 const float* row_of(const at::Tensor& table, std::int64_t b) {
@@ -23,7 +23,7 @@ void run(const at::Tensor& x, const at::Tensor& y, const at::Tensor& gate, const
   auto* x_data = x.mutable_data_ptr<float>();
   const auto* y_data = y.defined() ? numbers<T>(y) : nullptr;
   auto* h_data = mutable_numbers<T>(h);
-  at::parallel_for(0, n, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+  at::parallel_for(0, n, kNormGrain, [&](std::int64_t begin, std::int64_t end) {
     for (auto i = begin; i < end; ++i) {
       const auto row = first + i, b = row / L;
       residual_norm_row(ResidualRow<T>{.x = x_data + row * D,

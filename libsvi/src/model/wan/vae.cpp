@@ -32,7 +32,7 @@ at::Tensor statistics(const std::vector<double>& given, const std::vector<double
   return at::tensor(values, at::kFloat).view({1, z_dim, 1, 1, 1});
 }
 
-std::vector<double> to_vector(const at::Tensor& tensor) {
+std::vector<double> statistics_of(const at::Tensor& tensor) {
   const auto flat = tensor.to(at::kCPU, at::kDouble).contiguous().flatten();
   return {flat.const_data_ptr<double>(), flat.const_data_ptr<double>() + flat.numel()};
 }
@@ -279,8 +279,8 @@ void WanVae::set_latent_statistics(const at::Tensor& mean, const at::Tensor& std
   };
   network_->mean = shaped(mean);
   network_->std = shaped(std);
-  network_->config.latent_mean = to_vector(mean);
-  network_->config.latent_std = to_vector(std);
+  network_->config.latent_mean = statistics_of(mean);
+  network_->config.latent_std = statistics_of(std);
 }
 
 at::Tensor WanVae::latent_mean() const { return network_->mean.flatten(); }

@@ -20,7 +20,7 @@ const at::Tensor& required(const Index& index, const std::string& name, std::int
   return found->second;
 }
 
-std::vector<double> values_of(const Index& index, const std::string& name) {
+std::vector<double> stored_statistics(const Index& index, const std::string& name) {
   const auto found = index.find(name);
   if (found == index.end()) return {};
   const auto flat = found->second.to(at::kCPU, at::kDouble).contiguous().flatten();
@@ -116,8 +116,8 @@ WanVaeConfig WanVae::infer(const NamedTensors& weights) {
     }
   }
   finish_level();
-  config.latent_mean = values_of(index, "latent_mean");
-  config.latent_std = values_of(index, "latent_std");
+  config.latent_mean = stored_statistics(index, "latent_mean");
+  config.latent_std = stored_statistics(index, "latent_std");
   const auto problem = config.problem();
   if (!problem.empty()) raise<IoError>("not the weights of a Wan VAE: ", problem);
   return config;

@@ -12,13 +12,13 @@
 namespace svi::wan {
 namespace {
 
-constexpr std::size_t kPast = 2;  // frames that a kernel of 3 reads before the current one
+constexpr std::size_t kPastFrames = 2;  // frames that a kernel of 3 reads before the current one
 
 constexpr std::ptrdiff_t kMostWaiting = 3;  // free frames of one size: as many as a layer uses
 
 void remember(at::Tensor frame, std::vector<at::Tensor>& past, FramePool& pool) {
   past.push_back(std::move(frame));
-  if (past.size() <= kPast) return;
+  if (past.size() <= kPastFrames) return;
   pool.give(std::move(past.front()));
   past.erase(past.begin());
 }
@@ -50,7 +50,7 @@ at::Tensor push_narrow(const NormConvolution& head, const at::Tensor& normed,
   winograd_convolution({{normed}, false}, taps, at::zeros({3 * out}, taps.options()), {}, parts);
   auto sum = parts.narrow(3, 2 * out, out) + head.convolution.bias;
   if (!past.empty()) sum += past.back().narrow(3, out, out);
-  if (past.size() == kPast) sum += past.front().narrow(3, 0, out);
+  if (past.size() == kPastFrames) sum += past.front().narrow(3, 0, out);
   remember(parts.narrow(3, 0, 2 * out).clone(), past, pool);
   pool.give(std::move(parts));
   return sum;
@@ -190,7 +190,7 @@ void Side::push(at::Tensor frame, FrameMemory& memory, const FrameSink& emit) co
   auto& past = memory.slot(order.size() + 1).past[0];
   past.push_back(std::move(frame));
   auto first = convolve(past, input.weight, input.bias, 1);
-  if (past.size() > kPast) past.erase(past.begin());
+  if (past.size() > kPastFrames) past.erase(past.begin());
   run(0, std::move(first));
 }
 

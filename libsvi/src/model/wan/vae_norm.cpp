@@ -55,25 +55,25 @@ using Element = unsigned short;
 #pragma GCC pop_options
 #endif
 
-struct Kernel {
+struct NormKernel {
   void (*forward)(const void*, const float*, void*, long, long);
   void (*backward)(const void*, const float*, const void*, void*, float*, float*, long, long);
 };
 
-Kernel kernel_for([[maybe_unused]] std::int64_t channels, bool half) {
+NormKernel kernel_for([[maybe_unused]] std::int64_t channels, bool half) {
 #ifdef SVI_WIDE_KERNELS
   if (channels % 16 == 0 && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
-    return half ? Kernel{avx512::bf16::forward, avx512::bf16::backward}
-                : Kernel{avx512::fp32::forward, avx512::fp32::backward};
+    return half ? NormKernel{avx512::bf16::forward, avx512::bf16::backward}
+                : NormKernel{avx512::fp32::forward, avx512::fp32::backward};
   }
   if (channels % 8 == 0 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    return half ? Kernel{avx2::bf16::forward, avx2::bf16::backward}
-                : Kernel{avx2::fp32::forward, avx2::fp32::backward};
+    return half ? NormKernel{avx2::bf16::forward, avx2::bf16::backward}
+                : NormKernel{avx2::fp32::forward, avx2::fp32::backward};
   }
 #endif
-  return half ? Kernel{baseline::bf16::forward, baseline::bf16::backward}
-              : Kernel{baseline::fp32::forward, baseline::fp32::backward};
+  return half ? NormKernel{baseline::bf16::forward, baseline::bf16::backward}
+              : NormKernel{baseline::fp32::forward, baseline::fp32::backward};
 }
 
 using torch::autograd::AutogradContext;
@@ -177,3 +177,5 @@ at::Tensor norm_silu_pad(const at::Tensor& x, const at::Tensor& gamma, std::int6
 }
 
 }  // namespace svi::wan
+
+#undef SVI_WIDE_KERNELS

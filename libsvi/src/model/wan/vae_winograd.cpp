@@ -269,3 +269,5 @@ void winograd_convolution(const WinogradInput& input, const at::Tensor& weight,
 }
 
 }  // namespace svi::wan
+
+#undef SVI_WIDE_KERNELS
