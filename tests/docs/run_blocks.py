@@ -1,10 +1,11 @@
 """Does what a page of the documentation tells its reader to do, in an empty folder.
 
-    run_blocks.py PAGE.md [--build BUILD_FOLDER] [--cmake CMAKE] [--keep FOLDER]
+    run_blocks.py PAGE.md [--build BUILD_FOLDER] [--cmake CMAKE] [--tree SOURCE_FOLDER] [--keep FOLDER]
 
 On the page, a comment before a fenced block says what to do with it: `<!-- run -->` runs it by bash,
 `<!-- file: NAME -->` saves it; `<!-- expect: TEXT -->` after a block wants TEXT in what it printed. All blocks share one
 shell, so folders and variables carry over. With --build, svi is installed from there first, and SVI_PREFIX says where.
+With --tree, the folder looks like a source tree whose build/ is the build folder, and nothing is installed.
 """
 
 import argparse
@@ -51,9 +52,17 @@ def check(page, found, done):
             sys.exit(f"{page}:{line}: this block should have printed '{expected}', but printed:\n{printed[line]}")
 
 
-def run(page, folder, build, cmake):
+def link_tree(work, tree, build):
+    """Everything of a source tree but what a reader's commands write."""
+    for entry in tree.iterdir():
+        if not entry.name.startswith((".", "build")) and entry.name not in ("results", "log"):
+            (work / entry.name).symlink_to(entry)
+    (work / "build").symlink_to(build)
+
+
+def run(page, folder, build, cmake, tree):
     environment = dict(os.environ)
-    if build:
+    if build and not tree:
         prefix = folder / "prefix"
         installed = subprocess.run([cmake, "--install", build, "--prefix", prefix], capture_output=True, text=True, check=False)
         if installed.returncode != 0:
@@ -64,6 +73,8 @@ def run(page, folder, build, cmake):
         sys.exit(f"{page}: no block is marked <!-- run -->")
     work = folder / "work"
     work.mkdir()
+    if tree:
+        link_tree(work, tree.resolve(), build.resolve())
     done = subprocess.run(["bash", "-c", script(found)], cwd=work, env=environment, stdin=subprocess.DEVNULL, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     check(page, found, done)
@@ -75,14 +86,15 @@ def main():
     parser.add_argument("page", type=pathlib.Path)
     parser.add_argument("--build", type=pathlib.Path, help="build folder to install svi from")
     parser.add_argument("--cmake", default="cmake")
+    parser.add_argument("--tree", type=pathlib.Path, help="source tree that the page's paths belong to; needs --build")
     parser.add_argument("--keep", type=pathlib.Path, help="an empty folder to work in, which stays")
     arguments = parser.parse_args()
     if arguments.keep:
         arguments.keep.mkdir(parents=True, exist_ok=True)
-        run(arguments.page, arguments.keep.resolve(), arguments.build, arguments.cmake)
+        run(arguments.page, arguments.keep.resolve(), arguments.build, arguments.cmake, arguments.tree)
         return
     with tempfile.TemporaryDirectory() as folder:
-        run(arguments.page, pathlib.Path(folder), arguments.build, arguments.cmake)
+        run(arguments.page, pathlib.Path(folder), arguments.build, arguments.cmake, arguments.tree)
 
 
 if __name__ == "__main__":
