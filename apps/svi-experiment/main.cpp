@@ -44,24 +44,23 @@ po::options_description options(Arguments& a) {
   po::options_description visible("svi-experiment [options] FILE.ini");
   auto add = visible.add_options();
   add("set", po::value(&a.settings)->composing(),
-      "section.key=value or arm.NAME.section.key=value, over the file; may be repeated");
+      "override the file: section.key=value or arm.NAME.section.key=value; may be repeated");
   add("size", po::value(&a.size), "apply [size.NAME] of the file, such as full");
   add("resume", po::bool_switch(&a.run.resume),
-      "go on with a run that was stopped; a finished one is left as it is");
-  add("overwrite", po::bool_switch(&a.run.overwrite),
-      "throw away earlier results of the same name");
-  add("validate", po::bool_switch(&a.validate), "check the file and stop");
+      "continue a stopped run; for a finished run, print its table");
+  add("overwrite", po::bool_switch(&a.run.overwrite), "delete earlier results of the same name");
+  add("validate", po::bool_switch(&a.validate), "check the file, compute nothing");
   add("watch", po::bool_switch(&a.watch),
-      "follow a run of FILE.ini, or of a result folder, from another terminal");
+      "follow a run from another terminal; takes FILE.ini or a result folder");
   add("list", po::bool_switch(&a.list), "list every component, built in or from a plugin");
   add("describe", po::value(&a.describe)->implicit_value("all"),
-      "options of a section or component, such as injection.bernoulli; 'all' for everything");
-  add("format", po::value(&a.format), "text or md, for --describe");
+      "print the options of a section or component, such as injection.bernoulli; 'all': of all");
+  add("format", po::value(&a.format), "format of --describe: text or md");
   add("plugin", po::value(&a.plugins)->composing(),
-      "a plugin to load first, by name or path; may be repeated");
-  add("verbose", po::bool_switch(&a.verbose), "show debug lines too");
+      "load this plugin first, by name or path; may be repeated");
+  add("verbose", po::bool_switch(&a.verbose), "show debug lines");
   add("version", po::bool_switch(&a.version), "print version and ABI");
-  add("help", po::bool_switch(&a.help), "this text");
+  add("help", po::bool_switch(&a.help), "print this help");
   return visible;
 }
 

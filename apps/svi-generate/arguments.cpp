@@ -25,67 +25,71 @@ po::typed_value<T>* store(std::optional<T>& target) {
 }
 
 po::options_description options(Arguments& a) {
-  po::options_description what("What to show");
+  po::options_description what("Image and prompt");
   auto add = what.add_options();
   add("image", po::value(&a.images)->composing(),
-      "first image of a film; several make several films");
-  add("prompt", po::value(&a.prompt), "what the film shows");
+      "first image of the film; several images make several films");
+  add("prompt", po::value(&a.prompt), "what the film shows, in quotes");
   add("prompts", po::value(&a.prompts),
-      "file of prompts: one per line, or JSON or YAML with duration, seed and transition");
+      "file of prompts: one per line, or JSON or YAML with durations, seeds and transitions");
   add("samples", po::value(&a.samples),
-      "folder of folders, each with an image and prompt.txt: a film each");
-  add("continue-video", po::value(&a.continue_video), "go on from the last frames of this video");
+      "folder with one sub-folder per film, each with an image and prompt.txt");
+  add("continue-video", po::value(&a.continue_video), "continue this video from its last frames");
 
-  po::options_description model("With what");
+  po::options_description model("Model");
   add = model.add_options();
   add("model", po::value(&a.model),
-      "folder of the weights, official or diffusers layout; pocket (the default) is embedded");
-  add("variant", po::value(&a.variant), "shot, film, naive, or any variant's name");
-  add("lora", po::value(&a.loras)->composing(), "adapter FILE or FILE=STRENGTH; may be repeated");
-  add("no-lora", po::bool_switch(&a.no_lora), "the pocket base without its adapter: it drifts");
-  add("dtype", store(a.dtype), "auto, fp32 or bf16");
+      "folder of the weights, official or diffusers layout; default: pocket, which comes with svi");
+  add("variant", po::value(&a.variant), "shot, film, naive, or the name of another variant");
+  add("lora", po::value(&a.loras)->composing(),
+      "adapter to merge: FILE or FILE=STRENGTH; may be repeated");
+  add("no-lora", po::bool_switch(&a.no_lora),
+      "use the pocket base without its adapter: the film drifts");
+  add("dtype", store(a.dtype), "precision: auto, fp32 or bf16");
   add("device", po::value(&a.device), "auto, cpu or cuda");
-  add("threads", po::value(&a.threads), "CPU threads; by default all cores");
-  add("plugin", po::value(&a.plugins)->composing(), "a plugin to load first, by name or path");
+  add("threads", po::value(&a.threads), "CPU threads; default: all cores");
+  add("plugin", po::value(&a.plugins)->composing(),
+      "load this plugin first, by name or path; may be repeated");
 
-  po::options_description film("How long, how large, how exactly");
+  po::options_description film("Length, size and quality");
   add = film.add_options();
-  add("clips", store(a.clips), "clips of the film, by default 10 or what the prompt file says");
-  add("frames", store(a.frames), "frames of a clip");
-  add("size", store(a.size), "WIDTHxHEIGHT; by default that of the image, at most 832 wide");
+  add("clips", store(a.clips), "clips of the film; default: what the prompt file says, or 10");
+  add("frames", store(a.frames), "frames per clip");
+  add("size", store(a.size), "WIDTHxHEIGHT; default: size of the image, at most 832 wide");
   add("fps", store(a.fps), "frames per second");
   add("seed", store(a.seed), "seed of the noise");
   add("steps", store(a.steps), "sampling steps per clip");
-  add("cfg", store(a.cfg), "classifier-free guidance scale; 1 is off");
-  add("sampler", store(a.sampler), "a sampler's name");
-  add("crf", store(a.crf), "quality of the file: 0 lossless to 51");
+  add("cfg", store(a.cfg), "scale of classifier-free guidance; 1: off");
+  add("sampler", store(a.sampler), "name of the sampler; --list-variants lists them");
+  add("crf", store(a.crf), "compression of the file: 0 (lossless) to 51 (worst)");
   add("set", po::value(&a.settings)->composing(),
-      "section.key=value for anything else, such as variant.motion_frames=5");
+      "any other setting: section.key=value, such as variant.motion_frames=5; may be repeated");
 
-  po::options_description fit("Fitting large models");
+  po::options_description fit("Large models");
   add = fit.add_options();
   add("resident-blocks", store(a.resident_blocks),
       "blocks of the transformer that stay on the device; the others come from their file");
-  add("int8", po::bool_switch(&a.int8), "block weights in 8 bits, checked against the full ones");
-  add("tile", po::bool_switch(&a.tile), "decode in overlapping tiles");
+  add("int8", po::bool_switch(&a.int8),
+      "keep block weights in 8 bits, after a comparison with the full weights");
+  add("tile", po::bool_switch(&a.tile), "decode in overlapping tiles: less memory");
   add("ignore-memory", po::bool_switch(&a.force),
-      "go on although the memory plan says it cannot fit");
+      "start even if the memory plan says that the film cannot fit");
   add("split", po::bool_switch(&a.split),
-      "all ranks share each film, instead of taking films each");
+      "let all ranks share each film; default: each rank makes its own films");
 
-  po::options_description run("Running");
+  po::options_description run("Run");
   add = run.add_options();
-  add("out", po::value(&a.out), "the video, or a folder where several films are made");
+  add("out", po::value(&a.out), "file of the video, or folder for several films");
   add("resume", po::bool_switch(&a.resume),
-      "go on with a film that was stopped, or make a finished one longer (--clips)");
-  add("overwrite", po::bool_switch(&a.overwrite), "throw an earlier film of that name away");
+      "continue a stopped film, or make a finished film longer (--clips)");
+  add("overwrite", po::bool_switch(&a.overwrite), "replace an earlier film of the same name");
   add("redecode", po::bool_switch(&a.redecode),
-      "decode and encode the stored latents again, such as with another --crf");
-  add("validate", po::bool_switch(&a.validate), "check everything and stop");
+      "decode and encode the stored latents again, for example with another --crf");
+  add("validate", po::bool_switch(&a.validate), "check everything, make nothing");
   add("list-variants", po::bool_switch(&a.list_variants), "list variants and samplers");
-  add("verbose", po::bool_switch(&a.verbose), "show debug lines too");
+  add("verbose", po::bool_switch(&a.verbose), "show debug lines");
   add("version", po::bool_switch(&a.version), "print version and ABI");
-  add("help", po::bool_switch(&a.help), "this text");
+  add("help", po::bool_switch(&a.help), "print this help");
 
   po::options_description all("svi-generate [options]");
   all.add(what).add(model).add(film).add(fit).add(run);
@@ -153,11 +157,11 @@ std::string usage() {
   std::ostringstream out;
   out << options(unused)
       << "\nExamples:\n"
-         "  svi-generate                                      a film of the pocket world\n"
+         "  svi-generate                                         a film of the small world\n"
          "  svi-generate --model Wan2.1-I2V-14B-480P --lora svi-shot.safetensors --image cat.png "
          "\\\n"
          "    --prompt \"a cat walks\" --clips 20 --out cat.mp4\n"
-         "  svi-generate ... --out cat.mp4 --resume --clips 40   twice as long\n\n"
+         "  svi-generate ... --out cat.mp4 --resume --clips 40   the same film, twice as long\n\n"
          "Documentation: docs/generating.md\n";
   return out.str();
 }

@@ -118,8 +118,9 @@ struct FilmRollout {
   std::string negative_prompt;
 
   void describe(OptionVisitor& visit) {
-    visit(rounding, {.key = "rounding",
-                     .help = "what decoded frames undergo before they condition the next clip"});
+    visit(rounding,
+          {.key = "rounding",
+           .help = "rounding of decoded frames to 8 bits before they condition the next clip"});
     visit(negative_prompt, {.key = "negative_prompt", .help = "prompt of the unguided pass"});
   }
 };

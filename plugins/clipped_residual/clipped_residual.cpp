@@ -13,8 +13,10 @@ class ClippedResidual final : public svi::ErrorSource {
     double max_rms = 3.0;
 
     void describe(svi::OptionVisitor& visit) {
-      visit(max_rms,
-            {.key = "max_rms", .help = "largest RMS kept", .unit = "latent std", .min = 1e-6});
+      visit(max_rms, {.key = "max_rms",
+                      .help = "largest RMS of an error; larger errors shrink to it",
+                      .unit = "latent std",
+                      .min = 1e-6});
     }
   };
 
@@ -45,5 +47,5 @@ class ClippedResidual final : public svi::ErrorSource {
 
 SVI_PLUGIN("clipped_residual", "0.1.0", registrar) {
   registrar.add<svi::ErrorSource, ClippedResidual>("clipped_residual",
-                                                   "one-step error with its RMS limited");
+                                                   "one-step error with a limited RMS");
 }

@@ -42,7 +42,7 @@ class NcclCollective final : public svi::Collective {
     void describe(svi::OptionVisitor& visit) {
       visit(piece_mib,
             {.key = "piece_mib",
-             .help = "a sum goes in pieces of this size; it needs room for one piece of every rank",
+             .help = "size of the pieces of a sum; a sum needs memory for one piece of every rank",
              .unit = "MiB",
              .min = 1,
              .max = 4096});

@@ -8,7 +8,8 @@ namespace svi {
 
 void register_data(Registrar& registrar) {
   registrar.add<ClipSource, PocketWorld>(
-      "pocket_world", "procedural scenes of three bands and a moving disc, truth known for ever");
+      "pocket_world",
+      "procedural scenes of three bands and a moving disc; the truth is known at every frame");
   registrar.add<ClipSource, VideoFolder>(
       "video_folder", "random windows and crops of video files, with captions from CSV tables");
 }

@@ -196,20 +196,20 @@ at::Tensor damaged(const at::Tensor& frame, Damage kind, const at::Tensor& other
 
 void DamageConfig::describe(OptionVisitor& visit) {
   visit(clean_probability, {.key = "clean_probability",
-                            .help = "share of the frames that stay as they are",
+                            .help = "share of the frames without damage",
                             .min = 0,
                             .max = 1});
   visit(most_kinds, {.key = "most_kinds",
-                     .help = "kinds of damage that may come together in one frame",
+                     .help = "largest number of kinds of damage in one frame",
                      .min = 1,
                      .max = kDamages});
   visit(weakest, {.key = "weakest",
-                  .help = "PSNR that the weakest damage leaves",
+                  .help = "PSNR after the weakest damage",
                   .unit = "dB",
                   .min = 1,
                   .max = 100});
   visit(strongest, {.key = "strongest",
-                    .help = "PSNR that the strongest leaves; below weakest",
+                    .help = "PSNR after the strongest damage; below weakest",
                     .unit = "dB",
                     .min = 1,
                     .max = 100});

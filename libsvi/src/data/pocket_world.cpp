@@ -66,15 +66,14 @@ void PocketWorld::Config::describe(OptionVisitor& visit) {
                   .help = "amplitude of the bands' sinusoidal shading, as a share of the colour",
                   .min = 0,
                   .max = 0.3});
-  visit(speed, {.key = "speed",
-                .help = "how far the disc moves",
-                .unit = "widths/frame",
-                .min = 0,
-                .max = 0.25});
+  visit(
+      speed,
+      {.key = "speed", .help = "speed of the disc", .unit = "widths/frame", .min = 0, .max = 0.25});
   visit(scenes, {.key = "scenes", .help = "number of held-out scenes", .min = 1});
-  visit(held_out_seed, {.key = "held_out_seed",
-                        .help = "which held-out scenes; the same for all runs to be compared",
-                        .min = 0});
+  visit(held_out_seed,
+        {.key = "held_out_seed",
+         .help = "seed of the held-out scenes; use the same value in runs that you compare",
+         .min = 0});
 }
 
 PocketWorld::PocketWorld(Config config) : config_(config) {}

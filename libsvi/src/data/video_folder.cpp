@@ -147,17 +147,19 @@ class VideoFolder::Cache {
 
 void VideoFolder::Config::describe(OptionVisitor& visit) {
   visit(path, {.key = "path",
-               .help = "folder of videos, by category in sub-folders with captions in "
+               .help = "folder of videos, or of one sub-folder per category with captions in "
                        "<category>/<category>.csv; or one video"});
-  visit(caption, {.key = "caption", .help = "caption of videos that have none and no category"});
-  visit(anchor, {.key = "anchor", .help = "frames among which a sample's anchor is drawn"});
-  visit(held_out,
-        {.key = "held_out",
-         .help = "videos, the last by name, kept from training for held-out scenes; with 0 "
-                 "each video is both",
-         .min = 0});
+  visit(caption,
+        {.key = "caption", .help = "caption of videos that have neither caption nor category"});
+  visit(anchor, {.key = "anchor",
+                 .help = "frames from which a sample's anchor is drawn; window: the sample's own "
+                         "frames; file: all frames of its file"});
+  visit(held_out, {.key = "held_out",
+                   .help = "number of videos, the last by name, that only held-out scenes use; 0: "
+                           "every video serves both",
+                   .min = 0});
   visit(cache_mebibytes, {.key = "cache_mebibytes",
-                          .help = "memory for decoded videos, on each rank",
+                          .help = "memory for decoded videos, per rank",
                           .unit = "MiB",
                           .min = 0});
 }

@@ -8,9 +8,9 @@ namespace svi {
 
 void register_diagnose(Registrar& registrar) {
   registrar.add<Diagnostic, LoopGain>(
-      "loop_gain", "how much of a damage one clip hands on, and the drift that follows from it");
+      "loop_gain", "measures how much of a damage one clip passes on, and the drift that follows");
   registrar.add<Diagnostic, ErrorMap>(
-      "error_map", "one-step errors beside accumulated ones: size, place and frequency");
+      "error_map", "compares one-step errors with accumulated errors: size, place and frequency");
 }
 
 }  // namespace svi

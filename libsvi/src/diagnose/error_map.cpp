@@ -81,26 +81,23 @@ void ErrorMap::Config::describe(OptionVisitor& visit) {
                  .unit = "scenes",
                  .min = 1,
                  .max = 1e5});
-  visit(moments, {.key = "moments",
-                  .help = "clips start at a random one of the film's first so many frames",
-                  .unit = "frames",
-                  .min = 1,
-                  .max = 1e6});
+  visit(moments,
+        {.key = "moments",
+         .help = "each clip starts at a random frame among this many first frames of the film",
+         .unit = "frames",
+         .min = 1,
+         .max = 1e6});
   visit(clips, {.key = "clips",
                 .help = "clips of the films whose drift is measured",
                 .unit = "clips",
                 .min = 1,
                 .max = 10000});
   visit(at_clips, {.key = "at_clips",
-                   .help = "clips, from 0, at whose ends it is measured; those a film has not are "
-                           "left out, its last one is added",
+                   .help = "clips, counted from 0, after which the drift is measured; the last "
+                           "clip of a film is added, clips beyond it are ignored",
                    .min = 0,
                    .max = 10000});
-  visit(batch, {.key = "batch",
-                .help = "clips that one step takes at once",
-                .unit = "clips",
-                .min = 1,
-                .max = 4096});
+  visit(batch, {.key = "batch", .help = "clips per batch", .unit = "clips", .min = 1, .max = 4096});
 }
 
 std::string ErrorMap::Config::problem() const {

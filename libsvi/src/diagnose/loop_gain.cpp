@@ -107,35 +107,35 @@ class Table {
 void LoopGain::Config::describe(OptionVisitor& visit) {
   visit(directions, {.key = "directions",
                      .help = "directions of damage: " + join(damage_names()) +
-                             ", or model_mean, the model's own mean error"});
-  visit(amplitudes, {.key = "amplitudes",
-                     .help = "strengths of damage, RMS; the strongest blur is a whole one",
-                     .unit = "full range",
-                     .min = -1,
-                     .max = 1});
+                             ", and model_mean (the model's own mean error)"});
+  visit(amplitudes,
+        {.key = "amplitudes",
+         .help = "strengths of damage, as RMS; for blur, the strongest value is the full blur",
+         .unit = "full range",
+         .min = -1,
+         .max = 1});
   visit(scenes, {.key = "scenes",
                  .help = "held-out scenes, from [evaluation] first_scene on",
                  .unit = "scenes",
                  .min = 1,
                  .max = 1e5});
   visit(noises, {.key = "noises",
-                 .help = "clips per scene without damage, for bias and fresh error",
+                 .help = "undamaged clips per scene, for bias and fresh error",
                  .unit = "clips",
                  .min = 1,
                  .max = 1000});
-  visit(moments, {.key = "moments",
-                  .help = "clips start at a random one of the film's first so many frames",
-                  .unit = "frames",
-                  .min = 1,
-                  .max = 1e6});
+  visit(moments,
+        {.key = "moments",
+         .help = "each clip starts at a random frame among this many first frames of the film",
+         .unit = "frames",
+         .min = 1,
+         .max = 1e6});
   visit(clips, {.key = "clips",
-                .help = "clips of the chains that are predicted and measured",
+                .help = "clips of the predicted and measured chains",
                 .unit = "clips",
                 .min = 1,
                 .max = 10000});
-  visit(
-      batch,
-      {.key = "batch", .help = "clips generated at once", .unit = "clips", .min = 1, .max = 4096});
+  visit(batch, {.key = "batch", .help = "clips per batch", .unit = "clips", .min = 1, .max = 4096});
 }
 
 std::string LoopGain::Config::problem() const {

@@ -12,22 +12,22 @@ namespace svi {
 
 void register_error(Registrar& registrar) {
   registrar.add<ErrorSource, OneStepError>(
-      "one_step", "error of the one-step estimate at the data and at the noise end");
-  registrar.add<ErrorSource, RolloutError>(
-      "rollout",
-      "on-policy: condition latents of freshly generated last frames minus the true ones");
-  registrar.add<ErrorSource, MixedError>("mixed", "those of one_step and of rollout, in one bank");
+      "one_step", "error of the one-step estimate, at the data end and at the noise end");
+  registrar.add<ErrorSource, RolloutError>("rollout",
+                                           "on-policy: condition latents of freshly generated last "
+                                           "frames minus those of the true frames");
+  registrar.add<ErrorSource, MixedError>("mixed", "errors of one_step and of rollout in one bank");
   registrar.add<ErrorSource, ResidualError>("residual",
-                                            "plain velocity residual, unscaled by time");
+                                            "plain velocity residual, not scaled by flow time");
   registrar.add<ErrorSource, GaussianError>(
-      "gaussian", "control: white Gaussian errors of the power that those of one_step have");
+      "gaussian", "control: white Gaussian errors with the power of one_step errors");
   registrar.add<ErrorSource, FixedGaussianError>(
-      "gaussian_fixed", "control: fresh white noise of one strength, whatever the model does");
+      "gaussian_fixed", "control: fresh white noise of one strength, independent of the model");
   registrar.add<ErrorSource, ShuffledError>(
       "shuffled", "control: errors of one_step shuffled in space and between grids");
   registrar.add<ErrorSource, RecordedError>("recorded",
-                                            "control: the errors that another run has banked");
-  registrar.add<ErrorSource, NoError>("none", "no error is ever banked");
+                                            "control: errors from the bank of another run");
+  registrar.add<ErrorSource, NoError>("none", "stores no errors");
 }
 
 }  // namespace svi

@@ -11,9 +11,9 @@ std::vector<std::string> enum_names(GaussianPower) { return {"channel", "overall
 
 void GaussianError::Config::describe(OptionVisitor& visit) {
   base.describe(visit);
-  visit(power, {.key = "power",
-                .help = "whether the noise has the power of the error it stands for channel by "
-                        "channel, or overall"});
+  visit(power,
+        {.key = "power",
+         .help = "whether the noise has the power of the replaced error per channel, or overall"});
 }
 
 std::vector<BankedError> GaussianError::do_extract(const StepView& step) const {

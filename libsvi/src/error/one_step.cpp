@@ -20,13 +20,12 @@ std::vector<std::string> enum_names(MeanRemoval) { return {"none", "channel"}; }
 
 void OneStepError::Config::describe(OptionVisitor& visit) {
   visit(definition, {.key = "definition",
-                     .help = "reference: minus where the target velocity leads; clean: minus the "
-                             "tensors before injection"});
+                     .help = "what an estimate is compared with; reference: the point that the "
+                             "target velocity leads to; clean: the tensors before injection"});
   visit(scale, {.key = "scale", .help = "factor on every error"});
-  visit(remove_mean,
-        {.key = "remove_mean",
-         .help = "channel: each residual loses its mean over frames and pixels, channel by "
-                 "channel, so that no tint is ever recycled"});
+  visit(remove_mean, {.key = "remove_mean",
+                      .help = "channel: subtract each residual's mean over frames and pixels per "
+                              "channel, so that no tint is recycled"});
 }
 
 std::vector<BankedError> OneStepError::do_extract(const StepView& step) const {

@@ -6,15 +6,15 @@ namespace svi {
 
 void RolloutError::Config::describe(OptionVisitor& visit, const char* scale_key) {
   visit(every, {.key = "every",
-                .help = "generate clips every so many training steps",
+                .help = "training steps between generations of clips",
                 .unit = "step",
                 .min = 1});
   visit(batch, {.key = "batch",
-                .help = "clips generated each time; those of one slot at once",
+                .help = "clips per generation; the clips of one slot form one batch",
                 .unit = "clip",
                 .min = 1});
   visit(first_step, {.key = "first_step",
-                     .help = "no clips before this training step",
+                     .help = "training step of the first generation",
                      .unit = "step",
                      .min = 0});
   visit(chain_probability, {.key = "chain_probability",
@@ -22,11 +22,11 @@ void RolloutError::Config::describe(OptionVisitor& visit, const char* scale_key)
                                     "carries a banked error",
                             .min = 0,
                             .max = 1});
-  visit(max_depth, {.key = "max_depth",
-                    .help = "errors with more carried errors behind them than this are not carried "
-                            "on; 0: no limit",
-                    .unit = "clip",
-                    .min = 0});
+  visit(max_depth,
+        {.key = "max_depth",
+         .help = "largest number of carried errors behind an error that is carried on; 0: no limit",
+         .unit = "clip",
+         .min = 0});
   visit(scale, {.key = scale_key, .help = "factor on every error of a generated clip"});
 }
 

@@ -15,12 +15,12 @@ constexpr std::uint32_t kGridDraw = 0xFFFFFFFFU;
 
 void ShuffledError::Config::describe(OptionVisitor& visit) {
   base.describe(visit);
-  visit(space, {.key = "space", .help = "permute the places of each error, all channels alike"});
-  visit(grid, {.key = "grid", .help = "file each error in another grid of the bank"});
-  visit(grids, {.key = "grids",
-                .help = "grids to choose from: the bank's [memory] bins",
-                .min = 2,
-                .max = 1000});
+  visit(space, {.key = "space",
+                .help = "permute the places of each error, in the same way for all channels"});
+  visit(grid, {.key = "grid", .help = "store each error in another grid of the bank"});
+  visit(
+      grids,
+      {.key = "grids", .help = "number of grids: the bank's [memory] bins", .min = 2, .max = 1000});
   visit(shift, {.key = "shift",
                 .help = "shift of these grids: the bank's [memory] shift",
                 .min = 1e-3,

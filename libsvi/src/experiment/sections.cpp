@@ -30,25 +30,25 @@ namespace {
 /// The sections that are structs of options, in the order in which resolved.ini shows them.
 template <class Visit>
 void for_each_fixed_section(Visit&& visit) {
-  visit.template operator()<ExperimentConfig>("experiment", "what is asked, and what is run");
-  visit.template operator()<RunConfig>("run", "where and how it runs");
-  visit.template operator()<ModelConfig>("model", "the weights to start from");
+  visit.template operator()<ExperimentConfig>("experiment", "the question, and the run as a whole");
+  visit.template operator()<RunConfig>("run", "devices, threads, ranks and checkpoints");
+  visit.template operator()<ModelConfig>("model", "weights of the base model");
   visit.template operator()<ClipConfig>("clip", "the shape of one clip");
   visit.template operator()<PoolConfig>("pool", "training clips, encoded once");
   visit.template operator()<LoraConfig>("lora", "the trained adapter");
   visit.template operator()<Trainer::Config>("training", "flow-matching training of the adapter");
-  visit.template operator()<Recycler::Config>("recycling", "how errors are banked and shared");
+  visit.template operator()<Recycler::Config>("recycling", "how banks store and share errors");
   visit.template operator()<RolloutConfig>("rollout", "long videos, clip by clip");
   visit.template operator()<EvaluationConfig>("evaluation",
-                                              "held-out scenes and what is kept of them");
-  visit.template operator()<WanVaeConfig>("vae", "sizes of a codec to pretrain");
+                                              "held-out scenes, and the films kept of them");
+  visit.template operator()<WanVaeConfig>("vae", "sizes of the codec to pretrain");
   visit.template operator()<VaePretrainerConfig>("vae_training", "pretraining of the codec");
-  visit.template operator()<WanDitConfig>("dit", "sizes of a transformer to pretrain");
+  visit.template operator()<WanDitConfig>("dit", "sizes of the transformer to pretrain");
   visit.template operator()<Trainer::Config>("pretraining",
                                              "pretraining of the transformer, all weights");
-  visit.template operator()<CriticConfig>("critic", "sizes of a quality critic to train");
+  visit.template operator()<CriticConfig>("critic", "sizes of the quality critic to train");
   visit.template operator()<CriticTrainingConfig>("critic_training",
-                                                  "training of the critic, on damaged real frames");
+                                                  "training of the critic on damaged real frames");
 }
 
 /// The sections that name a component by `type`, with the type that holds where nothing is said.

@@ -14,13 +14,13 @@ std::vector<std::string> enum_names(RecallScope) { return {"same_bin", "all_bins
 
 void ScaleRange::describe(OptionVisitor& visit, const std::string& target) {
   visit(kind, {.key = target + "_scale",
-               .help = "how the factor on a recalled " + target + " error is drawn"});
-  visit(
-      low,
-      {.key = target + "_scale_low", .help = "the constant factor, or the smallest one", .min = 0});
-  visit(
-      high,
-      {.key = target + "_scale_high", .help = "the largest factor; unused if constant", .min = 0});
+               .help = "distribution of the factor on a recalled " + target + " error"});
+  visit(low, {.key = target + "_scale_low",
+              .help = "the constant factor, or the smallest factor",
+              .min = 0});
+  visit(high, {.key = target + "_scale_high",
+               .help = "the largest factor; not used if constant",
+               .min = 0});
 }
 
 std::string ScaleRange::problem(const std::string& target) const {
@@ -43,35 +43,41 @@ double ScaleRange::draw(const RandomKey& key) const {
 
 void BernoulliInjection::Config::describe(OptionVisitor& visit) {
   visit(noise_probability, {.key = "noise_probability",
-                            .help = "probability that the noise is hit",
+                            .help = "probability of an error in the noise",
                             .min = 0,
                             .max = 1});
   visit(latent_probability, {.key = "latent_probability",
-                             .help = "probability that the video latent is hit",
+                             .help = "probability of an error in the video latent",
                              .min = 0,
                              .max = 1});
   visit(image_probability, {.key = "image_probability",
-                            .help = "probability that the condition latent is hit",
+                            .help = "probability of an error in the condition latent",
                             .min = 0,
                             .max = 1});
-  visit(clean_probability, {.key = "clean_probability",
-                            .help = "probability that a sample is kept clean, whatever was drawn",
-                            .min = 0,
-                            .max = 1});
+  visit(clean_probability,
+        {.key = "clean_probability",
+         .help = "probability that a sample stays clean, whatever else was drawn",
+         .min = 0,
+         .max = 1});
   noise_scale.describe(visit, "noise");
   latent_scale.describe(visit, "latent");
   image_scale.describe(visit, "image");
-  visit(modulation, {.key = "modulation",
-                     .help = "each recalled error is also multiplied by U(1 - f, 1 + f)",
-                     .min = 0,
-                     .max = 1});
-  visit(image_frames, {.key = "image_frames",
-                       .help = "latent frames of the condition that are hit, from the first",
-                       .unit = "latent frame",
-                       .min = 1});
+  visit(modulation,
+        {.key = "modulation",
+         .help = "f: each recalled error is also multiplied by a number from U(1 - f, 1 + f)",
+         .min = 0,
+         .max = 1});
+  visit(image_frames,
+        {.key = "image_frames",
+         .help = "latent frames of the condition that receive an error, from the first",
+         .unit = "latent frame",
+         .min = 1});
   visit(image_place,
-        {.key = "image_place", .help = "where in the banked error they are taken from"});
-  visit(image_scope, {.key = "image_scope", .help = "which bins may answer for the condition"});
+        {.key = "image_place",
+         .help =
+             "the frames of the banked error to use: the last ones, or a uniform random position"});
+  visit(image_scope,
+        {.key = "image_scope", .help = "bins from which an error for the condition may come"});
   visit(image_sigma_low, {.key = "image_sigma_low",
                           .help = "lower end for image_scope = sigma_range",
                           .unit = "sigma",
@@ -83,8 +89,8 @@ void BernoulliInjection::Config::describe(OptionVisitor& visit) {
                            .min = 0,
                            .max = 1});
   visit(structure, {.key = "structure",
-                    .help = "controls: what is injected is the recalled error, the error with its "
-                            "places shuffled, or white noise of its power"});
+                    .help = "controls; intact: inject the recalled error; shuffled: the error with "
+                            "its places shuffled; gaussian: white noise of its power"});
 }
 
 std::string BernoulliInjection::Config::problem() const {

@@ -14,12 +14,12 @@ void ScheduledInjection::Config::describe(OptionVisitor& visit) {
   base.describe(visit);
   visit(ramp, {.key = "ramp", .help = "shape of the ramp"});
   visit(ramp_begin, {.key = "ramp_begin",
-                     .help = "where the ramp begins",
+                     .help = "beginning of the ramp",
                      .unit = "fraction of training",
                      .min = 0,
                      .max = 1});
   visit(ramp_end, {.key = "ramp_end",
-                   .help = "where the ramp ends",
+                   .help = "end of the ramp",
                    .unit = "fraction of training",
                    .min = 0,
                    .max = 1});

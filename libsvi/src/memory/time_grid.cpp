@@ -26,25 +26,29 @@ std::vector<std::string> enum_names(BankMean) { return {"none", "bin"}; }
 
 void TimeGridBank::Config::describe(OptionVisitor& visit) {
   visit(bins, {.key = "bins",
-               .help = "bins of flow time: one per step of the sampler trained for",
+               .help = "bins of flow time, one per step of the intended sampler",
                .min = 1,
                .max = 1000});
   visit(shift,
         {.key = "shift", .help = "shift of that sampler's schedule", .min = 1e-3, .max = 1000});
-  visit(capacity, {.key = "capacity", .help = "errors kept per bin", .unit = "error", .min = 1});
-  visit(eviction, {.key = "eviction", .help = "what makes room in a full bin"});
-  visit(storage, {.key = "storage", .help = "how residuals are kept"});
-  visit(byte_budget, {.key = "byte_budget",
-                      .help = "the oldest error of all bins makes room beyond this; 0: no limit",
-                      .unit = "MiB",
-                      .min = 0});
+  visit(capacity,
+        {.key = "capacity", .help = "largest number of errors per bin", .unit = "error", .min = 1});
+  visit(eviction, {.key = "eviction", .help = "the error that a full bin removes for a new one"});
+  visit(storage, {.key = "storage", .help = "precision of stored residuals"});
+  visit(
+      byte_budget,
+      {.key = "byte_budget",
+       .help =
+           "limit of memory; beyond it the bank removes the oldest error of all bins; 0: no limit",
+       .unit = "MiB",
+       .min = 0});
   visit(max_age, {.key = "max_age",
-                  .help = "errors older than this are dropped at the next store; 0: never",
+                  .help = "age at which the bank removes errors; 0: never",
                   .unit = "step",
                   .min = 0});
   visit(remove_mean, {.key = "remove_mean",
-                      .help = "bin: a recalled error loses the mean of what its bin holds at that "
-                              "moment, so that no bias is taught"});
+                      .help = "bin: subtract the present mean of the bin from a recalled error, so "
+                              "that training teaches no bias"});
 }
 
 TimeGridBank::TimeGridBank(Config config)

@@ -16,14 +16,14 @@ void register_metric(Registrar& registrar) {
                                     "structural similarity to the truth, on RGB and on luma");
   registrar.add<Metric, TemporalFlickerMetric>("temporal_flicker",
                                                "steadiness from frame to frame");
-  registrar.add<Metric, SeamJumpMetric>("seam_jump", "how far clips jump where they are joined");
-  registrar.add<Metric, MotionMetric>("motion", "how much moves, relative to the truth");
+  registrar.add<Metric, SeamJumpMetric>("seam_jump", "jump at the seam between clips");
+  registrar.add<Metric, MotionMetric>("motion", "amount of motion relative to the truth");
   registrar.add<Metric, PocketMetric>(
       "pocket", "quality, consistency, disc and motion of pocket scenes, without truth");
   registrar.add<Metric, PocketTruthMetric>(
       "pocket_truth", "background, object and motion of pocket scenes against the truth");
   registrar.add<Metric, CriticMetric>(
-      "critic", "quality of each frame, and of all frames as a set, as a trained critic sees them");
+      "critic", "quality of each frame, and of all frames as a set, estimated by a trained critic");
 }
 
 }  // namespace svi

@@ -54,11 +54,11 @@ std::string critic_weights(const std::string& weights) {
 
 void CriticMetric::Config::describe(OptionVisitor& visit) {
   visit(weights, {.key = "weights",
-                  .help = "file of a trained critic; 'pocket' is the one of the pocket world that "
-                          "comes with svi"});
+                  .help = "file of a trained critic; 'pocket' is the critic of the pocket world "
+                          "that comes with svi"});
   visit(frames, {.key = "frames",
-                 .help = "frames of each clip whose features are kept for critic_frechet: scenes "
-                         "times frames should be well above the number of features",
+                 .help = "frames per clip whose features critic_frechet uses; scenes x frames "
+                         "should be well above the number of features",
                  .unit = "frames",
                  .min = 1,
                  .max = 1000});

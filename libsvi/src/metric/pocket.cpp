@@ -78,14 +78,14 @@ double pocket_consistency(const PocketFit& a, const PocketFit& b, double scale) 
 
 void PocketMetric::Config::describe(OptionVisitor& visit) {
   fit.describe(visit);
-  visit(frames, {.key = "frames", .help = "frames looked at in each clip", .min = 1});
+  visit(frames, {.key = "frames", .help = "measured frames per clip", .min = 1});
   visit(scale, {.key = "scale",
-                .help = "difference of shades that brings consistency down to 1/e",
+                .help = "difference of shades at which consistency is 1/e",
                 .unit = "of full range",
                 .min = 1e-3,
                 .max = 10});
   visit(speed, {.key = "speed",
-                .help = "how fast discs move in the world looked at",
+                .help = "speed of discs in the measured world",
                 .unit = "widths/frame",
                 .min = 0,
                 .max = 0.25});

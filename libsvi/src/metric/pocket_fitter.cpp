@@ -207,15 +207,15 @@ struct PocketFitter::Impl {
 
 void PocketFitter::Config::describe(OptionVisitor& visit) {
   visit(texture, {.key = "texture",
-                  .help = "amplitude of the shading in the world looked at",
+                  .help = "amplitude of the shading in the measured world",
                   .min = 0,
                   .max = 0.3});
   visit(jitter, {.key = "jitter",
-                 .help = "standard deviation of shades in the world looked at",
+                 .help = "standard deviation of shades in the measured world",
                  .min = 0,
                  .max = 0.2});
   visit(ceiling, {.key = "ceiling",
-                  .help = "highest quality given: damage below it is not told apart",
+                  .help = "largest quality value; smaller damage is not distinguished",
                   .unit = "dB",
                   .min = 1,
                   .max = 100});

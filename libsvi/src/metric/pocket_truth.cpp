@@ -156,13 +156,12 @@ class PocketTruthSession final : public MetricSession {
 void PocketTruthMetric::Config::describe(OptionVisitor& visit) {
   fit.describe(visit);
   visit(presence, {.key = "presence",
-                   .help = "share of the picture's departure from the bands that a disc must "
-                           "explain to count as one",
+                   .help = "a disc counts as present if it explains at least this share of the "
+                           "picture's difference from the bands",
                    .min = 0,
                    .max = 1});
   visit(jump, {.key = "jump",
-               .help = "a step of the disc longer than so many of the truth's is a jump and counts "
-                       "as no motion",
+               .help = "a step longer than this many true steps is a jump and counts as no motion",
                .min = 1,
                .max = 100});
 }

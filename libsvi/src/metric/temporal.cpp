@@ -125,7 +125,7 @@ std::unique_ptr<MetricSession> TemporalFlickerMetric::open() const {
 
 void SeamJumpMetric::Config::describe(OptionVisitor& visit) {
   visit(floor, {.key = "floor",
-                .help = "smallest change inside a clip that the jump is compared with",
+                .help = "lower limit of the change inside a clip, to which the jump is compared",
                 .unit = "of full range",
                 .min = 1e-9,
                 .max = 1});

@@ -53,15 +53,16 @@ std::int64_t numel(const std::vector<std::int64_t>& sizes) {
 }  // namespace
 
 void CriticConfig::describe(OptionVisitor& visit) {
-  visit(width, {.key = "width",
-                .help = "channels at full size; 2, 4 and 6 times as many at half, quarter and "
-                        "eighth size",
-                .unit = "channels",
-                .min = 1,
-                .max = kLargest});
+  visit(
+      width,
+      {.key = "width",
+       .help = "channels at full size; half, quarter and eighth size have 2, 4 and 6 times as many",
+       .unit = "channels",
+       .min = 1,
+       .max = kLargest});
   visit(features, {.key = "features",
-                   .help = "features D from which the quality is read off, and which sets of "
-                           "frames are compared by",
+                   .help = "features D of a frame: the critic computes the quality from them, and "
+                           "svi compares sets of frames by them",
                    .min = 1,
                    .max = kLargest});
 }

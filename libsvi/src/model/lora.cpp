@@ -60,11 +60,13 @@ std::string key_name(const std::string& layer, char part, LoraNaming naming) {
 
 void LoraConfig::describe(OptionVisitor& visit) {
   visit(rank, {.key = "rank", .help = "rank of each adapter", .min = 1});
-  visit(alpha, {.key = "alpha", .help = "strength: updates are scaled by alpha / rank", .min = 0});
-  visit(targets, {.key = "targets", .help = "last parts of the names of the layers to adapt"});
+  visit(alpha, {.key = "alpha",
+                .help = "strength of the adapter: its update is multiplied by alpha / rank",
+                .min = 0});
+  visit(targets, {.key = "targets", .help = "layers to adapt, by the last part of their names"});
   visit(self_attn, {.key = "self_attn", .help = "adapt self-attention"});
   visit(cross_attn, {.key = "cross_attn", .help = "adapt cross-attention"});
-  visit(layers, {.key = "layers", .help = "blocks to adapt, from 0; empty for all", .min = 0});
+  visit(layers, {.key = "layers", .help = "blocks to adapt, counted from 0; empty: all", .min = 0});
 }
 
 std::string LoraConfig::problem() const {

@@ -30,7 +30,7 @@ at::Tensor Sampler::sample(const VelocityModel& model, const at::Tensor& noise,
 void register_sampler(Registrar& registrar) {
   registrar.add<Sampler, EulerSampler>("euler", "Euler steps over the shifted flow-matching table");
   registrar.add<Sampler, UniPcSampler>("unipc",
-                                       "second-order predictor and corrector, as Wan's sampler");
+                                       "second-order predictor and corrector, like Wan's sampler");
 }
 
 }  // namespace svi

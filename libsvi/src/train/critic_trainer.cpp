@@ -81,20 +81,19 @@ void CriticTrainingConfig::describe(OptionVisitor& visit) {
   visit(batch,
         {.key = "batch", .help = "frames per step", .unit = "frames", .min = 2, .max = 4096});
   visit(seed, {.key = "seed", .help = "seed of weights, frames and damage", .min = 0});
-  visit(frames_per_clip,
-        {.key = "frames_per_clip",
-         .help = "frames taken of each training clip: 1 where clips cost nothing, more where they "
-                 "are decoded; at most half of batch",
-         .unit = "frames",
-         .min = 1,
-         .max = 4096});
+  visit(frames_per_clip, {.key = "frames_per_clip",
+                          .help = "frames used of each training clip; use 1 for procedural clips, "
+                                  "more for decoded videos; at most half of batch",
+                          .unit = "frames",
+                          .min = 1,
+                          .max = 4096});
   visit(held_out_scenes, {.key = "held_out_scenes",
-                          .help = "held-out scenes whose first frames it is judged on",
+                          .help = "held-out scenes whose first frames judge the critic",
                           .unit = "scenes",
                           .min = 2,
                           .max = 1e6});
   visit(held_out_draws, {.key = "held_out_draws",
-                         .help = "times each of those frames is damaged",
+                         .help = "damaged copies of each of those frames",
                          .min = 1,
                          .max = 1e6});
   damage.describe(visit);

@@ -14,20 +14,21 @@ namespace svi {
 std::vector<std::string> enum_names(LearningRateSchedule) { return {"constant", "cosine"}; }
 
 void OptimizerConfig::describe(OptionVisitor& visit) {
-  visit(learning_rate, {.key = "learning_rate", .help = "AdamW's step size", .min = 0});
+  visit(learning_rate, {.key = "learning_rate", .help = "step size of AdamW", .min = 0});
   visit(beta1, {.key = "beta1", .help = "decay of the gradient's mean", .min = 0, .max = 1});
   visit(beta2, {.key = "beta2", .help = "decay of the gradient's mean square", .min = 0, .max = 1});
   visit(epsilon, {.key = "epsilon", .help = "added to the root of the mean square", .min = 0});
   visit(weight_decay, {.key = "weight_decay", .help = "decoupled weight decay", .min = 0});
-  visit(clip_norm,
-        {.key = "clip_norm", .help = "largest norm of the whole gradient; 0: no limit", .min = 0});
-  visit(schedule, {.key = "schedule", .help = "how the learning rate goes after its warm-up"});
+  visit(clip_norm, {.key = "clip_norm",
+                    .help = "limit of the norm of the whole gradient; 0: no limit",
+                    .min = 0});
+  visit(schedule, {.key = "schedule", .help = "course of the learning rate after its warm-up"});
   visit(warmup_steps, {.key = "warmup_steps",
-                       .help = "the learning rate grows linearly so long",
+                       .help = "steps of linear growth of the learning rate",
                        .unit = "step",
                        .min = 0});
   visit(final_fraction, {.key = "final_fraction",
-                         .help = "where the cosine ends, as a fraction of learning_rate",
+                         .help = "end of the cosine, as a fraction of learning_rate",
                          .min = 0,
                          .max = 1});
 }

@@ -32,19 +32,21 @@ std::vector<std::string> enum_names(BankSharing) { return {"all", "warmup", "non
 
 void Recycler::Config::describe(OptionVisitor& visit) {
   visit(share, {.key = "share",
-                .help = "all: one common bank; warmup: banks per slot that share errors at first; "
-                        "none: banks per slot"});
+                .help = "all: one common bank; warmup: one bank per slot, sharing errors for "
+                        "warmup_steps; none: one bank per slot"});
   visit(warmup_steps, {.key = "warmup_steps",
-                       .help = "how long errors are shared with share = warmup",
+                       .help = "training steps with shared errors, for share = warmup",
                        .unit = "step",
                        .min = 0});
-  visit(clean_bank_probability, {.key = "clean_bank_probability",
-                                 .help = "probability that the error of a clean sample is banked",
-                                 .min = 0,
-                                 .max = 1});
-  visit(keep_bank, {.key = "keep_bank",
-                    .help = "write the bank at the end of training, for [error_source] type = "
-                            "recorded or to look at: banks/<arm>-seed<S>.safetensors"});
+  visit(clean_bank_probability,
+        {.key = "clean_bank_probability",
+         .help = "probability that the bank stores the error of a clean sample",
+         .min = 0,
+         .max = 1});
+  visit(keep_bank,
+        {.key = "keep_bank",
+         .help = "write the bank at the end of training to banks/<arm>-seed<S>.safetensors, for "
+                 "[error_source] type = recorded or for inspection"});
 }
 
 ClipGenerator::~ClipGenerator() = default;

@@ -39,10 +39,11 @@ BatchSource::~BatchSource() = default;
 at::Tensor BatchSource::empty_text() { return {}; }
 
 void Trainer::Config::describe(OptionVisitor& visit) {
-  visit(mode, {.key = "mode", .help = "lora: adapters on a frozen model; full: the model itself"});
+  visit(mode, {.key = "mode",
+               .help = "lora: train adapters on a frozen model; full: train the model itself"});
   visit(steps, {.key = "steps", .help = "updates", .unit = "step", .min = 0, .max = 4294967295.0});
   visit(slots, {.key = "slots",
-                .help = "micro-batches per update, spread over ranks",
+                .help = "micro-batches per update; ranks share them",
                 .min = 1,
                 .max = 65536});
   visit(micro_batch, {.key = "micro_batch",
@@ -53,10 +54,12 @@ void Trainer::Config::describe(OptionVisitor& visit) {
   visit(shift,
         {.key = "shift", .help = "shift of the table of flow times", .min = 1e-3, .max = 1000});
   visit(time_sampling, {.key = "time_sampling",
-                        .help = "table: uniform over the shifted table; uniform: over [0, 1]"});
-  visit(loss_weight, {.key = "loss_weight", .help = "whether the loss is weighted by flow time"});
+                        .help = "how flow times are drawn; table: uniform over the shifted table; "
+                                "uniform: uniform over [0, 1]"});
+  visit(loss_weight,
+        {.key = "loss_weight", .help = "whether a weight of the flow time multiplies the loss"});
   visit(dtype,
-        {.key = "dtype", .help = "precision of the model's weights; what is trained stays fp32"});
+        {.key = "dtype", .help = "precision of the frozen weights; trained parameters stay fp32"});
   visit(text_drop, {.key = "text_drop",
                     .help = "probability that a sample's prompt is dropped",
                     .min = 0,
@@ -66,11 +69,11 @@ void Trainer::Config::describe(OptionVisitor& visit) {
                      .min = 0,
                      .max = 1});
   visit(ema_decay, {.key = "ema_decay",
-                    .help = "decay of the running average of parameters; 0: none",
+                    .help = "decay of the running average of parameters; 0: no average",
                     .min = 0,
                     .max = 1});
   visit(bank_report_every, {.key = "bank_report_every",
-                            .help = "how often the bank's fill is reported",
+                            .help = "training steps between reports on the bank",
                             .unit = "step",
                             .min = 1});
   optimizer.describe(visit);

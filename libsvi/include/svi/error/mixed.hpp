@@ -27,8 +27,9 @@ class SVI_EXPORT MixedError final : public ErrorSource {
       one_step.describe(visit);
       rollout.describe(visit, "rollout_scale");
       visit(sigma_floor, {.key = "sigma_floor",
-                          .help = "one-step errors made below are filed here: a little above the "
-                                  "cleanest bin of [memory], which the clips' errors are to have",
+                          .help = "one-step errors from flow times below this value are stored at "
+                                  "this value; set it slightly above the cleanest bin of [memory], "
+                                  "so that only errors of clips use that bin",
                           .unit = "sigma",
                           .min = 0,
                           .max = 1});

@@ -41,16 +41,16 @@ struct RolloutConfig {
   std::string negative_prompt = {};
 
   void describe(OptionVisitor& visit) {
-    visit(clips,
-          {.key = "clips", .help = "clips of a film", .unit = "clips", .min = 1, .max = 1e6});
+    visit(clips, {.key = "clips", .help = "clips per film", .unit = "clips", .min = 1, .max = 1e6});
     visit(seed, {.key = "seed",
-                 .help = "seed of the initial noise; scene and clip choose the sequence",
+                 .help = "seed of the initial noise; scene and clip select the sequence",
                  .min = 0});
-    visit(rounding, {.key = "rounding",
-                     .help = "what decoded frames undergo before they condition the next clip"});
+    visit(rounding,
+          {.key = "rounding",
+           .help = "rounding of decoded frames to 8 bits before they condition the next clip"});
     visit(same_noise,
           {.key = "same_noise",
-           .help = "give every clip of a film the same noise (known to accumulate artefacts)"});
+           .help = "use the same noise for every clip of a film (known to accumulate artefacts)"});
     visit(negative_prompt, {.key = "negative_prompt", .help = "prompt of the unguided pass"});
   }
 };

@@ -34,23 +34,21 @@ struct ExperimentConfig {
 
   void describe(OptionVisitor& visit) {
     visit(name, {.key = "name",
-                 .help = "names the result folder and file: letters, digits, '_' and '-'"});
+                 .help = "name of the result folder and file: letters, digits, '_' and '-'"});
     visit(question,
-          {.key = "question", .help = "what the experiment is to answer, in one sentence"});
-    visit(
-        kind,
-        {.key = "kind",
-         .help = "compare arms on given weights, pretrain a codec and a base, or train the critic "
-                 "that [metric.critic] asks"});
+          {.key = "question", .help = "the question that the experiment answers, in one sentence"});
+    visit(kind, {.key = "kind",
+                 .help = "ablation: compare arms on given weights; pretrain: train a codec and a "
+                         "base model; critic: train the critic of [metric.critic]"});
     visit(plugins, {.key = "plugins", .help = "plugins to load, by name or path"});
     visit(
         seeds,
         {.key = "seeds", .help = "training seeds; every trained arm runs once per seed", .min = 0});
-    visit(results, {.key = "results", .help = "folder under which <name>/ is written"});
-    visit(size, {.key = "size", .help = "the [size.NAME] that was applied; written by --size"});
+    visit(results, {.key = "results", .help = "folder in which svi writes <name>/"});
+    visit(size, {.key = "size", .help = "the applied [size.NAME]; --size writes it"});
     visit(inputs, {.key = "inputs",
-                   .help = "SHA-256 and path of each file that errors are read from; written by a "
-                           "run, checked if given"});
+                   .help = "SHA-256 and path of each file of recorded errors; a run writes them, "
+                           "and checks them if given"});
   }
   SVI_EXPORT std::string problem() const;
 };
@@ -65,9 +63,10 @@ struct RunConfig {
   bool activation_checkpointing = false;
 
   void describe(OptionVisitor& visit) {
-    visit(device, {.key = "device", .help = "where tensors live; auto takes a GPU if one is seen"});
+    visit(device,
+          {.key = "device", .help = "device of the tensors; auto takes a GPU if there is one"});
     visit(threads, {.key = "threads",
-                    .help = "CPU threads per rank; part of what fixes the last bit",
+                    .help = "CPU threads per rank; another number changes the last bits of results",
                     .min = 1,
                     .max = 1024});
     visit(ranks_per_job, {.key = "ranks_per_job",
@@ -80,11 +79,10 @@ struct RunConfig {
                              .unit = "steps",
                              .min = 1,
                              .max = 1e9});
-    visit(
-        activation_checkpointing,
-        {.key = "activation_checkpointing",
-         .help = "in training, keep only each block's input and compute the rest again on the way "
-                 "back: far less memory for about a third more time, same numbers"});
+    visit(activation_checkpointing,
+          {.key = "activation_checkpointing",
+           .help = "in training, keep only the input of each block and compute the rest again in "
+                   "the backward pass: far less memory, about a third more time, same numbers"});
   }
 };
 
@@ -103,12 +101,16 @@ struct ModelConfig {
     visit(dit, {.key = "dit", .help = "transformer weights in that folder, safetensors"});
     visit(vae, {.key = "vae", .help = "video codec weights in that folder, safetensors"});
     visit(heads, {.key = "heads",
-                  .help = "attention heads; 0 means dim / 128, as in every official model",
+                  .help = "attention heads; 0: dim / 128, as in every official model",
                   .min = 0,
                   .max = 1024});
-    visit(text_length,
-          {.key = "text_length", .help = "text tokens L", .unit = "tokens", .min = 1, .max = 4096});
-    visit(text_dim, {.key = "text_dim", .help = "text features D", .min = 4, .max = 16384});
+    visit(text_length, {.key = "text_length",
+                        .help = "text tokens per prompt, L",
+                        .unit = "tokens",
+                        .min = 1,
+                        .max = 4096});
+    visit(text_dim,
+          {.key = "text_dim", .help = "features per text token, D", .min = 4, .max = 16384});
   }
 };
 
@@ -117,11 +119,12 @@ struct ClipConfig : ClipShape {
   double fps = 16;
 
   void describe(OptionVisitor& visit) {
-    visit(frames, {.key = "frames",
-                   .help = "pixel frames T of a clip: temporal stride x k + 1",
-                   .unit = "frames",
-                   .min = 1,
-                   .max = 10000});
+    visit(frames,
+          {.key = "frames",
+           .help = "pixel frames T of a clip: temporal stride x k + 1, with a whole number k",
+           .unit = "frames",
+           .min = 1,
+           .max = 10000});
     visit(height,
           {.key = "height", .help = "frame height H", .unit = "px", .min = 8, .max = 16384});
     visit(width, {.key = "width", .help = "frame width W", .unit = "px", .min = 8, .max = 16384});
@@ -144,7 +147,7 @@ struct PoolConfig {
                   .unit = "clips",
                   .min = 1,
                   .max = 1e8});
-    visit(seed, {.key = "seed", .help = "seed of their content", .min = 0});
+    visit(seed, {.key = "seed", .help = "seed of the clips' content", .min = 0});
   }
 };
 
@@ -158,24 +161,28 @@ struct EvaluationConfig {
 
   void describe(OptionVisitor& visit) {
     visit(scenes, {.key = "scenes",
-                   .help = "held-out scenes rolled out per arm and seed",
+                   .help = "held-out scenes per arm and seed",
                    .unit = "scenes",
                    .min = 1,
                    .max = 1e6});
-    visit(first_scene,
-          {.key = "first_scene", .help = "index of the first of them", .min = 0, .max = 1e9});
+    visit(
+        first_scene,
+        {.key = "first_scene", .help = "index of the first held-out scene", .min = 0, .max = 1e9});
     visit(scene_batch, {.key = "scene_batch",
-                        .help = "scenes rolled out at once, one job each batch",
+                        .help = "scenes per batch; each batch is one job",
                         .unit = "scenes",
                         .min = 1,
                         .max = 4096});
     visit(videos, {.key = "videos",
-                   .help = "scenes whose films are written as mp4, for the first seed",
+                   .help = "scenes whose films svi writes as mp4, for the first seed",
                    .unit = "scenes",
                    .min = 0,
                    .max = 1e6});
     visit(upscale,
-          {.key = "upscale", .help = "pixels per pixel in those films", .min = 1, .max = 64});
+          {.key = "upscale",
+           .help = "enlargement of those films: each pixel becomes upscale x upscale pixels",
+           .min = 1,
+           .max = 64});
   }
 };
 

@@ -42,28 +42,31 @@ struct FilmConfig : ClipShape {
     visit(height,
           {.key = "height", .help = "frame height H", .unit = "px", .min = 8, .max = 16384});
     visit(width, {.key = "width", .help = "frame width W", .unit = "px", .min = 8, .max = 16384});
-    visit(fps, {.key = "fps",
-                .help = "frames per second of the file; Wan 2.1 makes 16. More plays faster",
-                .unit = "1/s",
-                .min = 0.1,
-                .max = 1000});
+    visit(fps,
+          {.key = "fps",
+           .help = "frames per second of the file; Wan 2.1 makes 16, a larger number plays faster",
+           .unit = "1/s",
+           .min = 0.1,
+           .max = 1000});
     visit(seed, {.key = "seed", .help = "seed of the first clip's noise", .min = 0});
     visit(noise, {.key = "noise",
                   .help = "svi: noise as in experiments; torch: that of the Python reference"});
-    visit(seed_stride,
-          {.key = "seed_stride",
-           .help = "with noise = torch, clip i has the seed seed + seed_stride x i; 0 gives all "
-                   "clips the same noise, which is known to accumulate artefacts",
-           .min = 0,
-           .max = 1e9});
+    visit(seed_stride, {.key = "seed_stride",
+                        .help = "with noise = torch, clip i uses seed + seed_stride x i; 0 gives "
+                                "all clips the same noise, which is known to accumulate artefacts",
+                        .min = 0,
+                        .max = 1e9});
     visit(crf, {.key = "crf",
                 .help = "constant rate factor of x264: 0 lossless, 18 good, 51 worst",
                 .min = 0,
                 .max = 51});
     visit(tile, {.key = "tile",
-                 .help = "decode in overlapping tiles of 30 x 52 latent pixels: less memory, and "
-                         "seams that are blended"});
-    visit(upscale, {.key = "upscale", .help = "pixels per pixel in the file", .min = 1, .max = 64});
+                 .help = "decode in overlapping tiles of 30 x 52 latent pixels with blended seams: "
+                         "less memory"});
+    visit(upscale, {.key = "upscale",
+                    .help = "enlargement of the film: each pixel becomes upscale x upscale pixels",
+                    .min = 1,
+                    .max = 64});
   }
 };
 

@@ -57,22 +57,20 @@ struct PretrainedConfig {
           {.key = "dtype", .help = "precision of transformer and encoders; the codec stays fp32"});
     visit(resident_blocks,
           {.key = "resident_blocks",
-           .help = "blocks of the transformer that stay on the device, -1 for all; the others are "
-                   "brought from their file as they are needed, and the numbers are the same",
+           .help = "blocks of the transformer that stay on the device, -1: all; the others come "
+                   "from their file when needed, with the same numbers",
            .min = -1,
            .max = 1000});
-    visit(int8,
-          {.key = "int8",
-           .help = "keep block weights in 8 bits, checked against the unrounded model first"});
-    visit(release_pages,
-          {.key = "release_pages",
-           .help = "give mapped pages of blocks that do not stay back to the system after use: for "
-                   "models larger than memory"});
-    visit(heads, {.key = "heads",
-                  .help = "attention heads; 0 means dim / 128 as in every official model, and 4 in "
-                          "the pocket",
-                  .min = 0,
-                  .max = 1024});
+    visit(int8, {.key = "int8",
+                 .help = "keep block weights in 8 bits, after a comparison with the full weights"});
+    visit(release_pages, {.key = "release_pages",
+                          .help = "return mapped pages of blocks that do not stay to the system "
+                                  "after use; for models larger than memory"});
+    visit(heads,
+          {.key = "heads",
+           .help = "attention heads; 0: dim / 128 as in every official model, and 4 in the pocket",
+           .min = 0,
+           .max = 1024});
   }
 };
 

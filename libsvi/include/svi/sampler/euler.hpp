@@ -42,17 +42,19 @@ class SVI_EXPORT EulerSampler final : public Sampler {
                     .help = "time shift s: sigma = s u / (1 + (s - 1) u)",
                     .min = 1e-3,
                     .max = 100});
-      visit(
-          cfg,
-          {.key = "cfg", .help = "classifier-free guidance scale; 1 is off", .min = 0, .max = 100});
-      visit(cfg_mode, {.key = "cfg_mode",
-                       .help = "separate: two passes a step; batched: one of twice the batch"});
-      visit(accumulate, {.key = "accumulate",
-                         .help = "precision of the latent from step to step; bf16 is for parity "
-                                 "with the reference"});
+      visit(cfg, {.key = "cfg",
+                  .help = "scale of classifier-free guidance; 1: off",
+                  .min = 0,
+                  .max = 100});
+      visit(cfg_mode,
+            {.key = "cfg_mode",
+             .help = "separate: two passes per step; batched: one pass with twice the batch"});
+      visit(accumulate,
+            {.key = "accumulate",
+             .help = "precision of the latent between steps; bf16 equals the reference"});
       visit(timesteps, {.key = "timesteps",
-                        .help = "1000 u of each step before the shift, falling, instead of "
-                                "`steps` even ones; for step-distilled adapters",
+                        .help = "values 1000 u of the steps before the shift, in falling order, "
+                                "instead of `steps` even ones; for step-distilled adapters",
                         .min = 1e-3,
                         .max = 1000});
     }

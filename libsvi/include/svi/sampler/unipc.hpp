@@ -40,12 +40,14 @@ class SVI_EXPORT UniPcSampler final : public Sampler {
                     .help = "time shift s: sigma = s u / (1 + (s - 1) u)",
                     .min = 1e-3,
                     .max = 100});
-      visit(
-          cfg,
-          {.key = "cfg", .help = "classifier-free guidance scale; 1 is off", .min = 0, .max = 100});
-      visit(cfg_mode, {.key = "cfg_mode",
-                       .help = "separate: two passes a step; batched: one of twice the batch"});
-      visit(table, {.key = "table", .help = "flow times of Wan's own program or of diffusers"});
+      visit(cfg, {.key = "cfg",
+                  .help = "scale of classifier-free guidance; 1: off",
+                  .min = 0,
+                  .max = 100});
+      visit(cfg_mode,
+            {.key = "cfg_mode",
+             .help = "separate: two passes per step; batched: one pass with twice the batch"});
+      visit(table, {.key = "table", .help = "flow times of Wan's own program, or of diffusers"});
     }
   };
 

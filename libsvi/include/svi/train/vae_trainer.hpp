@@ -37,7 +37,7 @@ struct VaePretrainerConfig {
 
   void describe(OptionVisitor& visit) {
     visit(steps, {.key = "steps",
-                  .help = "optimisation steps; 0: the codec of [model] is kept as it is",
+                  .help = "optimisation steps; 0: keep the codec of [model]",
                   .unit = "steps",
                   .min = 0,
                   .max = 1e9});
@@ -61,41 +61,39 @@ struct VaePretrainerConfig {
                       .min = 0});
     visit(idempotence_weight,
           {.key = "idempotence_weight",
-           .help = "weight of encode(decode(z)) = z and of the second reconstruction being like "
-                   "the first: without "
-                   "it a codec drifts by itself when its output is encoded again",
+           .help = "weight of two terms: encode(decode(z)) = z, and equality of first and second "
+                   "reconstruction; without them a codec drifts when its output is encoded again",
            .min = 0});
     visit(idempotence_every, {.key = "idempotence_every",
-                              .help = "steps between those with that term",
+                              .help = "every so many steps include the idempotence terms",
                               .unit = "steps",
                               .min = 1,
                               .max = 1000});
-    visit(idempotence_start, {.key = "idempotence_start",
-                              .help = "share of the steps before that term sets in",
-                              .min = 0,
-                              .max = 1});
+    visit(idempotence_start,
+          {.key = "idempotence_start",
+           .help = "share of the steps without the idempotence terms, at the beginning",
+           .min = 0,
+           .max = 1});
     visit(short_frames, {.key = "short_frames",
-                         .help = "pixel frames of the clips it starts on: cheap, and enough "
-                                 "for all but the steady state of the feature caches",
+                         .help = "pixel frames of the clips at the beginning; short clips are "
+                                 "cheap and train all but the steady state of the feature caches",
                          .unit = "frames",
                          .min = 1,
                          .max = 10000});
     visit(short_share,
-          {.key = "short_share", .help = "share of the steps on those", .min = 0, .max = 1});
-    visit(
-        still_start,
-        {.key = "still_start",
-         .help = "kernels start blind to earlier frames, so that a codec trained on single frames "
-                 "(short_frames = 1) works on clips at once, frame by frame"});
+          {.key = "short_share", .help = "share of the steps on short clips", .min = 0, .max = 1});
+    visit(still_start,
+          {.key = "still_start",
+           .help = "start with kernels that ignore earlier frames; a codec trained on single "
+                   "frames (short_frames = 1) then also works on clips, frame by frame"});
     visit(statistics_batches, {.key = "statistics_batches",
-                               .help = "batches that give latent mean and deviation",
+                               .help = "batches from which latent mean and deviation are measured",
                                .unit = "batches",
                                .min = 1,
                                .max = 100000});
-    visit(bf16_activations,
-          {.key = "bf16_activations",
-           .help = "train with activations in bfloat16, weights in fp32: twice as fast on a CPU "
-                   "with AMX, slow on one without"});
+    visit(bf16_activations, {.key = "bf16_activations",
+                             .help = "keep activations in bf16 and weights in fp32: twice as fast "
+                                     "on a CPU with AMX, slow on a CPU without"});
   }
 };
 

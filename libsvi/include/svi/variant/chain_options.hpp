@@ -36,33 +36,37 @@ struct ChainOptions {
 
   void describe(OptionVisitor& visit) {
     visit(motion_frames, {.key = "motion_frames",
-                          .help = "last frames of a clip that condition the next one",
+                          .help = "last frames of a clip that condition the next clip",
                           .unit = "frames",
                           .min = 1,
                           .max = 1000});
     visit(motion_probability,
           {.key = "motion_probability",
-           .help = "in training, probability of showing all motion frames rather than one",
+           .help = "in training, probability of all motion frames; otherwise one",
            .min = 0,
            .max = 1});
-    visit(repeat_first, {.key = "repeat_first",
-                         .help = "clip 0 sees motion_frames copies of the image, not one"});
+    visit(repeat_first,
+          {.key = "repeat_first",
+           .help = "clip 0 starts with motion_frames copies of the image instead of one"});
     visit(mask_all_motion,
           {.key = "mask_all_motion",
-           .help = "mark every motion frame as known; the reference marks frame 0 alone"});
-    visit(
-        anchor_copies,
-        {.key = "anchor_copies",
-         .help = "frames of the anchor image after the motion frames: -1 to the end, 0 none (grey)",
-         .unit = "frames",
-         .min = -1,
-         .max = 1000});
-    visit(handover, {.key = "handover",
-                     .help = "motion frames reach the next clip as decoded pixels or as latents"});
-    visit(stitch,
-          {.key = "stitch", .help = "which side of a seam loses the frames both clips show"});
+           .help = "mark every motion frame as known; the reference marks frame 0 only"});
+    visit(anchor_copies,
+          {.key = "anchor_copies",
+           .help =
+               "copies of the anchor image after the motion frames; -1: to the end; 0: none, grey",
+           .unit = "frames",
+           .min = -1,
+           .max = 1000});
+    visit(handover,
+          {.key = "handover",
+           .help = "form in which motion frames reach the next clip: decoded pixels or latents"});
+    visit(stitch, {.key = "stitch",
+                   .help = "which clip drops the frames that both clips show: the earlier "
+                           "(drop_tail) or the later (drop_head)"});
     visit(prompts,
-          {.key = "prompts", .help = "first prompt for every clip, or a stream of prompts"});
+          {.key = "prompts",
+           .help = "first: the first prompt for every clip; stream: one prompt after the other"});
     visit(prompt_repeat, {.key = "prompt_repeat",
                           .help = "clips per prompt of a stream",
                           .unit = "clips",

@@ -11,22 +11,23 @@ namespace svi {
 
 void WanDitConfig::describe(OptionVisitor& visit) {
   visit(patch, {.key = "patch", .help = "latent frames, rows and columns per token", .min = 1});
-  visit(in_dim, {.key = "in_dim",
-                 .help = "input channels: noisy latent, plus mask and condition latent if any",
-                 .min = 1});
+  visit(
+      in_dim,
+      {.key = "in_dim",
+       .help = "input channels: noisy latent, plus mask and condition latent if the model has them",
+       .min = 1});
   visit(out_dim, {.key = "out_dim", .help = "channels of the predicted velocity", .min = 1});
   visit(dim, {.key = "dim", .help = "token width", .min = 2});
   visit(ffn_dim, {.key = "ffn_dim", .help = "width of the feed-forward layer", .min = 1});
   visit(freq_dim, {.key = "freq_dim", .help = "width of the time sinusoid", .min = 2});
   visit(text_dim, {.key = "text_dim", .help = "width of the text context", .min = 1});
   visit(text_len, {.key = "text_len",
-                   .help = "rows the text context is zero-padded to; 0 takes it as given",
+                   .help = "length to which the text context is padded with zeros; 0: no padding",
                    .min = 0});
   visit(heads, {.key = "heads", .help = "attention heads", .min = 1});
   visit(layers, {.key = "layers", .help = "transformer blocks", .min = 1});
-  visit(image_dim, {.key = "image_dim",
-                    .help = "width of CLIP image tokens; 0 for models without image branch",
-                    .min = 0});
+  visit(image_dim,
+        {.key = "image_dim", .help = "width of CLIP image tokens; 0: no image branch", .min = 0});
   visit(eps, {.key = "eps", .help = "epsilon of the norms", .min = 0});
 }
 

@@ -31,28 +31,28 @@ std::vector<double> stored_statistics(const Index& index, const std::string& nam
 
 void WanVaeConfig::describe(OptionVisitor& visit) {
   visit(dim, {.key = "dim",
-              .help = "channels of the widest resolution; a multiple of 4",
+              .help = "channels at full resolution; a multiple of 4",
               .min = 4,
               .max = 4096});
   visit(z_dim, {.key = "z_dim", .help = "channels of the latent", .min = 1, .max = 1024});
-  visit(dim_mult, {.key = "dim_mult",
-                   .help = "channels of each level, as multiples of dim",
-                   .min = 1,
-                   .max = 64});
+  visit(
+      dim_mult,
+      {.key = "dim_mult", .help = "channels per level, as multiples of dim", .min = 1, .max = 64});
   visit(num_res_blocks, {.key = "num_res_blocks",
                          .help = "residual blocks per level; the decoder has one more",
                          .min = 1,
                          .max = 16});
   visit(temporal_downsample, {.key = "temporal_downsample",
-                              .help = "1 where the step to the next level also halves the frames",
+                              .help = "per step to the next level: 1 if it also halves the frames",
                               .min = 0,
                               .max = 1});
   visit(latent_mean, {.key = "latent_mean",
-                      .help = "mean of each latent channel; empty: official, or 0",
+                      .help = "mean of each latent channel; empty: the official values, or 0",
                       .unit = "raw latent"});
-  visit(latent_std, {.key = "latent_std",
-                     .help = "standard deviation of each latent channel; empty: official, or 1",
-                     .unit = "raw latent"});
+  visit(latent_std,
+        {.key = "latent_std",
+         .help = "standard deviation of each latent channel; empty: the official values, or 1",
+         .unit = "raw latent"});
 }
 
 std::string WanVaeConfig::problem() const {
