@@ -81,9 +81,9 @@ TEST(Sizes, ForgetTheOptionsOfAnotherType) {
 
 TEST(Sizes, ThatAreNotThereAreAnsweredWithThoseThatAre) {
   EXPECT_THAT(refusal([] { apply_size(study(), "ful"); }),
-              HasSubstr("study.ini: there is no [size.ful]; sizes there are: full, huge"));
+              HasSubstr("study.ini: there is no [size.ful]; sizes of this file: full, huge"));
   EXPECT_THAT(refusal([] { apply_size(apply_size(study(), "full"), "full"); }),
-              HasSubstr("sizes there are: none"));
+              HasSubstr("sizes of this file: none"));
 }
 
 TEST(Sizes, AreCheckedBeforeAnyoneAsksForThem) {

@@ -69,7 +69,7 @@ at::Tensor static_pattern(const std::string& name, std::int64_t H, std::int64_t 
     return without_mean(normal(pattern_key(seed, PatternStream::noise), {3, H, W}).to(at::kDouble));
   const auto near = nearest_name(name, damage_names());
   raise<ConfigError>(
-      "no direction of damage is called '", name, "'; ",
+      "unknown direction of damage '", name, "'; ",
       near.empty() ? "known: " + join(damage_names()) : "did you mean '" + near + "'?");
 }
 

@@ -121,7 +121,7 @@ DiagnosticReport ErrorMap::do_run(const DiagnosticView& view) const {
       held_out_clips(view, config_.scenes, config_.moments, seed, "diagnostic.error_map");
   if (!clips.any_known()) {
     SVI_WARN("error_map",
-             "[data] does not know what the held-out scenes truly look like: all stays NaN");
+             "[data] does not know the truth of the held-out scenes, so all values are NaN");
   }
   const auto total =
       clips.count() * (static_cast<std::int64_t>(config_.sigmas.size()) + config_.clips);

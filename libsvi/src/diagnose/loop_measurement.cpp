@@ -81,8 +81,8 @@ LoopMeasurement::LoopMeasurement(const LoopGain::Config& config, const Diagnosti
   }
   if (!clips_.any_known()) {
     SVI_WARN("loop_gain",
-             "[data] does not know what the held-out scenes truly look like: bias, fresh error and "
-             "the errors of chains stay NaN");
+             "[data] does not know the truth of the held-out scenes, so bias, fresh error and the "
+             "errors of chains are NaN");
   }
   measure_mean_error();
 }

@@ -114,7 +114,7 @@ at::Tensor WanTextEncoder::rows(const std::string& text) {
                                    config_.dtype);
       if (known.defined()) return known;
     } catch (const IoError& error) {
-      SVI_WARN("text", error.what(), "; the prompt is encoded again");
+      SVI_WARN("text", error.what(), "; svi encodes the prompt again");
     }
   }
   const auto features = compute(ids);
@@ -123,7 +123,7 @@ at::Tensor WanTextEncoder::rows(const std::string& text) {
       save_safetensors(file, {{kTensor, features}},
                        {{"text", text}, {"sha256", checksum(features)}});
     } catch (const IoError& error) {
-      SVI_WARN("text", "text features are not kept: ", error.what());
+      SVI_WARN("text", "cannot keep text features: ", error.what());
     }
   }
   return features;

@@ -42,7 +42,7 @@ std::vector<InputFile> RecordedError::do_inputs() const {
 
 std::vector<BankedError> RecordedError::do_preload(at::IntArrayRef latent) const {
   if (!std::filesystem::exists(config_.path))
-    raise<IoError>(config_.path, ": is not there; ", remedy(config_.path));
+    raise<IoError>(config_.path, ": does not exist; ", remedy(config_.path));
   auto errors = unpack_errors(SafetensorsFile::open(config_.path).load_all(), config_.path);
   if (errors.empty())
     raise<IoError>(config_.path, ": a bank without errors; let that run train longer");

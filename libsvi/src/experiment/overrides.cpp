@@ -83,7 +83,7 @@ Document apply_size(const Document& document, const std::string& size) {
   const auto* lines = document.find(std::string(kSize) + size);
   if (lines == nullptr) {
     raise<ConfigError>(document.file(), ": there is no [size.", size,
-                       "]; sizes there are: ", listed(names));
+                       "]; sizes of this file: ", listed(names));
   }
   for (const auto& entry : lines->entries) {
     if (entry.key.find('.') == std::string::npos) {

@@ -81,7 +81,7 @@ std::string describe(const Registry& registry, const std::string& what, bool mar
     }
   }
   const auto near = nearest_name(what, known);
-  raise<ConfigError>("nothing is called '", what, "'; ",
+  raise<ConfigError>("there is no section or component '", what, "'; ",
                      near.empty() ? "see --list" : "did you mean '" + near + "'?");
 }
 

@@ -52,7 +52,7 @@ std::int64_t whole(const double* row, Column column, std::int64_t entry) {
   const double value = row[column];
   if (!(value >= -kLargest && value <= kLargest) || value != std::floor(value)) {
     raise<IoError>("state of a time_grid bank: entry ", entry, ", column ",
-                   static_cast<int>(column), " is ", value, ", no whole number");
+                   static_cast<int>(column), " is ", value, ", not a whole number");
   }
   return static_cast<std::int64_t>(value);
 }

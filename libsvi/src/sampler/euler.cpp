@@ -26,7 +26,7 @@ std::vector<std::string> enum_names(Accumulation) { return {"fp32", "bf16"}; }
 std::string EulerSampler::Config::problem() const {
   for (std::size_t i = 0; i < timesteps.size(); ++i) {
     if (!(timesteps[i] > 0 && timesteps[i] <= kTimestepsPerSigma)) {
-      return cat("timesteps lie above 0 and up to 1000, not at ", timesteps[i]);
+      return cat("timesteps must be above 0 and at most 1000, got ", timesteps[i]);
     }
     if (i > 0 && !(timesteps[i] < timesteps[i - 1])) {
       return cat("timesteps must fall, but ", timesteps[i], " follows ", timesteps[i - 1]);

@@ -61,7 +61,7 @@ WanDitConfig WanDit::infer(const NamedTensors& weights, std::int64_t heads) {
       // A block has tensors of its own; a number beyond their count is damage, and must not be
       // believed.
       if (index >= static_cast<std::int64_t>(weights.size())) {
-        raise<IoError>("the weights make no transformer: ", name, " among ", weights.size(),
+        raise<IoError>("these weights are not a transformer: ", name, " among ", weights.size(),
                        " tensors");
       }
       layers = std::max(layers, index + 1);
@@ -96,7 +96,7 @@ WanDitConfig WanDit::infer(const NamedTensors& weights, std::int64_t heads) {
   }
   config.heads = heads == 0 ? config.dim / kOfficialHeadDim : heads;
   if (const auto problem = config.problem(); !problem.empty()) {
-    raise<IoError>("the weights' shapes make no transformer: ", problem);
+    raise<IoError>("the shapes of these weights do not form a transformer: ", problem);
   }
   return config;
 }

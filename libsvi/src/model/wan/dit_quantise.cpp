@@ -97,8 +97,8 @@ QuantisationReport WanDit::quantise(const QuantisationOptions& options) {
   const auto reference = sample_velocity(*this, parts, options.seed);
   if (!options.allow && reference.norm().item<double>() == 0) {
     raise<ConfigError>(
-        "the model predicts zero for every input, so what quantisation changes can't be told; "
-        "train it first, or allow any error");
+        "the model predicts zero for every input, so the effect of quantisation cannot be "
+        "measured; train it first, or allow any error");
   }
   QuantisationReport report;
   std::vector<Backup> backups;  // as long as the check may refuse; mapped weights cost nothing
