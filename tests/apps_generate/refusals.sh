@@ -20,7 +20,7 @@ refused "both must be multiples of 8; the nearest is 32x40" --size 33x38
 refused "is not in the range 5 to 10000" --frames 3
 refused "there is no section [sampl]" --set sampl.steps=3
 refused "did you mean 'steps'" --set sampler.stebs=3
-refused "is no folder" --model nowhere
+refused "is not a folder" --model nowhere
 refused "is not there" --lora nowhere.safetensors
 refused "is no strength" --lora x.safetensors=much
 refused "plugin 'nowhere' is in none of" --variant nowhere

@@ -15,7 +15,7 @@ cmp "$bank" "$work/kept_by_two/smoke/banks/erft-seed0.safetensors" || fail "bank
 # shellcheck disable=SC2086
 reader() { run 1 reading $small --set experiment.seeds=0 --set error_source.type=recorded --set error_source.path="$work/bank" "$@"; }
 if reader; then fail "ran without the bank it reads"; fi
-grep -q "\[arm.erft\] reads errors from .*/bank, which is not there; run the experiment" "$work/reading.log" || fail "no remedy"
+grep -q "\[arm.erft\] reads errors from .*/bank, which does not exist; run the experiment" "$work/reading.log" || fail "no remedy"
 cp "$bank" "$work/bank"
 reader || fail "a run that reads a bank"
 sha=$(sha256sum "$work/bank" | cut -d ' ' -f 1)

@@ -10,7 +10,7 @@ expect() {  # expect FRAGMENT ARGUMENTS...
   grep -q -- "$fragment" "$work/refused.log" || fail "no '$fragment' for: $*"
 }
 expect "no GPU is seen" --set run.device=cuda
-expect "is no folder" --set model.folder=/nonexistent
+expect "is not a folder" --set model.folder=/nonexistent
 mkdir "$work/model"
 cp data/pocket/*.safetensors "$work/model"
 truncate -s 1000 "$work/model/dit.safetensors"

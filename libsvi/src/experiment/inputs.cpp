@@ -18,7 +18,7 @@ std::map<std::string, std::string> asked_for(const Plan& plan) {
     const auto space = entry.find(' ');
     if (space != 64 || entry.size() == 65) {
       raise<ConfigError>(plan.original.file(), ": [experiment] inputs: '", entry,
-                         "' is no 'SHA-256 path'; leave the key out, a run writes it");
+                         "' is not 'SHA-256 path'; remove the key, because a run writes it");
     }
     hashes[entry.substr(space + 1)] = entry.substr(0, space);
   }
@@ -28,7 +28,7 @@ std::map<std::string, std::string> asked_for(const Plan& plan) {
 std::string hash_of(const Arm& arm, const InputFile& input) {
   const auto where = cat("[arm.", arm.name, "] reads errors from ", input.path);
   if (!std::filesystem::exists(input.path))
-    raise<ConfigError>(where, ", which is not there; ", input.remedy);
+    raise<ConfigError>(where, ", which does not exist; ", input.remedy);
   if (input.path.find(',') != std::string::npos)
     raise<ConfigError>(where, ": a path with a comma in it cannot be kept in [experiment] inputs");
   return sha256_file(input.path);

@@ -206,7 +206,7 @@ class Reader {
   }
   Value* keep() {
     if (stack_.empty() || stack_.back()->kind == Kind::mark)
-      fail("remembers a value that is not there");
+      fail("remembers a value that does not exist");
     if (memo_.size() >= kMostValues) fail("remembers too much");
     return stack_.back();
   }

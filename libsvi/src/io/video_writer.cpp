@@ -14,7 +14,7 @@ namespace {
 const AVCodec* find_encoder(const std::string& path, const std::string& name) {
   if (const AVCodec* codec = avcodec_find_encoder_by_name(name.c_str())) return codec;
   if (name == "libx264") {
-    SVI_WARN("video", path, ": this FFmpeg has no libx264, writing MPEG-4 part 2 instead");
+    SVI_WARN("video", path, ": this FFmpeg has no libx264; svi writes MPEG-4 part 2 instead");
     if (const AVCodec* codec = avcodec_find_encoder(AV_CODEC_ID_MPEG4)) return codec;
   }
   raise<IoError>(path, ": this FFmpeg has no encoder \"", name,

@@ -23,7 +23,7 @@ class Bytes {
 
   std::uint64_t number(std::uint64_t at, unsigned width) const {
     if (at > bytes_.size() || bytes_.size() - at < width) {
-      raise<IoError>(file_, ": damaged or cut short: its directory leads beyond its ",
+      raise<IoError>(file_, ": damaged or cut short: its directory points beyond its ",
                      bytes_.size(), " bytes");
     }
     std::uint64_t value = 0;

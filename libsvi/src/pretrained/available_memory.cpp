@@ -63,7 +63,7 @@ std::int64_t left_around(const fs::path& mount, const fs::path& group, const Gro
 std::int64_t available_memory(const fs::path& root) {
   const auto meminfo = root / "proc" / "meminfo";
   const auto available = number_in(meminfo, "MemAvailable:");
-  if (!available) raise<IoError>(meminfo.string(), ": tells no MemAvailable");
+  if (!available) raise<IoError>(meminfo.string(), ": has no line MemAvailable");
   auto left = *available * 1024;
 
   const auto mount = root / "sys" / "fs" / "cgroup";

@@ -17,7 +17,7 @@ bool load_cuda() {
   if (!std::filesystem::exists("/dev/nvidiactl")) return false;
   if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
     SVI_WARN("device",
-             "a GPU driver is there, but LibTorch's CUDA library does not load: ", dlerror());
+             "there is a GPU driver, but LibTorch's CUDA library does not load: ", dlerror());
     return false;
   }
   return at::globalContext().hasCUDA();

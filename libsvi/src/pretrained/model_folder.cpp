@@ -79,7 +79,7 @@ ModelFiles find_model(const std::string& folder, const ModelFiles& known) {
   auto files = known;
   files.folder = folder == "pocket" ? data_folder() / "pocket" : fs::path(folder);
   if (!fs::is_directory(files.folder)) {
-    raise<IoError>(files.folder.string(), ": is no folder; give the folder of the weights, or ",
+    raise<IoError>(files.folder.string(), ": is not a folder; give the folder of the weights, or ",
                    "`pocket` for the embedded ones");
   }
   std::vector<Part> parts;
@@ -97,7 +97,8 @@ ModelFiles find_model(const std::string& folder, const ModelFiles& known) {
   for (const auto& part : parts) {
     auto& file = files.*part.file;
     if (file.empty()) file = part.found;
-    if (!file.empty() && !fs::exists(file)) missing += cat("\n  ", file.string(), " is not there");
+    if (!file.empty() && !fs::exists(file))
+      missing += cat("\n  ", file.string(), " does not exist");
     if (file.empty() && *part.purpose != '\0')
       missing += cat("\n  ", part.purpose, ": ", part.names);
   }
