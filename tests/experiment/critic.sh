@@ -22,7 +22,7 @@ same one two
 # Killed as soon as it has a checkpoint.
 "$program" experiments/pocket_critic.ini "${small[@]}" --set experiment.results="$work/killed" > "$work/killed.log" 2>&1 &
 pid=$!
-for _ in $(seq 1 600); do
+while kill -0 $pid 2> /dev/null; do
   compgen -G "$work/killed/pocket_critic/checkpoints/*/step-*.safetensors" > /dev/null && break
   sleep 0.02
 done

@@ -3,7 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 #include <limits>
+#include <sstream>
+#include <string>
+#include <vector>
 
 #include "svi/core/check.hpp"
 #include "svi/core/random.hpp"
@@ -27,6 +31,33 @@ TEST(RobustSlope, LeavesOutWhatIsNotANumber) {
   EXPECT_TRUE(std::isnan(robust_slope({1})));
   EXPECT_TRUE(std::isnan(robust_slope({})));
   EXPECT_TRUE(std::isnan(relative_slope({0, 0, 0})));
+}
+
+/// A curve and what SciPy says of it: see make_slopes.py.
+struct Curve {
+  double slope = 0, level = 0;
+  std::vector<double> values;
+};
+
+std::vector<Curve> scipy_curves() {
+  std::ifstream file(SVI_SOURCE_DIR "/tests/data/metric/slopes.tsv");
+  std::vector<Curve> curves;
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::vector<double> numbers;
+    for (std::string word; words >> word;) numbers.push_back(std::strtod(word.c_str(), nullptr));
+    curves.push_back({numbers.at(0), numbers.at(1), {numbers.begin() + 2, numbers.end()}});
+  }
+  return curves;
+}
+
+TEST(RobustSlope, IsSciPysTheilSenSlope) {
+  const auto curves = scipy_curves();
+  ASSERT_EQ(curves.size(), 28U);
+  for (const auto& curve : curves) {
+    EXPECT_NEAR(robust_slope(curve.values), curve.slope, 1e-12 * (1 + std::abs(curve.slope)));
+    EXPECT_NEAR(relative_slope(curve.values), curve.slope / std::abs(curve.level), 1e-10);
+  }
 }
 
 TEST(BootstrapInterval, IsAFunctionOfValuesAndSeed) {

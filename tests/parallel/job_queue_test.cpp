@@ -4,10 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <sstream>
+#include <atomic>
+#include <mutex>
 #include <thread>
 
+#include "support/shared_text.hpp"
 #include "svi/core/check.hpp"
+#include "svi/core/clock.hpp"
 
 namespace svi {
 namespace {
@@ -54,53 +57,59 @@ TEST(RunJobs, RefusesTeamsLargerThanTheWorld) {
 }
 
 TEST(RunJobs, WritesLinesIntoAFile) {
-  std::ostringstream out;
-  const auto work = [](std::size_t, const Communicator&, JobProgress& progress) {
-    for (int step = 0; step <= 4; ++step) {
-      progress.update(step, 4, "loss 0.5");
-      std::this_thread::sleep_for(std::chrono::milliseconds(15));
-    }
+  SharedText out;
+  const auto work = [&](std::size_t job, const Communicator&, JobProgress& progress) {
+    progress.update(0, 4, "loss 0.7");
+    progress.update(4, 4, "loss 0.5");
+    out.wait_for(cat("erft-", job, " 4/4 loss 0.5"));
   };
 
   run_jobs(Communicator::self(), 1, {{"erft-0"}, {"erft-1"}}, work,
            {.interval_seconds = 0.01, .out = &out});
 
   EXPECT_THAT(out.str(), HasSubstr("job erft-0 started on rank 0\n"));
-  EXPECT_THAT(out.str(), HasSubstr("erft-0 4/4 loss 0.5"));
   EXPECT_THAT(out.str(), HasSubstr("job erft-1 finished in"));
   EXPECT_THAT(out.str(), HasSubstr("2/2 jobs done after"));
   EXPECT_EQ(out.str().find('\x1b'), std::string::npos);
 }
 
 TEST(RunJobs, DrawsABlockOnATerminal) {
-  std::ostringstream out;
-  const auto work = [](std::size_t, const Communicator&, JobProgress& progress) {
+  SharedText out;
+  const auto work = [&](std::size_t job, const Communicator&, JobProgress& progress) {
     progress.update(1, 2);
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    if (job == 0) out.wait_for("  a 1/2");
   };
 
   run_jobs(Communicator::self(), 1, {{"a"}, {"b"}}, work,
            {.style = ProgressOptions::Style::block, .interval_seconds = 0.01, .out = &out});
 
   EXPECT_THAT(out.str(), HasSubstr("\x1b[1A\x1b[2K"));
-  EXPECT_THAT(out.str(), HasSubstr("  a 1/2"));
 }
 
 TEST(RunJobs, TellsAnObserverFromTheBeginningToTheEnd) {
+  using State = JobStatus::State;
+  std::mutex mutex;
   std::vector<QueueStatus> seen;
-  const auto work = [](std::size_t job, const Communicator&, JobProgress& progress) {
+  const auto shown = [&](std::size_t job, std::int64_t total) {
+    const std::lock_guard lock(mutex);
+    return std::any_of(seen.begin(), seen.end(), [&](const QueueStatus& status) {
+      return status.jobs[job].state == State::running && status.jobs[job].total == total;
+    });
+  };
+  const auto work = [&](std::size_t job, const Communicator&, JobProgress& progress) {
     progress.update(1, 4, job == 0 ? "loss 0.5" : "");
-    std::this_thread::sleep_for(std::chrono::milliseconds(60));
+    wait_until([&] { return shown(job, 4); });
     if (job == 1) progress.update(4, 4, "loss 0.25");
   };
   auto options = silent();
   options.observe_seconds = 0.01;
-  options.observe = [&](const QueueStatus& status) { seen.push_back(status); };
+  options.observe = [&](const QueueStatus& status) {
+    const std::lock_guard lock(mutex);
+    seen.push_back(status);
+  };
 
   run_jobs(Communicator::self(), 1, {{"a"}, {"b", {0}}}, work, options);
 
-  using State = JobStatus::State;
-  ASSERT_GE(seen.size(), 4u);
   for (std::size_t i = 0; i + 1 < seen.size(); ++i) EXPECT_FALSE(seen[i].ended);
   const auto middle = std::find_if(seen.begin(), seen.end(), [](const QueueStatus& status) {
     return status.jobs[0].state == State::running && status.jobs[0].total == 4;
@@ -119,20 +128,22 @@ TEST(RunJobs, TellsAnObserverFromTheBeginningToTheEnd) {
 }
 
 TEST(RunJobs, AsksASlowObserverLessOften) {
-  int calls = 0;
+  std::atomic<int> calls = 0;
   auto options = silent();
   options.observe_seconds = 0.001;
   options.observe = [&](const QueueStatus&) {
     ++calls;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   };
-  const auto work = [](std::size_t, const Communicator&, JobProgress&) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  const Stopwatch watch;
+  const auto work = [&](std::size_t, const Communicator&, JobProgress&) {
+    wait_until([&] { return calls >= 3; });
   };
 
   run_jobs(Communicator::self(), 1, {{"a"}}, work, options);
 
-  EXPECT_LE(calls, 4);  // at 0, 0.2 and the end, not every millisecond
+  // Twenty times as long as the observer takes lies between two calls, but for the one at the end.
+  EXPECT_GE(watch.seconds(), 0.2 * (calls - 2));
 }
 
 }  // namespace

@@ -51,6 +51,12 @@ DecodeLatent streaming_decoder(const WanVae& vae) {
 
 DecodeLatent tiled_decoder(const WanVae& vae) {
   return [&vae](const at::Tensor& latent, const auto& on_frames, const auto& decoded) {
+    // One tile is the whole frame: the same film as without tiles, to the last bit, because the
+    // same sums are added up in the same order.
+    const VaeTiling tiling;
+    if (latent.size(3) <= tiling.tile_height && latent.size(4) <= tiling.tile_width) {
+      return streaming_decoder(vae)(latent, on_frames, decoded);
+    }
     on_frames(decode_tiled(vae, latent).clamp(-1, 1));
     decoded(latent.size(2));
   };
