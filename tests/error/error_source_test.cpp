@@ -50,6 +50,32 @@ TEST(OneStepError, IsTheDifferenceToTheCleanTensorsIfAsked) {
   EXPECT_FALSE(errors[2].data_offset.defined() || errors[2].noise_offset.defined());
 }
 
+TEST(OneStepError, ScalesTheDifferenceToTheCleanTensors) {
+  const Step step;
+  const OneStepError source({.definition = ErrorDefinition::clean, .scale = 2});
+  const auto errors = source.extract(step.view());
+
+  for (std::int64_t b = 0; b < 3; ++b) {
+    const auto& error = errors[static_cast<std::size_t>(b)];
+    EXPECT_TRUE(close(error.at(ErrorEnd::data),
+                      2 * (step.estimate(ErrorEnd::data, b, step.predicted) - step.clean[b])));
+    EXPECT_TRUE(close(error.at(ErrorEnd::noise),
+                      2 * (step.estimate(ErrorEnd::noise, b, step.predicted) - step.noise[b])));
+  }
+}
+
+TEST(OneStepError, CountsAnErrorOfOneVoxelAsInjected) {
+  Step step;
+  step.latent_error.zero_();
+  step.latent_error[1][0][0][2][3] = 0.5;
+  step.settle();
+  const auto errors = OneStepError({.definition = ErrorDefinition::clean}).extract(step.view());
+
+  ASSERT_TRUE(errors[1].data_offset.defined());
+  EXPECT_NEAR(errors[1].data_offset[0][0][2][3].item<float>(), 0.5 * (1 - 0.5), 1e-6);
+  EXPECT_FALSE(errors[0].data_offset.defined());
+}
+
 TEST(OneStepError, SharesOneOffsetWhereNoNoiseErrorWasInjected) {
   Step step;
   step.noise_error.zero_();

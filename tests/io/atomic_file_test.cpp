@@ -1,11 +1,17 @@
 #include "svi/io/atomic_file.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
+#include <functional>
+#include <iterator>
 #include <string>
+#include <vector>
 
 #include "io/system_calls.hpp"
 #include "support/temporary_folder.hpp"
@@ -98,9 +104,96 @@ TEST_F(AtomicFileCalls, ACommittedFileTakesNoMore) {
   file.write("abc", 3);
   file.commit();
 
-  EXPECT_THROW(file.write("d", 1), Error);
-  EXPECT_THROW(file.commit(), Error);
+  for (const auto& attempt :
+       std::vector<std::function<void()>>{[&] { file.write("d", 1); }, [&] { file.commit(); }}) {
+    std::string message;
+    try {
+      attempt();
+    } catch (const Error& failure) {
+      message = failure.what();
+    }
+    EXPECT_THAT(message, HasSubstr("a.txt is already committed"));
+  }
   EXPECT_EQ(bytes_of_file(target()), "abc");
+}
+
+TEST_F(AtomicFileCalls, AFullDiskIsAnErrorOfTheFile) {
+  std::string message;
+  {
+    const FileSizeLimit limit(10);
+    AtomicFile file(target());
+    try {
+      file.write("more than ten bytes", 19);
+    } catch (const IoError& failure) {
+      message = failure.what();
+    }
+  }
+
+  EXPECT_THAT(message, HasSubstr("a.txt: cannot be written"));
+  EXPECT_EQ(folder_.count(), 0);
+}
+
+TEST_F(AtomicFileCalls, KeepsNoDescriptorOpen) {
+  const auto open_now = [] {
+    const std::filesystem::directory_iterator descriptors("/proc/self/fd");
+    return std::distance(begin(descriptors), end(descriptors));
+  };
+  const auto before = open_now();
+  write_file(target(), "abc");
+  { const AtomicFile dropped(target()); }
+
+  EXPECT_EQ(open_now(), before);
+}
+
+TEST_F(AtomicFileCalls, LeavesPermissionsToTheUmask) {
+  const auto before = ::umask(0);
+  write_file(target(), "abc");
+  ::umask(027);
+  write_file(folder_.path() / "b.txt", "abc");
+  ::umask(before);
+
+  using std::filesystem::perms;
+  EXPECT_EQ(std::filesystem::status(target()).permissions(), perms{0666});
+  EXPECT_EQ(std::filesystem::status(folder_.path() / "b.txt").permissions(), perms{0640});
+}
+
+TEST_F(AtomicFileCalls, ShortAndInterruptedWritesLoseNothing) {
+  const std::string bytes = "0123456789";
+  testing::SystemCalls calls;
+  calls.write_in_pieces(3);
+  AtomicFile file(target());
+  file.write(bytes.data(), bytes.size());
+  file.write("x", 1);
+  file.commit();
+
+  EXPECT_EQ(bytes_of_file(target()), bytes + "x");
+}
+
+TEST_F(AtomicFileCalls, WorksWhereStandardInputIsClosed) {
+  const int input = ::dup(0);
+  ::close(0);
+  testing::SystemCalls calls;
+  {
+    AtomicFile dropped(target());  // gets descriptor 0
+    dropped.write("abc", 3);
+  }
+  const bool left = folder_.count() > 0;
+  std::string message;
+  try {
+    write_file(target(), "abc");
+  } catch (const Error& failure) {
+    message = failure.what();
+  }
+  const bool given_back = ::fcntl(0, F_GETFD) < 0;
+  ::dup2(input, 0);
+  ::close(input);
+
+  EXPECT_EQ(message, "");
+  EXPECT_FALSE(left);
+  EXPECT_TRUE(given_back);
+  EXPECT_EQ(bytes_of_file(target()), "abc");
+  ASSERT_EQ(calls.seen().size(), 4U);
+  EXPECT_EQ(calls.seen().back(), "fsync " + folder_name());
 }
 
 TEST_F(AtomicFileCalls, TwoFilesOfOneNameDoNotShareTheirBytes) {

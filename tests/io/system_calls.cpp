@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <utility>
@@ -31,6 +32,12 @@ struct SystemCallHooks {
   static int fsync_error() {
     return recorder == nullptr ? 0 : std::exchange(recorder->fsync_error_, 0);
   }
+  /// How much of a write of `size` is done at once, or 0 where a signal interrupts it.
+  static std::size_t piece_of(std::size_t size) {
+    if (recorder == nullptr || recorder->piece_ == 0 || size == 0) return size;
+    recorder->interrupted_ = !recorder->interrupted_;
+    return recorder->interrupted_ ? 0 : std::min(size, recorder->piece_);
+  }
 };
 
 SystemCalls::SystemCalls() { recorder = this; }
@@ -50,6 +57,15 @@ SVI_REPLACES int fsync(int descriptor) {
     return -1;
   }
   return static_cast<int>(syscall(SYS_fsync, descriptor));
+}
+
+SVI_REPLACES ssize_t write(int descriptor, const void* data, size_t size) {
+  const auto piece = SystemCallHooks::piece_of(size);
+  if (piece == 0 && size > 0) {
+    errno = EINTR;
+    return -1;
+  }
+  return syscall(SYS_write, descriptor, data, piece);
 }
 
 SVI_REPLACES int rename(const char* from, const char* to) noexcept {

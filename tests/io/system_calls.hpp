@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ class SystemCalls {
 
   /// The next fsync fails with this error, without doing anything.
   void fail_next_fsync(int error) { fsync_error_ = error; }
+  /// Writes of this many bytes at most from here on, each after one that a signal interrupts.
+  void write_in_pieces(std::size_t bytes) { piece_ = bytes; }
 
   const std::vector<std::string>& seen() const { return seen_; }
 
@@ -24,6 +27,8 @@ class SystemCalls {
   friend struct SystemCallHooks;
   std::vector<std::string> seen_;
   int fsync_error_ = 0;
+  std::size_t piece_ = 0;  // 0: no limit
+  bool interrupted_ = false;
 };
 
 }  // namespace svi::testing

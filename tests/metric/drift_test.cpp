@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <limits>
@@ -31,6 +32,7 @@ TEST(RobustSlope, LeavesOutWhatIsNotANumber) {
   EXPECT_TRUE(std::isnan(robust_slope({1})));
   EXPECT_TRUE(std::isnan(robust_slope({})));
   EXPECT_TRUE(std::isnan(relative_slope({0, 0, 0})));
+  EXPECT_TRUE(std::isnan(relative_slope({0, 1, 2})));
 }
 
 /// A curve and what SciPy says of it: see make_slopes.py.
@@ -83,6 +85,35 @@ TEST(BootstrapInterval, HasTheWidthOfTheCentralLimit) {
   EXPECT_GT(interval.high, interval.mean);
 }
 
+TEST(BootstrapInterval, LiesBetweenNeighboursOfTheSortedMeans) {
+  const std::vector<double> values{1, 2, 4, 8, 16, 32, 64, 128};
+  std::vector<double> means;
+  for (std::uint32_t r = 0; r < 5; ++r) {
+    double sum = 0;
+    for (std::uint32_t i = 0; i < 8; ++i)
+      sum += values[uniform_index({7, Purpose::bootstrap, r, 0}, values.size(), i)];
+    means.push_back(sum / 8);
+  }
+  std::sort(means.begin(), means.end());
+
+  const auto interval = bootstrap_interval(values, 7, 5);
+
+  // Places .025 x 4 and .975 x 4 of the five, as numpy.quantile takes them.
+  EXPECT_NEAR(interval.low, 0.9 * means[0] + 0.1 * means[1], 1e-12);
+  EXPECT_NEAR(interval.high, 0.1 * means[3] + 0.9 * means[4], 1e-12);
+  EXPECT_NEAR(interval.mean, 255.0 / 8, 1e-12);
+  EXPECT_LT(means[0], means[1]);
+  EXPECT_LT(means[3], means[4]);
+}
+
+TEST(BootstrapInterval, OfOneResampleIsAPoint) {
+  const auto interval = bootstrap_interval({3, 5, 9}, 2, 1);
+
+  EXPECT_EQ(interval.low, interval.high);
+  EXPECT_GE(interval.low, 3);
+  EXPECT_LE(interval.low, 9);
+}
+
 TEST(BootstrapInterval, LeavesOutWhatIsNotANumber) {
   const auto interval = bootstrap_interval({kNan, 2, 2, kNan}, 0);
 
@@ -90,6 +121,7 @@ TEST(BootstrapInterval, LeavesOutWhatIsNotANumber) {
   EXPECT_EQ(interval.low, 2);
   EXPECT_EQ(interval.high, 2);
   EXPECT_TRUE(std::isnan(bootstrap_interval({}, 0).mean));
+  EXPECT_EQ(bootstrap_interval({kNan}, 0).count, 0);
   EXPECT_THROW(bootstrap_interval({1}, 0, 0), Error);
 }
 
