@@ -53,6 +53,56 @@ TEST(Document, RefusesWhatIsNotIniAndSaysWhere) {
   EXPECT_THAT(refusal("[a b]\n"), HasSubstr("no section name"));
 }
 
+TEST(Document, TakesFilesOfOtherSystems) {
+  const auto expected = Document::parse("[a]\nx = 1\ny = caf\u00e9\n", "x.ini").text();
+
+  EXPECT_EQ(Document::parse("\xEF\xBB\xBF[a]\r\nx = 1\r\ny = caf\u00e9\r\n", "x.ini").text(),
+            expected);
+  EXPECT_EQ(Document::parse("\xEF\xBB\xBF# comment\n[a]\nx = 1\ny = caf\u00e9", "x.ini").text(),
+            expected);
+  EXPECT_EQ(Document::parse("[a]\n\tx = 1  # \x01 in a comment\ny = \"caf\u00e9\"", "x.ini").text(),
+            expected);
+}
+
+TEST(Document, NamesOtherEncodings) {
+  const std::string text = "[experiment]\nname = x\n";
+  std::string little, big, wide;
+  for (const char c : text) {
+    little += {c, '\0'};
+    big += {'\0', c};
+    wide += {c, '\0', '\0', '\0'};
+  }
+
+  for (const auto& bytes :
+       {"\xFF\xFE" + little, "\xFE\xFF" + big, little, big, std::string("\xFF\xFE\0\0", 4) + wide})
+    EXPECT_THAT(refusal(bytes),
+                HasSubstr("x.ini: is a text in UTF-16 or UTF-32; save it as UTF-8"));
+  EXPECT_THAT(refusal("[a]\nx = caf\xE9\n"),
+              HasSubstr("x.ini:2: column 8: the byte <0xE9> is not UTF-8"));
+}
+
+TEST(Document, NamesCharactersThatDoNotShow) {
+  EXPECT_THAT(refusal(std::string("[a]\nx = 1\ny = 2\0 3\n", 20)),
+              HasSubstr("x.ini:3: holds a NUL byte"));
+  EXPECT_THAT(refusal("[a]\nx = \x1b[31m\n"),
+              HasSubstr("x.ini:2: column 5: the control character <U+001B> does not show"));
+  EXPECT_THAT(refusal("[a]\rx = 1\r"),
+              HasSubstr("x.ini:1: column 4: the control character <U+000D>"));
+  EXPECT_THAT(refusal("[a]\n\uFEFFx = 1\n"), HasSubstr("x.ini:2: column 1"));
+  EXPECT_THAT(refusal("[a]\n\u200Bx = 1\n"), HasSubstr("x.ini:2: '<U+200B>x' is no key"));
+  EXPECT_THAT(refusal("[a\u00A0]\n"), HasSubstr("'a<U+00A0>' is no section name"));
+  EXPECT_THAT(refusal(std::string(5000, 'x')), testing::SizeIs(testing::Lt(300u)));
+}
+
+TEST(Document, RefusesValuesThatItsTextCouldNotHold) {
+  auto document = Document::parse("[a]\nx = 1\n", "x.ini");
+
+  EXPECT_THROW(document.set("a.x", "1\n[b]", "--set"), ConfigError);
+  EXPECT_THROW(document.set("a.x", "\x07", "--set"), ConfigError);
+  document.set("a.x", "tab\there", "--set");
+  EXPECT_EQ(document.get("a", "x"), "tab\there");
+}
+
 TEST(Document, RefusesAMissingFile) {
   EXPECT_THROW(Document::read("/nonexistent/x.ini"), ConfigError);
 }

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "svi/core/check.hpp"
+#include "svi/core/printable.hpp"
 
 namespace svi {
 namespace {
@@ -83,8 +84,8 @@ class Assign final : public OptionVisitor {
     for (const auto& entry : section_.entries) {
       if (entry.key == option.key) origin = entry.origin;
     }
-    raise<ConfigError>(origin, ": [", section_.name, "] ", option.key, " = ", value, " is not ",
-                       wanted, " (", option.help,
+    raise<ConfigError>(origin, ": [", section_.name, "] ", option.key, " = ", printable(value),
+                       " is not ", wanted, " (", option.help,
                        option.unit.empty() ? "" : ", unit: " + option.unit, ")");
   }
 
