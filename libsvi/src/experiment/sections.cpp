@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 
 #include "svi/core/check.hpp"
 #include "svi/data/clip_source.hpp"
@@ -97,6 +98,26 @@ void check_diagnostic_name(const Document& document, const std::string& name) {
   }
 }
 
+/// Makes every metric once. Each quantity becomes a dataset of its name: two of one name would be
+/// one dataset, that of whichever metric came last.
+void complete_metrics(const Document& document, const Registry& registry, Document& complete) {
+  std::map<std::string, std::string> owners;  // quantity to section
+  for (const auto& name : names_below(document, kMetricPrefix)) {
+    const auto section = std::string(kMetricPrefix) + name;
+    const auto metric = registry.make<Metric>(document, name, &complete, section);
+    for (const auto& quantity : metric->quantities()) {
+      const auto [owner, fresh] = owners.emplace(quantity.name, section);
+      if (fresh) continue;
+      raise<ConfigError>(document.find(section)->origin, ": [", section, "] gives the quantity '",
+                         quantity.name, "', and so does [", owner->second, "]",
+                         owner->second == section
+                             ? std::string(" itself; its plugin is wrong")
+                             : " at " + document.find(owner->second)->origin +
+                                   "; keep one of them, or run them in two experiments");
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> names_below(const Document& document, std::string_view prefix) {
@@ -117,8 +138,7 @@ Document complete_document(const Document& document, const Registry& registry) {
   for_each_component([&]<class Interface>(const char* fallback) {
     registry.make<Interface>(document, fallback, &complete);
   });
-  for (const auto& name : names_below(document, kMetricPrefix))
-    registry.make<Metric>(document, name, &complete, std::string(kMetricPrefix) + name);
+  complete_metrics(document, registry, complete);
   for (const auto& name : names_below(document, kDiagnosticPrefix)) {
     check_diagnostic_name(document, name);
     registry.make<Diagnostic>(document, name, &complete, std::string(kDiagnosticPrefix) + name);
