@@ -5,6 +5,7 @@
 
 #include "support/temporary_folder.hpp"
 #include "svi/core/check.hpp"
+#include "svi/io/safetensors.hpp"
 
 namespace svi {
 namespace {
@@ -53,6 +54,41 @@ TEST(CheckpointFolder, PassesOverADamagedOne) {
 
   ASSERT_TRUE(newest.has_value());
   EXPECT_EQ(newest->step, 1);
+}
+
+TEST(CheckpointFolder, PassesOverOneWithASingleFlippedBit) {
+  const TemporaryFolder folder;
+  const CheckpointFolder checkpoints(folder.path());
+  for (const std::int64_t step : {1, 2}) checkpoints.save(checkpoint_at(step));
+  const auto path = folder / "step-000000002.safetensors";
+  const auto whole = bytes_of_file(path);
+
+  for (std::size_t i = 8; i < whole.size(); ++i) {  // the header's length, and everything after it
+    auto bytes = whole;
+    bytes[i] = static_cast<char>(bytes[i] ^ 4);
+    write_bytes(path, bytes);
+    const auto newest = checkpoints.load_newest();
+    ASSERT_TRUE(newest.has_value());
+    if (newest->step == 1) continue;
+    // Space that pads the header, or the name of the checksum itself: the values are right.
+    EXPECT_EQ(newest->step, 2) << "byte " << i;
+    EXPECT_TRUE(newest->tensors[0].second.eq(2).all().item<bool>()) << "byte " << i;
+    EXPECT_TRUE(newest->tensors[1].second.equal(at::arange(2))) << "byte " << i;
+  }
+  write_bytes(path, whole);
+  EXPECT_EQ(checkpoints.load_newest()->step, 2);
+}
+
+TEST(CheckpointFolder, ReadsOlderFilesWithoutChecksum) {
+  const TemporaryFolder folder;
+  save_safetensors(folder.path() / "step-000000005.safetensors", {{"weight", at::ones({2})}},
+                   {{"svi_step", "5"}, {"seed", "7"}});
+
+  const auto newest = CheckpointFolder(folder.path()).load_newest();
+
+  ASSERT_TRUE(newest.has_value());
+  EXPECT_EQ(newest->step, 5);
+  EXPECT_EQ(newest->metadata, (std::map<std::string, std::string>{{"seed", "7"}}));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@ namespace svi {
 namespace {
 
 using namespace result_fixture;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -177,6 +178,30 @@ TEST(MergeParts, NamesADamagedPart) {
               HasSubstr("base-1.h5"));
 }
 
+TEST(MergeParts, NoticesAFlippedBitInAPart) {
+  const TemporaryFolder folder;
+  write_all_parts(folder.path());
+  const auto path = part_path(folder.path(), "base-1").string();
+  const auto whole = bytes_of_file(path);
+  const auto merged = [&] {
+    return io_error_of(
+        [&] { merge_parts(folder.path(), folder.path() / "study.h5", Communicator::self()); });
+  };
+  // The last byte of the file's largest run of numbers: found by writing another value there.
+  const auto value = Hdf5File::open(path).read(Hdf5File::open(path).datasets().front());
+  const std::string bytes(static_cast<const char*>(value.const_data_ptr()), value.nbytes());
+  const auto at = whole.find(bytes);
+  ASSERT_NE(at, std::string::npos);
+  auto flipped = whole;
+  flipped[at + 3] = static_cast<char>(flipped[at + 3] ^ 1);
+  write_bytes(path, flipped);
+
+  EXPECT_THAT(merged(),
+              AllOf(HasSubstr("base-1.h5"), HasSubstr("checksum"), HasSubstr("remove that file")));
+  write_bytes(path, whole);
+  EXPECT_EQ(merged(), "no IoError");
+}
+
 TEST(MergeParts, ReportsADiskThatRefuses) {
   const TemporaryFolder folder;
   write_all_parts(folder.path());
@@ -185,13 +210,14 @@ TEST(MergeParts, ReportsADiskThatRefuses) {
   EXPECT_THAT(io_error_of([&] {
                 merge_parts(folder.path(), folder.path() / "study.h5", Communicator::self());
               }),
-              HasSubstr("study.h5"));
+              AllOf(HasSubstr("study.h5"), HasSubstr("File too large"), HasSubstr("needs"),
+                    HasSubstr("`ulimit -f` allows 3000")));
   EXPECT_THAT(io_error_of([&] {
                 PartWriter part(folder.path(), "large");
                 part.add({"/x", {0}, {4000}, {"arm"}}, at::ones({4000}));
                 part.commit();
               }),
-              HasSubstr("large"));
+              AllOf(HasSubstr("large"), HasSubstr("needs 16000 bytes")));
   EXPECT_FALSE(part_exists(folder.path(), "large"));
   EXPECT_FALSE(std::filesystem::exists(folder / "study.h5"));
 }

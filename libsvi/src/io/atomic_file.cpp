@@ -10,19 +10,16 @@
 #include <system_error>
 #include <utility>
 
+#include "disk_room.hpp"
+#include "paths.hpp"
 #include "svi/core/check.hpp"
 
 namespace svi {
 namespace {
 
-std::string reason(int code) {
-  if (code == ENOSPC || code == EDQUOT)
-    return cat(std::strerror(code), "; free some space and repeat");
-  return std::strerror(code);
-}
-
-std::filesystem::path folder_of(const std::filesystem::path& path) {
-  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+std::string reason(const std::filesystem::path& path, int code, std::size_t needed = 0) {
+  const auto full = no_room(path, code, static_cast<std::int64_t>(needed));
+  return full.empty() ? std::strerror(code) : full;
 }
 
 /// Makes the rename itself durable. A file system that cannot sync folders loses at most the new
@@ -44,7 +41,8 @@ AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
                cat(".", path_.filename().string(), ".", ::getpid(), "-", serial++, ".part");
   // A leftover of the same name can only come from a dead process with our id: replace it.
   descriptor_ = ::open(temporary_.c_str(), O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) raise<IoError>(path_.string(), ": cannot be created: ", reason(errno));
+  if (descriptor_ < 0)
+    raise<IoError>(path_.string(), ": cannot be created: ", reason(path_, errno));
 }
 
 AtomicFile::~AtomicFile() {
@@ -56,10 +54,12 @@ AtomicFile::~AtomicFile() {
 void AtomicFile::write(const void* data, std::size_t size) {
   SVI_CHECK(descriptor_ >= 0, path_.string(), " is already committed");
   const char* next = static_cast<const char*>(data);
+  size_ += size;
   while (size > 0) {
     const ssize_t written = ::write(descriptor_, next, size);
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) raise<IoError>(path_.string(), ": cannot be written: ", reason(errno));
+    if (written < 0)
+      raise<IoError>(path_.string(), ": cannot be written: ", reason(path_, errno, size_));
     next += written;
     size -= static_cast<std::size_t>(written);
   }
@@ -68,11 +68,11 @@ void AtomicFile::write(const void* data, std::size_t size) {
 void AtomicFile::commit() {
   SVI_CHECK(descriptor_ >= 0, path_.string(), " is already committed");
   if (::fsync(descriptor_) != 0 && errno != EINVAL && errno != EROFS) {
-    raise<IoError>(path_.string(), ": cannot be written: ", reason(errno));
+    raise<IoError>(path_.string(), ": cannot be written: ", reason(path_, errno, size_));
   }
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
     raise<IoError>(path_.string(), ": cannot be renamed from ", temporary_.string(), ": ",
-                   reason(errno));
+                   reason(path_, errno));
   }
   ::close(descriptor_);
   descriptor_ = -1;

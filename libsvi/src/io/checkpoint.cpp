@@ -4,13 +4,14 @@
 
 #include "svi/core/check.hpp"
 #include "svi/core/log.hpp"
+#include "svi/io/checksum.hpp"
 #include "svi/io/safetensors.hpp"
 
 namespace svi {
 
 namespace {
 
-constexpr const char* kStepKey = "svi_step";
+constexpr const char *kStepKey = "svi_step", *kSumKey = "svi_sha256";
 constexpr std::size_t kKept = 2;
 
 /// Newest first.
@@ -26,6 +27,12 @@ std::vector<std::filesystem::path> files_in(const std::filesystem::path& folder)
   return files;
 }
 
+std::string sum_of(const Checkpoint& checkpoint) {
+  std::string facts = cat(checkpoint.step, "\n");
+  for (const auto& [key, value] : checkpoint.metadata) facts += cat(key, " = ", value, "\n");
+  return checksum(checkpoint.tensors, facts);
+}
+
 Checkpoint load(const std::filesystem::path& path) {
   const auto file = SafetensorsFile::open(path);
   Checkpoint checkpoint;
@@ -35,6 +42,9 @@ Checkpoint load(const std::filesystem::path& path) {
   checkpoint.step = std::stoll(step->second);
   checkpoint.metadata.erase(step);
   checkpoint.tensors = file.load_all();
+  const auto sum = checkpoint.metadata.extract(kSumKey);  // older files have none
+  if (sum && sum.mapped() != sum_of(checkpoint))
+    raise<IoError>(path.string(), ": its bytes do not match its checksum");
   return checkpoint;
 }
 
@@ -47,6 +57,7 @@ void CheckpointFolder::save(const Checkpoint& checkpoint) const {
                 static_cast<long long>(checkpoint.step));
   auto metadata = checkpoint.metadata;
   metadata[kStepKey] = std::to_string(checkpoint.step);
+  metadata[kSumKey] = sum_of(checkpoint);
   save_safetensors(folder_ / name, checkpoint.tensors, metadata);
 
   auto files = files_in(folder_);
@@ -57,13 +68,18 @@ void CheckpointFolder::save(const Checkpoint& checkpoint) const {
 }
 
 std::optional<Checkpoint> CheckpointFolder::load_newest() const {
+  bool damaged = false;
   for (const auto& path : files_in(folder_)) {
     try {
-      return load(path);
+      auto checkpoint = load(path);
+      if (damaged) SVI_WARN("checkpoint", "going on from ", path.string(), " instead");
+      return checkpoint;
     } catch (const std::exception& error) {
       SVI_WARN("checkpoint", "passing over a damaged checkpoint: ", error.what());
+      damaged = true;
     }
   }
+  if (damaged) SVI_WARN("checkpoint", "none in ", folder_.string(), " is whole: beginning anew");
   return std::nullopt;
 }
 

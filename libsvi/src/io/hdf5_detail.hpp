@@ -4,6 +4,7 @@
 
 #include <hdf5.h>
 
+#include <cstdint>
 #include <string>
 
 #include "svi/core/handle.hpp"
@@ -27,18 +28,19 @@ using Attribute = Handle<Traits<H5Aclose>>;
 using Properties = Handle<Traits<H5Pclose>>;
 
 /// Throws IoError "FILE: WHAT: the library's reason" for a negative code; returns it otherwise.
+/// `needed` is what the file takes, as far as is known, for the message about a full disk.
 template <class Code>
-Code check(Code code, const std::string& file, const std::string& what);
+Code check(Code code, const std::string& file, const std::string& what, std::int64_t needed = 0);
 
 /// To be called before anything else of HDF5. Stops it from printing its error stack on this
 /// thread: check() puts that into the exception.
 void start();
 
-[[noreturn]] void fail(const std::string& file, const std::string& what);
+[[noreturn]] void fail(const std::string& file, const std::string& what, std::int64_t needed);
 
 template <class Code>
-Code check(Code code, const std::string& file, const std::string& what) {
-  if (code < 0) fail(file, what);
+Code check(Code code, const std::string& file, const std::string& what, std::int64_t needed) {
+  if (code < 0) fail(file, what, needed);
   return code;
 }
 

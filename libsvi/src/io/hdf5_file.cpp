@@ -1,13 +1,19 @@
 #include "svi/io/hdf5_file.hpp"
 
 #include <ATen/ATen.h>
+#include <fcntl.h>
 #include <hdf5_hl.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <limits>
 
+#include "disk_room.hpp"
 #include "hdf5_impl.hpp"
 #include "svi/core/check.hpp"
+#include "svi/io/checksum.hpp"
 #include "svi/parallel/mpi_native.hpp"
 
 namespace svi {
@@ -68,6 +74,9 @@ hdf5::Properties link_properties() {
 hdf5::Properties access_properties(const Communicator* group) {
   hdf5::Properties properties(H5Pcreate(H5P_FILE_ACCESS));
   H5Pset_fclose_degree(properties.get(), H5F_CLOSE_STRONG);
+#if H5_VERSION_GE(1, 10, 7)
+  H5Pset_file_locking(properties.get(), /*use_file_locking=*/false, /*ignore_when_disabled=*/true);
+#endif
   if (group != nullptr) H5Pset_fapl_mpio(properties.get(), mpi::native(*group), MPI_INFO_NULL);
   return properties;
 }
@@ -107,6 +116,15 @@ Hdf5File Hdf5File::create(const std::string& path, const Communicator& group) {
   impl->parallel = group.size() > 1;
   impl->first = group.rank() == 0;
   const auto access = access_properties(impl->parallel ? &group : nullptr);
+  if (!impl->parallel) {
+    impl->target =
+        Handle<Descriptor>(::open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0666));
+    if (!impl->target) raise<IoError>(path, ": cannot be created: ", std::strerror(errno));
+    // Built in memory and written when it is whole: a write that fails inside the library leaves a
+    // file that it cannot close any more, and that crashes at the end of MPI.
+    constexpr std::size_t kIncrement = std::size_t{1} << 20;
+    H5Pset_fapl_core(access.get(), kIncrement, /*backing_store=*/false);
+  }
   impl->file = hdf5::File(impl->check(
       H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), "cannot be created"));
   return Hdf5File(std::move(impl));
@@ -126,7 +144,16 @@ Hdf5File Hdf5File::open(const std::string& path) {
 void Hdf5File::close() {
   SVI_CHECK(static_cast<bool>(impl_->file), impl_->path, " is already closed");
   impl_->check(H5Fflush(impl_->file.get(), H5F_SCOPE_GLOBAL), "cannot be written");
+  std::string image;
+  if (impl_->target) {
+    image.resize(static_cast<std::size_t>(
+        impl_->check(H5Fget_file_image(impl_->file.get(), nullptr, 0), "cannot be written")));
+    impl_->check(H5Fget_file_image(impl_->file.get(), image.data(), image.size()),
+                 "cannot be written");
+  }
   impl_->check(H5Fclose(impl_->file.release()), "cannot be written");
+  if (impl_->target) write_all(impl_->target.get(), image, impl_->path);
+  impl_->target = {};
 }
 
 void Hdf5File::create_dataset(const std::string& path, at::IntArrayRef shape, c10::ScalarType dtype,
@@ -149,6 +176,8 @@ void Hdf5File::create_dataset(const std::string& path, at::IntArrayRef shape, c1
       H5Pset_alloc_time(properties.get(), H5D_ALLOC_TIME_DEFAULT);
     }
   }
+  impl_->needed +=
+      c10::multiply_integers(shape) * static_cast<std::int64_t>(c10::elementSize(dtype));
   const auto space = make_space(shape, impl_->path);
   const hdf5::Dataset made(
       impl_->check(H5Dcreate2(impl_->file.get(), path.c_str(), file_type(dtype), space.get(),
@@ -191,6 +220,9 @@ void Hdf5File::put(const std::string& path, const at::Tensor& tensor,
                    const DatasetOptions& options) {
   create_dataset(path, tensor.sizes(), tensor.scalar_type(), options);
   if (impl_->first) write(path, tensor);
+  if (!options.checksum) return;
+  SVI_CHECK(!impl_->parallel, path, ": a parallel file keeps no checksums");
+  set_attribute(path, kHdf5Checksum, checksum({{"", tensor}}));
 }
 
 std::vector<std::int64_t> Hdf5File::shape(const std::string& path) const {
@@ -214,7 +246,16 @@ c10::ScalarType Hdf5File::dtype(const std::string& path) const {
   raise<IoError>(impl_->path, ": ", path, " holds no numbers of a type svi reads");
 }
 
-at::Tensor Hdf5File::read(const std::string& path) const { return read(path, {}, {}); }
+at::Tensor Hdf5File::read(const std::string& path) const {
+  auto values = read(path, {}, {});
+  const auto about = attributes(path);
+  const auto kept = about.find(kHdf5Checksum);
+  if (kept != about.end() && kept->second != AttributeValue(checksum({{"", values}}))) {
+    raise<IoError>(impl_->path, ": ", path,
+                   " is damaged: its values do not match the checksum kept with them");
+  }
+  return values;
+}
 
 at::Tensor Hdf5File::read(const std::string& path, at::IntArrayRef start,
                           at::IntArrayRef count) const {

@@ -4,8 +4,10 @@
 
 #include <hdf5.h>
 
+#include <cstdint>
 #include <string>
 
+#include "descriptor.hpp"
 #include "hdf5_detail.hpp"
 #include "svi/io/hdf5_file.hpp"
 
@@ -14,12 +16,14 @@ namespace svi {
 struct Hdf5File::Impl {
   std::string path;
   hdf5::File file;
+  Handle<Descriptor> target;  // where a file of one rank goes that is being made
   bool parallel = false;
-  bool first = true;  // rank 0 of its group
+  bool first = true;        // rank 0 of its group
+  std::int64_t needed = 0;  // bytes of the datasets made so far
 
   template <class Code>
   Code check(Code code, const std::string& what) const {
-    return hdf5::check(code, path, what);
+    return hdf5::check(code, path, what, needed);
   }
   hdf5::Dataset dataset(const std::string& name) const;
   hdf5::Space space_of(const hdf5::Dataset& dataset, const std::string& name) const;

@@ -2,12 +2,15 @@
 
 #include <ATen/ATen.h>
 
+#include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "disk_room.hpp"
 #include "result_part.hpp"
 #include "svi/core/abi.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/atomic_file.hpp"
+#include "svi/parallel/environment.hpp"
 
 namespace svi {
 
@@ -110,12 +113,23 @@ std::vector<ResultScale> scales_of(const json& text) {
   return scales;
 }
 
+/// Names what to do about a part that cannot be read.
+template <class Read>
+auto from_part(const Read& read) {
+  try {
+    return read();
+  } catch (const IoError& error) {
+    raise<IoError>(error.what(), "; remove that file and go on with --resume: its job runs again");
+  }
+}
+
 /// Reads what all parts hold, as text for the other ranks.
 std::string read_plan(const std::filesystem::path& folder) {
   json plan = json::array();
   for (const auto& job : read_part_names(folder)) {
     json blocks = json::array();
-    for (const auto& entry : read_entries(part_path(folder, job).string())) {
+    const auto file = part_path(folder, job).string();
+    for (const auto& entry : from_part([&] { return read_entries(file); })) {
       blocks.push_back({{"file", entry.file},
                         {"dataset", entry.dataset},
                         {"path", entry.place.path},
@@ -268,7 +282,51 @@ void make_datasets(Hdf5File& file, const std::map<std::string, PartEntry>& datas
   }
 }
 
+std::int64_t bytes_of(const std::map<std::string, PartEntry>& datasets) {
+  std::int64_t bytes = 0;
+  for (const auto& [path, entry] : datasets) {
+    bytes += c10::multiply_integers(entry.place.shape) *
+             static_cast<std::int64_t>(c10::elementSize(entry.dtype));
+  }
+  return bytes;
+}
+
+/// Does what all ranks must do alike in one parallel file. Where it fails on a rank, perhaps on
+/// that one alone, all end: closing the file would wait for the others for ever.
+template <class Work>
+auto together(const Communicator& group, const Work& work) {
+  try {
+    return work();
+  } catch (const Error& error) {
+    if (group.size() == 1) throw;
+    std::cerr << cat("rank ", group.rank(), ", merging: ", error.what(), "\n") << std::flush;
+    Environment::abort(2);
+  }
+}
+
 }  // namespace
+
+void probe_results(const std::filesystem::path& folder, const Communicator& group) {
+  std::unique_ptr<AtomicFile> owner;  // of rank 0; removes the file
+  const auto path = on_first(group, [&] {
+    owner = std::make_unique<AtomicFile>(folder / "probe.h5");
+    return owner->temporary().string();
+  });
+  const auto values = at::arange(16, at::kDouble);
+  std::string problem;
+  try {
+    auto file = Hdf5File::create(path, group);
+    file.put("/probe", values);
+    file.close();
+    if (group.rank() == 0 && !Hdf5File::open(path).read("/probe").equal(values))
+      raise<IoError>(path, ": what was written is not what is read");
+  } catch (const Error& error) {
+    problem = error.what();
+  }
+  for (const auto& text : group.all_gather(problem)) {
+    if (!text.empty()) raise<IoError>(folder.string(), ": HDF5 cannot keep results there: ", text);
+  }
+}
 
 void write_result_header(const std::filesystem::path& folder, const ResultHeader& header) {
   AtomicFile target(folder / "header.h5");
@@ -286,22 +344,27 @@ void merge_parts(const std::filesystem::path& folder, const std::filesystem::pat
   const auto temporary = on_first(group, [&] {
     if (!std::filesystem::exists(folder / "header.h5"))
       raise<IoError>(folder.string(), " has no header.h5");
+    check_room(target, bytes_of(datasets));
     result = std::make_unique<AtomicFile>(target);
     return result->temporary().string();
   });
   const auto header = read_header(folder);
-  auto file = Hdf5File::create(temporary, group);
-  put_header(file, header);
-  put_own_scales(file, parts);
-  make_datasets(file, datasets, header);
+  auto file = together(group, [&] {
+    auto made = Hdf5File::create(temporary, group);
+    put_header(made, header);
+    put_own_scales(made, parts);
+    make_datasets(made, datasets, header);
+    return made;
+  });
 
   std::string problem;
   try {
     const auto size = static_cast<std::size_t>(group.size());
     for (auto part = static_cast<std::size_t>(group.rank()); part < parts.size(); part += size) {
       for (const auto& entry : parts[part]) {
-        file.write(entry.place.path, Hdf5File::open(entry.file).read(entry.dataset),
-                   entry.place.start);
+        const auto block =
+            from_part([&] { return Hdf5File::open(entry.file).read(entry.dataset); });
+        file.write(entry.place.path, block, entry.place.start);
       }
     }
   } catch (const Error& error) {
@@ -310,7 +373,10 @@ void merge_parts(const std::filesystem::path& folder, const std::filesystem::pat
   for (const auto& text : group.all_gather(problem)) {
     if (!text.empty()) throw IoError(text);
   }
-  file.close();
+  together(group, [&] {
+    file.close();
+    return 0;
+  });
   on_first(group, [&] {
     result->commit();
     return std::string();

@@ -125,7 +125,7 @@ void PartWriter::add(const ResultPlace& place, const at::Tensor& tensor) {
   // Several blocks of one dataset: the first has its name, the others a number too.
   std::string name = place.path;
   for (int i = 2; impl_->file.contains(name); ++i) name = cat(place.path, "@", i);
-  DatasetOptions options;
+  DatasetOptions options{.checksum = true};
   if (tensor.scalar_type() == at::kByte && tensor.numel() > 4096 && tensor.dim() > 2) {
     // Videos of a small world compress well: one frame or plane a chunk.
     options.chunk.assign(tensor.sizes().begin(), tensor.sizes().end());
@@ -188,6 +188,7 @@ std::vector<PartEntry> read_entries(const std::string& file) {
     entry.place.shape = take<std::vector<std::int64_t>>(attributes, kShape, where);
     entry.place.dimensions = take<std::vector<std::string>>(attributes, kDimensions, where);
     entry.place.scales = take_scales(attributes, where);
+    attributes.erase(kHdf5Checksum);  // of the block, not of the whole dataset
     entry.place.attributes = std::move(attributes);
     entries.push_back(std::move(entry));
   }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "io/disk_room.hpp"
 #include "io/mapping.hpp"
 #include "io/safetensors_header.hpp"
 #include "svi/core/check.hpp"
@@ -98,6 +99,9 @@ void save_safetensors(const std::filesystem::path& path, const NamedTensors& ten
   const std::uint64_t length = text.size();
 
   AtomicFile file(path);
+  std::uint64_t data_size = 0;
+  for (const auto& info : header.infos) data_size = std::max(data_size, info.end);
+  check_room(path, static_cast<std::int64_t>(sizeof length + length + data_size));
   file.write(&length, sizeof length);
   file.write(text.data(), text.size());
   for (const auto i : order) {

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "io/descriptor.hpp"
+#include "io/disk_room.hpp"
 #include "io/safetensors_header.hpp"
 #include "svi/core/check.hpp"
 #include "svi/core/handle.hpp"
@@ -25,8 +26,9 @@ class WritableMapping {
     if (!file) raise<IoError>(shown, ": cannot be opened: ", std::strerror(errno));
     const int code = ::posix_fallocate(file.get(), 0, static_cast<off_t>(size));
     if (code != 0) {
-      raise<IoError>(shown, ": ", size, " bytes cannot be reserved: ", std::strerror(code),
-                     code == ENOSPC ? "; free some space and repeat" : "");
+      const auto full = no_room(path, code, static_cast<std::int64_t>(size));
+      raise<IoError>(shown, ": ", size,
+                     " bytes cannot be reserved: ", full.empty() ? std::strerror(code) : full);
     }
     void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
     if (data == MAP_FAILED) raise<IoError>(shown, ": cannot be mapped: ", std::strerror(errno));

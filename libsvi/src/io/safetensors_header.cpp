@@ -8,6 +8,7 @@
 #include <set>
 
 #include "svi/core/check.hpp"
+#include "svi/core/printable.hpp"
 
 namespace svi::safetensors {
 namespace {
@@ -216,14 +217,7 @@ std::optional<std::string_view> name_of(ScalarType dtype) {
   return std::nullopt;
 }
 
-std::string shown(std::string_view name) {
-  constexpr std::size_t kLongest = 120;
-  std::string text;
-  for (const char c : name.substr(0, kLongest)) {
-    text += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-  }
-  return name.size() > kLongest ? text + "..." : text;
-}
+std::string shown(std::string_view name) { return printable(name); }
 
 Header read_header(const char* data, std::uint64_t size, const std::string& file) {
   if (size < 8) raise<IoError>(file, ": not a safetensors file: only ", size, " bytes");

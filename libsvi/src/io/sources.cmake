@@ -2,16 +2,20 @@ set(SVI_IO_SOURCES
   src/io/atomic_file.cpp
   src/io/av.cpp
   src/io/checkpoint.cpp
+  src/io/checksum.cpp
   src/io/color_converter.cpp
   src/io/data_folder.cpp
+  src/io/disk_room.cpp
   src/io/hdf5_detail.cpp
   src/io/hdf5_file.cpp
   src/io/hdf5_text.cpp
+  src/io/lock_holder.cpp
   src/io/mapping.cpp
   src/io/pickle_reader.cpp
   src/io/pth_file.cpp
   src/io/result_file.cpp
   src/io/result_part.cpp
+  src/io/run_lock.cpp
   src/io/safetensors.cpp
   src/io/safetensors_builder.cpp
   src/io/safetensors_header.cpp

@@ -33,6 +33,7 @@ class SVI_EXPORT AtomicFile {
   std::filesystem::path path_;
   std::filesystem::path temporary_;
   int descriptor_ = -1;
+  std::size_t size_ = 0;  // bytes that were to be written so far
 };
 
 /// Writes `bytes` as the whole content of `path`, atomically. Throws IoError.

@@ -21,7 +21,8 @@ struct Checkpoint {
 /// The checkpoints of one job: safetensors files `step-000001200.safetensors` in a folder of their
 /// own.
 ///
-/// Each appears complete or not at all. The newest and the one before it are kept. One rank writes.
+/// Each appears complete or not at all, with a checksum of what it holds. The newest and the one
+/// before it are kept. One rank writes.
 class SVI_EXPORT CheckpointFolder {
  public:
   /// Touches nothing yet.
@@ -29,8 +30,8 @@ class SVI_EXPORT CheckpointFolder {
 
   /// Writes a checkpoint, then removes those older than the one before it. Throws IoError.
   void save(const Checkpoint& checkpoint) const;
-  /// The newest that can be read; a damaged one is passed over with a warning. Nothing if there is
-  /// none.
+  /// The newest that is whole; one that cannot be read or does not match its checksum is passed
+  /// over with a warning. Nothing if there is none.
   std::optional<Checkpoint> load_newest() const;
   /// Removes all checkpoints, when the job is finished.
   void clear() const;

@@ -23,15 +23,24 @@ using Attributes = std::map<std::string, AttributeValue>;  // by name
 struct DatasetOptions {
   std::vector<std::int64_t> chunk = {};  // empty: contiguous
   int deflate = 0;                       // 1 to 9: compressed; needs chunks, and a file of one rank
+  bool checksum = false;  // `put` keeps one, in the attribute kHdf5Checksum; `read` compares it
 };
+
+/// The attribute that keeps the checksum of a dataset's values.
+inline constexpr const char* kHdf5Checksum = "sha256";
 
 /// One HDF5 file: groups, attributes, datasets from and to tensors.
 ///
 /// Opened by one rank, or created by a group of ranks in parallel. In a parallel file everything is
 /// collective with equal arguments, except `write`, which each rank calls for its own blocks.
 /// Dtypes: fp32, fp64, int64, int32, uint8. Strings are UTF-8: attributes of variable, datasets of
-/// fixed length. Every method throws IoError with the file's name and the library's reason. The
-/// library is not thread-safe: one thread per process may use HDF5 at a time.
+/// fixed length. Every method throws IoError with the file's name and the library's reason; for a
+/// full disk, with what is needed and what is free. The library is not thread-safe: one thread per
+/// process may use HDF5 at a time.
+///
+/// Files are not locked (unless HDF5_USE_FILE_LOCKING asks for it): svi's are written under
+/// temporary names and never change once they have their own, and RunLock keeps two runs apart. So
+/// file systems without locks serve as well.
 class SVI_EXPORT Hdf5File {
  public:
   /// Makes a new file, or empties an old one.
@@ -79,7 +88,8 @@ class SVI_EXPORT Hdf5File {
   std::vector<std::int64_t> shape(const std::string& path) const;  // throws if it is missing
   c10::ScalarType dtype(const std::string& path) const;            // throws if it is another type
   bool holds_text(const std::string& path) const;                  // whether it is text
-  at::Tensor read(const std::string& path) const;                  // all of it
+  /// All of it. Throws IoError where the values do not match the checksum kept with them, if any.
+  at::Tensor read(const std::string& path) const;
   /// The block of `count` elements along each dimension from `start`.
   at::Tensor read(const std::string& path, at::IntArrayRef start, at::IntArrayRef count) const;
   std::string text(const std::string& path) const;                  // of a dataset

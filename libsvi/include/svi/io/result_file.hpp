@@ -77,6 +77,11 @@ SVI_EXPORT Attributes part_attributes(const std::filesystem::path& folder, const
 /// The jobs whose parts are complete, sorted.
 SVI_EXPORT std::vector<std::string> read_part_names(const std::filesystem::path& folder);
 
+/// Writes a small file into `folder` as merge_parts will, reads it and removes it: whether HDF5
+/// works there is known before the first hour of a run, not after the last. Collective; IoErrors
+/// are thrown alike on all ranks.
+SVI_EXPORT void probe_results(const std::filesystem::path& folder, const Communicator& group);
+
 /// Writes `<folder>/header.h5`, atomically. One rank calls it, before merge_parts.
 SVI_EXPORT void write_result_header(const std::filesystem::path& folder,
                                     const ResultHeader& header);
