@@ -26,10 +26,13 @@
 #include "svi/experiment/reference.hpp"
 #include "svi/experiment/watch.hpp"
 #include "svi/parallel/environment.hpp"
+#include "svi/parallel/stop.hpp"
 
 namespace po = boost::program_options;
 
 namespace {
+
+constexpr int kStopped = 3;  // exit code
 
 struct Arguments {
   std::string file, size;
@@ -133,7 +136,8 @@ int watch(const Arguments& a, const svi::Communicator& world) {
   winsize window{};
   if (options.redraw && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0)
     options.columns = window.ws_col;
-  return svi::watch_run(folder, options) == svi::WatchEnd::complete ? 0 : 1;
+  const auto end = svi::watch_run(folder, options);
+  return end == svi::WatchEnd::complete ? 0 : end == svi::WatchEnd::stopped ? kStopped : 1;
 }
 
 int run(const Arguments& a, const svi::Communicator& world, char** argv) {
@@ -173,14 +177,12 @@ int run(const Arguments& a, const svi::Communicator& world, char** argv) {
   }
   auto run_options = a.run;
   run_options.program = argv[0];
-  svi::run_experiment(plan, registry, world, run_options);
-  return 0;
+  svi::catch_stop_signals();
+  const auto end = svi::run_experiment(plan, registry, world, run_options);
+  return end == svi::RunEnd::stopped ? kStopped : 0;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  svi::Environment environment(argc, argv);
+int main_with_mpi(int argc, char** argv) {
   const auto world = svi::Communicator::world();
   try {
     const auto arguments = parse(argc, argv);
@@ -201,5 +203,17 @@ int main(int argc, char** argv) {
     std::cerr << "svi-experiment: rank " << world.rank() << ": " << error.what() << std::endl;
     if (world.size() == 1) return 1;
     svi::Environment::abort(1);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const svi::Environment environment(argc, argv);
+    return main_with_mpi(argc, argv);
+  } catch (const svi::ConfigError& error) {  // started in a way that cannot work
+    std::cerr << "svi-experiment: " << error.what() << std::endl;
+    return 2;
   }
 }

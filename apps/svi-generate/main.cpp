@@ -62,10 +62,7 @@ std::string text_of(const std::exception& error) {
   return error.what();
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  svi::Environment environment(argc, argv);
+int main_with_mpi(int argc, char** argv) {
   const auto world = svi::Communicator::world();
   int code = 1;
   try {
@@ -87,4 +84,16 @@ int main(int argc, char** argv) {
   }
   if (world.size() == 1) return code;
   svi::Environment::abort(code);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const svi::Environment environment(argc, argv);
+    return main_with_mpi(argc, argv);
+  } catch (const svi::ConfigError& error) {  // started in a way that cannot work
+    std::cerr << "svi-generate: " << error.what() << std::endl;
+    return 2;
+  }
 }

@@ -1,14 +1,22 @@
 #include "svi/parallel/environment.hpp"
 
+#include <csignal>
 #include <cstdlib>
 #include <exception>
 
 #include "svi/core/check.hpp"
+#include "svi/parallel/launch.hpp"
 #include "svi/parallel/mpi_native.hpp"
 
 namespace svi {
 
 Environment::Environment(int& argc, char**& argv) {
+  if (const auto problem = temporary_folder_problem(std::getenv); !problem.empty())
+    throw ConfigError(problem);
+  // A file that grows beyond `ulimit -f` is then a failed write with a message, not a sudden end.
+  std::signal(SIGXFSZ, SIG_IGN);
+  // MPI itself sets some of the variables that tell how it was started.
+  const auto problem_alone = launch_problem(std::getenv, 1);
   // A program started without mpirun has nobody to spawn ranks for; OpenMPI would start a daemon
   // for it.
   if (std::getenv("OMPI_COMM_WORLD_SIZE") == nullptr && std::getenv("PMIX_RANK") == nullptr) {
@@ -26,6 +34,12 @@ Environment::Environment(int& argc, char**& argv) {
     raise(
         "this MPI library does not support MPI_THREAD_MULTIPLE, which svi needs; "
         "on Debian, OpenMPI of the package libopenmpi-dev does");
+  }
+  int ranks = 1;
+  MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+  if (ranks == 1 && !problem_alone.empty()) {
+    MPI_Finalize();
+    throw ConfigError(problem_alone);
   }
 }
 

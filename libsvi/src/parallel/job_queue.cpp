@@ -21,37 +21,44 @@ namespace {
 
 constexpr int kToScheduler = 1;
 constexpr int kToLeader = 2;
-constexpr std::int64_t kNoJob = -1;
+constexpr std::int64_t kNoJob = -1, kStop = -2;
 
 /// From a team's first rank to the scheduler: numbers, then the bytes of the note.
 struct Message {
-  enum Kind : std::int64_t { request, progress };
+  enum Kind : std::int64_t { request, progress, stopped };
   std::int64_t kind, job, steps, total;
 };
 
-/// Waits without keeping a core busy: waiting ranks must not slow down working ones.
-void wait_gently(MPI_Request request) {
+/// Waits without keeping a core busy: waiting ranks must not slow down working ones. A signal to a
+/// rank that waits reaches the others, too.
+void wait_gently(MPI_Request request, const StopRequest* stop) {
   auto pause = std::chrono::microseconds(50);
   for (int done = 0;;) {
     mpi::check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
     if (done != 0) return;
+    if (stop != nullptr) stop->requested();
     std::this_thread::sleep_for(pause);
     pause = std::min(pause * 2, std::chrono::microseconds(5000));
   }
 }
 
-void gentle_barrier(const Communicator& group) {
-  if (group.size() == 1) return;
+/// The largest of the ranks' numbers, when all have come here.
+int gentle_maximum(int number, const Communicator& group, const StopRequest* stop) {
+  if (group.size() == 1) return number;
+  int largest = 0;
   MPI_Request request = MPI_REQUEST_NULL;
-  mpi::check(MPI_Ibarrier(mpi::native(group), &request), "MPI_Ibarrier");
-  wait_gently(request);
+  mpi::check(MPI_Iallreduce(&number, &largest, 1, MPI_INT, MPI_MAX, mpi::native(group), &request),
+             "MPI_Iallreduce");
+  wait_gently(request, stop);
+  return largest;
 }
 
-std::int64_t gentle_broadcast(std::int64_t number, const Communicator& group) {
+std::int64_t gentle_broadcast(std::int64_t number, const Communicator& group,
+                              const StopRequest* stop) {
   if (group.size() == 1) return number;
   MPI_Request request = MPI_REQUEST_NULL;
   mpi::check(MPI_Ibcast(&number, 1, MPI_INT64_T, 0, mpi::native(group), &request), "MPI_Ibcast");
-  wait_gently(request);
+  wait_gently(request, stop);
   return number;
 }
 
@@ -73,7 +80,7 @@ int exit_code_of(const std::exception& error) {
 class Scheduler {
  public:
   Scheduler(const Communicator& group, int ranks_per_job, const std::vector<JobSpec>& jobs,
-            const ProgressOptions& options)
+            const ProgressOptions& options, const StopRequest* stop)
       : group_(group),
         ranks_per_job_(ranks_per_job),
         teams_((group.size() + ranks_per_job - 1) / ranks_per_job),
@@ -81,6 +88,7 @@ class Scheduler {
         printer_(options),
         observe_(options.observe),
         observe_seconds_(options.observe_seconds),
+        stop_(stop),
         waiting_(static_cast<std::size_t>(teams_), false) {
     thread_ = std::thread([this] { serve(); });
   }
@@ -108,6 +116,11 @@ class Scheduler {
     schedule_.progress(static_cast<std::size_t>(job), steps, total, note);
   }
 
+  void stopped(std::int64_t job) {
+    const std::lock_guard lock(mutex_);
+    give_up(job);
+  }
+
  private:
   void serve() {
     try {
@@ -116,6 +129,7 @@ class Scheduler {
         bool ended = false;
         {
           const std::lock_guard lock(mutex_);
+          stopping_ = stopping_ || (stop_ != nullptr && stop_->requested());
           for (int team = 0; team < teams_; ++team) reply(team);
           printer_.tick(schedule_);
           ended = told_ == teams_;
@@ -160,11 +174,18 @@ class Scheduler {
     const std::lock_guard lock(mutex_);
     if (message.kind == Message::request) {
       receive_request(status.MPI_SOURCE / ranks_per_job_, message.job);
+    } else if (message.kind == Message::stopped) {
+      give_up(message.job);
     } else {
       schedule_.progress(static_cast<std::size_t>(message.job), message.steps, message.total,
                          bytes.substr(sizeof message));
     }
     return true;
+  }
+
+  void give_up(std::int64_t job) {
+    schedule_.give_up(static_cast<std::size_t>(job));
+    stopping_ = true;
   }
 
   void receive_request(int team, std::int64_t finished) {
@@ -178,7 +199,10 @@ class Scheduler {
   void reply(int team) {
     if (!waiting_[static_cast<std::size_t>(team)]) return;
     std::int64_t answer = kNoJob;
-    if (const auto job = schedule_.start(team)) {
+    if (stopping_ && !schedule_.all_done()) {
+      answer = kStop;
+      ++told_;
+    } else if (const auto job = schedule_.start(team)) {
       answer = static_cast<std::int64_t>(*job);
       printer_.started(schedule_, *job, ranks_of(team));
     } else if (!schedule_.all_done()) {
@@ -213,9 +237,11 @@ class Scheduler {
   std::function<void(const QueueStatus&)> observe_;  // this and the next two: the thread's own
   double observe_seconds_;
   double next_observation_ = 0;
+  const StopRequest* stop_;
   std::vector<bool> waiting_;
   std::optional<std::int64_t> own_reply_;
   int told_ = 0;
+  bool stopping_ = false;
   std::atomic<bool> given_up_ = false;
   std::thread thread_;
 };
@@ -223,7 +249,8 @@ class Scheduler {
 /// The side of a team's first rank; talks to the scheduler in this process or on rank 0.
 class Leader {
  public:
-  Leader(const Communicator& group, Scheduler* own) : group_(group), own_(own) {}
+  Leader(const Communicator& group, Scheduler* own, const StopRequest* stop)
+      : group_(group), own_(own), stop_(stop) {}
 
   std::int64_t request(std::int64_t finished) {
     if (own_ != nullptr) return own_->request(finished);
@@ -232,13 +259,18 @@ class Leader {
     MPI_Request request = MPI_REQUEST_NULL;
     mpi::check(MPI_Irecv(&job, 1, MPI_INT64_T, 0, kToLeader, mpi::native(group_), &request),
                "MPI_Irecv");
-    wait_gently(request);
+    wait_gently(request, stop_);
     return job;
   }
 
   void progress(std::int64_t job, std::int64_t steps, std::int64_t total, const std::string& note) {
     if (own_ != nullptr) return own_->progress(job, steps, total, note);
     send({Message::progress, job, steps, total}, note);
+  }
+
+  void stopped(std::int64_t job) {
+    if (own_ != nullptr) return own_->stopped(job);
+    send({Message::stopped, job, 0, 0}, {});
   }
 
  private:
@@ -252,7 +284,25 @@ class Leader {
 
   Communicator group_;
   Scheduler* own_;
+  const StopRequest* stop_;
 };
+
+/// Returns whether this rank's part of the job came to its end.
+bool run_job(const Communicator& world, const std::string& where,
+             const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const JobStopped&) {
+    return false;
+  } catch (const std::exception& error) {
+    if (world.size() == 1) {
+      std::cerr << where << " failed\n";
+      throw;
+    }
+    end_all(world.rank(), where, error.what(), exit_code_of(error));
+  }
+  return true;
+}
 
 }  // namespace
 
@@ -265,8 +315,8 @@ void JobProgress::update(std::int64_t done, std::int64_t total, const std::strin
   sink_(done, total, note);
 }
 
-void run_jobs(const Communicator& world, int ranks_per_job, const std::vector<JobSpec>& jobs,
-              const JobWork& work, const ProgressOptions& options) {
+bool run_jobs(const Communicator& world, int ranks_per_job, const std::vector<JobSpec>& jobs,
+              const JobWork& work, const ProgressOptions& options, const StopRequest* stop) {
   if (ranks_per_job < 1 || ranks_per_job > world.size()) {
     raise<ConfigError>("ranks_per_job = ", ranks_per_job, ", but there are ", world.size(),
                        " ranks: start with `mpirun -n ", std::max(ranks_per_job, 1),
@@ -277,32 +327,28 @@ void run_jobs(const Communicator& world, int ranks_per_job, const std::vector<Jo
   const auto team = world.split(world.rank() / ranks_per_job, world.rank());
   std::unique_ptr<Scheduler> scheduler;
   if (world.rank() == 0)
-    scheduler = std::make_unique<Scheduler>(group, ranks_per_job, jobs, options);
-  Leader leader(group, scheduler.get());
+    scheduler = std::make_unique<Scheduler>(group, ranks_per_job, jobs, options, stop);
+  Leader leader(group, scheduler.get(), stop);
   const bool leads = team.rank() == 0;
 
-  for (std::int64_t job = kNoJob;;) {
-    job = gentle_broadcast(leads ? leader.request(job) : kNoJob, team);
-    if (job == kNoJob) break;
+  std::int64_t job = kNoJob;
+  while ((job = gentle_broadcast(leads ? leader.request(job) : kNoJob, team, stop)) >= 0) {
     JobProgress progress(leads ? JobProgress::Sink([&](std::int64_t steps, std::int64_t total,
                                                        const std::string& note) {
       leader.progress(job, steps, total, note);
     })
                                : JobProgress::Sink());
-    const auto where = "job " + jobs[static_cast<std::size_t>(job)].name;
-    try {
-      work(static_cast<std::size_t>(job), team, progress);
-    } catch (const std::exception& error) {
-      if (world.size() == 1) {
-        std::cerr << where << " failed\n";
-        throw;
-      }
-      end_all(world.rank(), where, error.what(), exit_code_of(error));
-    }
-    gentle_barrier(team);  // a job is done when its slowest rank is
+    const auto index = static_cast<std::size_t>(job);
+    const bool ended =
+        run_job(world, "job " + jobs[index].name, [&] { work(index, team, progress); });
+    // A job is done when its slowest rank is.
+    if (gentle_maximum(ended ? 0 : 1, team, stop) == 0) continue;
+    if (leads) leader.stopped(job);
+    job = kNoJob;
   }
   if (scheduler) scheduler->wait_for_end();
-  gentle_barrier(group);
+  gentle_maximum(0, group, stop);
+  return job != kStop;
 }
 
 }  // namespace svi

@@ -60,6 +60,14 @@ void JobSchedule::finish(std::size_t index) {
   for (const auto next : job.successors) --jobs_[next].missing;
 }
 
+void JobSchedule::give_up(std::size_t index) {
+  auto& job = jobs_.at(index);
+  SVI_CHECK(job.state == State::running, "job ", job.spec.name,
+            " was stopped without having been started");
+  job.state = State::waiting;
+  job.team = -1;
+}
+
 void JobSchedule::progress(std::size_t index, std::int64_t steps, std::int64_t total,
                            std::string note) {
   auto& job = jobs_.at(index);

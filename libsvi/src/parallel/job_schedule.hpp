@@ -33,6 +33,8 @@ class JobSchedule {
   /// Starts the most urgent job that is ready.
   std::optional<std::size_t> start(int team);
   void finish(std::size_t job);
+  /// The job waits again: it was stopped on the way.
+  void give_up(std::size_t job);
   void progress(std::size_t job, std::int64_t steps, std::int64_t total, std::string note);
 
   bool all_done() const { return done_ == jobs_.size(); }

@@ -5,6 +5,8 @@ set(SVI_PARALLEL_SOURCES
   src/parallel/environment.cpp
   src/parallel/job_queue.cpp
   src/parallel/job_schedule.cpp
+  src/parallel/launch.cpp
   src/parallel/mpi_collective.cpp
   src/parallel/progress_printer.cpp
-  src/parallel/shard.cpp)
+  src/parallel/shard.cpp
+  src/parallel/stop.cpp)

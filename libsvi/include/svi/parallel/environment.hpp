@@ -7,7 +7,9 @@ namespace svi {
 /// MPI for the lifetime of `main`: its first local. Initialises with MPI_THREAD_MULTIPLE.
 class SVI_EXPORT Environment {
  public:
-  Environment(int& argc, char**& argv);  // starts MPI
+  /// Starts MPI. Throws ConfigError where the way this process was started would lead to a wrong
+  /// run: see launch_problem and temporary_folder_problem.
+  Environment(int& argc, char**& argv);
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
   ~Environment();

@@ -9,6 +9,7 @@
 
 #include "svi/core/export.hpp"
 #include "svi/parallel/communicator.hpp"
+#include "svi/parallel/stop.hpp"
 
 namespace svi {
 
@@ -74,20 +75,25 @@ class SVI_EXPORT JobProgress {
   double last_ = -1e9;
 };
 
+/// Thrown by a job that was asked to stop, on one or all ranks of its team, after it has saved what
+/// it goes on from.
+struct JobStopped {};
+
 /// Called with the index of the job on every rank of one team.
 using JobWork =
     std::function<void(std::size_t job, const Communicator& team, JobProgress& progress)>;
 
 /// Runs all jobs over teams of `ranks_per_job` ranks (the last team may be smaller) and returns
-/// when all are done. Collective over `world`.
+/// when all are done: true; or when `stop` was requested and no job runs any more: false, alike on
+/// all ranks. Collective over `world`, over which `stop`, if any, was made.
 ///
 /// A thread of rank 0 hands out the jobs whose predecessors are finished, those at the head of the
 /// costliest chain first; waiting ranks sleep. An exception of a job on any rank is printed with
 /// rank and job, and all ranks are ended with exit code 2 (ConfigError, IoError, PluginError) or 1;
 /// in a world of one rank it is rethrown. Throws ConfigError if there are fewer ranks than
 /// `ranks_per_job`.
-SVI_EXPORT void run_jobs(const Communicator& world, int ranks_per_job,
+SVI_EXPORT bool run_jobs(const Communicator& world, int ranks_per_job,
                          const std::vector<JobSpec>& jobs, const JobWork& work,
-                         const ProgressOptions& options = {});
+                         const ProgressOptions& options = {}, const StopRequest* stop = nullptr);
 
 }  // namespace svi
