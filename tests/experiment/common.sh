@@ -34,3 +34,39 @@ equal() {
   done
   [ "$(find "$a/lora" -name '*.safetensors' | wc -l)" -gt 0 ] || fail "no adapter was written"
 }
+
+# begin NAME ARGUMENTS...: runs "$@" of the caller's choice in the background into $work/NAME.log; its process is $running.
+begin() {
+  local name=$1
+  shift
+  : > "$work/$name.log"  # before the run begins: what an earlier one said is no sign of this one
+  "$@" > "$work/$name.log" 2>&1 &
+  running=$!
+}
+
+# wait_for NAME TEST...: until the test succeeds, while the run that was begun is alive.
+wait_for() {
+  local name=$1
+  shift
+  until "$@"; do
+    kill -0 "$running" 2> /dev/null || fail "the run $name ended before: $*"
+    sleep 0.05
+  done
+}
+
+# at_work FOLDER JOB STEPS: whether progress.json tells that a job whose name begins so is so far.
+at_work() {
+  [ -e "$1/progress.json" ] || return 1
+  awk -F '[:,]' -v job="\"$2" -v least="$3" '
+    /"name"/ { of_it = index($2, job) == 2 }
+    /"state"/ { running = index($2, "running") > 0 }
+    /"steps"/ && of_it && running && $2 + 0 >= least { found = 1 }
+    END { exit !found }' "$1/progress.json"
+}
+
+# ends_with CODE: the run that was begun ends with that exit code.
+ends_with() {
+  local code=0
+  wait "$running" || code=$?
+  [ "$code" -eq "$1" ] || fail "exit code $code instead of $1"
+}

@@ -13,7 +13,7 @@ import numpy as np
 from .. import results
 from . import page, sections
 
-STATES = {"running": "running", "merging": "putting results together", "complete": "complete", "failed": "failed"}
+STATES = {"running": "running", "merging": "putting results together", "complete": "complete", "failed": "failed", "stopped": "stopped"}
 
 
 def read_progress(folder):
@@ -135,7 +135,7 @@ def render(folder, options, reload):
     if progress is None:
         progress = {"state": "running", "message": f"{folder} holds no progress.json yet: is the run on?"}
     before = {"progress": progress_section(progress, time.time())}
-    reload = 0 if state == "failed" else reload
+    reload = 0 if state in ("failed", "stopped") else reload
     with tempfile.TemporaryDirectory() as scratch:
         partial = pathlib.Path(scratch) / "partial.h5"
         try:
@@ -160,7 +160,7 @@ def follow(folder, target, options, every, times=None):
         written += 1
         if written == 1:
             print(target, flush=True)
-        if state in ("complete", "failed"):
+        if state in ("complete", "failed", "stopped"):
             sys.stderr.write(f"report: the run is {state}\n")
             return
         if times is not None and written >= times:

@@ -5,6 +5,7 @@
 #include "jobs.hpp"
 #include "models.hpp"
 #include "sections.hpp"
+#include "stoppable_model.hpp"
 #include "svi/diagnose/diagnostic.hpp"
 #include "svi/io/result_file.hpp"
 
@@ -70,8 +71,9 @@ void run_diagnose(const JobContext& context) {
   const auto diagnostic = context.registry.make<Diagnostic>(document, name, nullptr,
                                                             std::string(kDiagnosticPrefix) + name);
 
+  const StoppableModel model_until_stop(*dit, context.stop);
   const auto report = diagnostic->run(
-      {*dit, vae, encode_text, *variant, *sampler, *source, clip,
+      {model_until_stop, vae, encode_text, *variant, *sampler, *source, clip,
        section<RolloutConfig>(document, "rollout"), context.device,
        section<EvaluationConfig>(document, "evaluation").first_scene,
        [&](std::int64_t done, std::int64_t total) { context.progress.update(done, total); },

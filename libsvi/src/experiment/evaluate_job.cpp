@@ -7,6 +7,7 @@
 #include "models.hpp"
 #include "sections.hpp"
 #include "set_metrics.hpp"
+#include "stoppable_model.hpp"
 #include "svi/evaluate/evaluation.hpp"
 #include "svi/io/result_file.hpp"
 #include "svi/io/safetensors.hpp"
@@ -191,8 +192,9 @@ void run_evaluate(const JobContext& context) {
     scenes.push_back(std::move(scene));
   }
   FilmWriters films(context, evaluation_config, clip, *source, scenes);
-  const Rollout rollout(*dit, vae, text_encoder(model, context.device), *variant, *sampler,
-                        rollout_config, clip, image_encoder(model, context.device));
+  const StoppableModel model_until_stop(*dit, context.stop);
+  const Rollout rollout(model_until_stop, vae, text_encoder(model, context.device), *variant,
+                        *sampler, rollout_config, clip, image_encoder(model, context.device));
   const auto frames =
       film_frames(rollout_config.clips, clip.frames, variant->plan(1, 1).motion_frames);
   const Evaluation evaluation(rollout, *source, metrics, clip, rollout_config.clips, frames);

@@ -19,6 +19,9 @@
 #include "svi/experiment/provenance.hpp"
 #include "svi/io/atomic_file.hpp"
 #include "svi/io/result_file.hpp"
+#include "svi/io/run_lock.hpp"
+#include "svi/parallel/environment.hpp"
+#include "svi/parallel/stop.hpp"
 
 namespace svi {
 namespace {
@@ -78,6 +81,31 @@ std::string prepare_folder(const Plan& plan, const RunOptions& options) {
   write_file(folder / "original.ini", plan.original.text());
   write_file(resolved_path, plan.resolved.text());
   return "";
+}
+
+/// Rank 0 keeps others from working on the folder. Collective; throws ConfigError alike on all.
+std::optional<RunLock> lock_folder(const Plan& plan, const Communicator& world,
+                                   const RunOptions& options) {
+  std::optional<RunLock> lock;
+  std::string refusal;
+  if (world.rank() == 0) {
+    RunLockOptions how;
+    how.remedy = "choose another name with --set experiment.name=OTHER";
+    how.lost = [](const std::string& text) {
+      std::cerr << text << ": this run ends" << std::endl;
+      Environment::abort(2);
+    };
+    const fs::path program = options.program.empty() ? "svi-experiment" : options.program;
+    try {
+      lock.emplace(lock_file_of(plan.folder()), plan.folder(), program.filename().string(),
+                   std::move(how));
+    } catch (const IoError& error) {
+      refusal = error.what();
+    }
+  }
+  refusal = world.broadcast(refusal);
+  if (!refusal.empty()) throw ConfigError(refusal);
+  return lock;
 }
 
 template <class T>
@@ -149,37 +177,50 @@ struct Work {
   at::Device device;
   ResultShape shape;
   ProgressFile* progress;  // on rank 0
+  StopRequest stop;
 };
 
-void run_all(const Work& work) {
+/// Returns whether all jobs are done, rather than stopped by a signal.
+bool run_all(const Work& work) {
   const Stopwatch watch;
   ProgressOptions shown;
   if (work.progress != nullptr)
     shown.observe = [&](const QueueStatus& status) { work.progress->jobs(status); };
+  bool done = false;
   try {
-    run_jobs(
+    done = run_jobs(
         work.world, static_cast<int>(work.plan.run.ranks_per_job), work.list.specs,
         [&](std::size_t index, const Communicator& team, JobProgress& progress) {
           run_one({work.plan, work.registry, work.list.jobs[index], team, progress, work.device,
-                   work.shape});
+                   work.shape, work.stop});
         },
-        shown);
+        shown, &work.stop);
   } catch (const std::exception& error) {
     // In a world of one rank; with more, all are ended at once, and the heartbeat stops.
     if (work.progress != nullptr) work.progress->state("failed", error.what());
     throw;
   }
-  if (work.progress == nullptr) return;
-  SVI_INFO("experiment", "all jobs took ", watch.seconds(), " s");
-  work.progress->state("merging");
+  if (work.progress == nullptr) return done;
+  if (done) SVI_INFO("experiment", "all jobs took ", watch.seconds(), " s");
+  const auto signal = stop_signal();
+  const auto by = signal.empty() ? "by a signal to another rank" : "by " + signal;
+  if (done) {
+    work.progress->state("merging");
+  } else {
+    work.progress->state("stopped", by);
+    std::cout << work.plan.folder() << ": stopped " << by
+              << "; the same command with --resume goes on" << std::endl;
+  }
+  return done;
 }
 
 }  // namespace
 
-void run_experiment(const Plan& given, const Registry& registry, const Communicator& world,
-                    const RunOptions& options) {
+RunEnd run_experiment(const Plan& given, const Registry& registry, const Communicator& world,
+                      const RunOptions& options) {
   at::set_num_threads(static_cast<int>(given.run.threads));
   const Stopwatch watch;
+  const auto lock = lock_folder(given, world, options);
   const auto plan = pin_inputs(given, registry, world);
   const auto refusal = world.broadcast(world.rank() == 0 ? prepare_folder(plan, options) : "");
   if (!refusal.empty()) throw ConfigError(refusal);
@@ -199,8 +240,11 @@ void run_experiment(const Plan& given, const Registry& registry, const Communica
                world.size(), " rank(s), ", device.str(), "; results in ", folders.root().string());
       progress.emplace(plan, list, world.size());
     }
+    probe_results(folders.root(), world);
     const auto facts = provenance(plan, world, device.str());
-    run_all({plan, registry, world, list, device, shape, progress ? &*progress : nullptr});
+    const bool done = run_all({plan, registry, world, list, device, shape,
+                               progress ? &*progress : nullptr, StopRequest(world)});
+    if (!done) return RunEnd::stopped;
     if (world.rank() == 0) {
       write_set_metrics(folders.root(), list, shape);
       write_result_header(folders.root(), header_of(plan, registry, shape, facts));
@@ -216,6 +260,7 @@ void run_experiment(const Plan& given, const Registry& registry, const Communica
               << target.string() << "  (" << human_duration(watch.seconds()) << ")\n";
   }
   world.barrier();
+  return RunEnd::complete;
 }
 
 }  // namespace svi

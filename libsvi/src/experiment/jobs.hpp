@@ -91,6 +91,7 @@ struct JobContext {
   JobProgress& progress;
   at::Device device;
   ResultShape shape;
+  const StopRequest& stop;
 };
 
 void run_encode(const JobContext& context);

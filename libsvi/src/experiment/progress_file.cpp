@@ -99,7 +99,8 @@ void ProgressFile::jobs(const QueueStatus& status) {
 void ProgressFile::state(const std::string& state, const std::string& message) {
   state_ = state;
   message_ = message;
-  if (state != "failed") status_.remaining_seconds = 0;
+  if (state == "stopped") status_.remaining_seconds = -1;
+  if (state == "merging" || state == "complete") status_.remaining_seconds = 0;
   write();
 }
 

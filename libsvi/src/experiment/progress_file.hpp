@@ -20,7 +20,8 @@ class ProgressFile {
   ProgressFile(const Plan& plan, const JobList& list, int ranks);
 
   void jobs(const QueueStatus& status);
-  /// What happens after the jobs: "merging", "complete" or, with what went wrong, "failed".
+  /// What happens after the jobs: "merging", "complete", "stopped" with the signal or, with what
+  /// went wrong, "failed".
   void state(const std::string& state, const std::string& message = {});
 
  private:

@@ -75,11 +75,16 @@ void train_with_checkpoints(const JobContext& context, Trainer& trainer, Curves&
           curves.add(training_row(report));
           context.progress.update(report.step + 1, total, cat("loss ", report.unweighted_loss));
         },
-        trainer.steps_done() + context.plan.run.checkpoint_steps);
+        trainer.steps_done() + 1);
+    const bool stop = context.stop.requested_by_any(context.team);
+    const bool due = stop || trainer.steps_done() % context.plan.run.checkpoint_steps == 0;
+    if (!due || trainer.finished()) continue;
     auto state = trainer.state();
-    if (context.team.rank() != 0 || trainer.finished()) continue;
-    state.emplace_back("curves", curves.state());
-    checkpoints.save({trainer.steps_done(), std::move(state), {}});
+    if (context.team.rank() == 0) {
+      state.emplace_back("curves", curves.state());
+      checkpoints.save({trainer.steps_done(), std::move(state), {}});
+    }
+    if (stop) throw JobStopped();
   }
 }
 
@@ -102,8 +107,10 @@ void run_encode(const JobContext& context) {
                      static_cast<std::uint64_t>(config.seed), 0, config.clips, shape,
                      {vae, text_encoder(model, context.device),
                       own_base ? EncodeImage() : image_encoder(model, context.device)},
-                     variant->training(),
-                     [&](std::int64_t done) { context.progress.update(done, config.clips); });
+                     variant->training(), [&](std::int64_t done) {
+                       if (context.stop.requested()) throw JobStopped();
+                       context.progress.update(done, config.clips);
+                     });
 }
 
 namespace {

@@ -17,7 +17,8 @@ std::vector<Curves::Column> training_columns();
 std::vector<double> training_row(const StepReport& report);
 
 /// Trains to the end, going on from the newest checkpoint if there is one, and saving one every
-/// [run] checkpoint_steps. Collective over the job's team.
+/// [run] checkpoint_steps. Asked to stop, it saves one after the step in work and throws
+/// JobStopped. Collective over the job's team.
 void train_with_checkpoints(const JobContext& context, Trainer& trainer, Curves& curves);
 
 /// The same for a small model that one rank trains alone (`Alone` being its trainer): `advance`
@@ -35,10 +36,13 @@ void train_alone(const JobContext& context, Alone& trainer, std::int64_t steps, 
   while (!trainer.finished()) {
     const std::string shown = advance();
     context.progress.update(trainer.step(), steps, shown);
-    if (trainer.step() % context.plan.run.checkpoint_steps != 0 || trainer.finished()) continue;
+    const bool stop = context.stop.requested();
+    const bool due = stop || trainer.step() % context.plan.run.checkpoint_steps == 0;
+    if (!due || trainer.finished()) continue;
     auto state = trainer.state();
     state.emplace_back("curves", curves.state());
     checkpoints.save({trainer.step(), std::move(state), {}});
+    if (stop) throw JobStopped();
   }
 }
 

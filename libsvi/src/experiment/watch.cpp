@@ -301,6 +301,11 @@ WatchEnd watch_run(const fs::path& folder, const WatchOptions& options) {
     const auto progress = parse(*text, path.string());
     screen.show(progress);
     if (progress.state == "complete") return WatchEnd::complete;
+    if (progress.state == "stopped") {
+      screen.say(
+          cat("the run was stopped ", progress.message, "; start it again with --resume to go on"));
+      return WatchEnd::stopped;
+    }
     if (progress.state == "failed") {
       screen.say("the run failed: " + progress.message);
       return WatchEnd::aborted;

@@ -20,7 +20,7 @@ struct WatchOptions {
 };
 
 /// How a watched run ended.
-enum class WatchEnd { complete, aborted, never_began };
+enum class WatchEnd { complete, stopped, aborted, never_began };
 
 /// Follows a run by the progress.json in its result folder, from another process and without MPI,
 /// until it ends. The run may be on another host, and may not have begun. A run on this host is
