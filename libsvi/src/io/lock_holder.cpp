@@ -15,6 +15,7 @@
 #include <sstream>
 
 #include "svi/core/check.hpp"
+#include "svi/core/host.hpp"
 #include "svi/core/printable.hpp"
 
 namespace svi {
@@ -30,12 +31,6 @@ std::string first_line(const fs::path& path) {
   std::string line;
   std::getline(in, line);
   return line;
-}
-
-std::string host_name() {
-  char name[256] = {};
-  gethostname(name, sizeof name - 1);
-  return name;
 }
 
 std::string machine_name() {
