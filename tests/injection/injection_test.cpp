@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <functional>
 
 #include "svi/core/check.hpp"
 #include "svi/injection/bernoulli.hpp"
@@ -138,6 +139,58 @@ TEST(ScheduledInjection, JumpsWhereTheRampHasNoLength) {
 
   EXPECT_NEAR(rates(policy, 49, 100)[2], 0, 1e-9);
   EXPECT_NEAR(rates(policy, 50, 100)[2], 0.9, 0.01);
+}
+
+TEST(ScheduledInjection, RefusesARampThatEndsBeforeItBegins) {
+  EXPECT_EQ((ScheduledInjection::Config{.ramp_begin = 0.6, .ramp_end = 0.5}.problem()),
+            "ramp_begin is after ramp_end");
+  EXPECT_EQ((ScheduledInjection::Config{.ramp_begin = 0.5, .ramp_end = 0.5}.problem()), "");
+  EXPECT_EQ((ScheduledInjection::Config{.ramp_begin = 0.4, .ramp_end = 0.5}.problem()), "");
+  ScheduledInjection::Config wrong;
+  wrong.base.image_sigma_low = 0.8;
+  wrong.base.image_sigma_high = 0.2;
+  EXPECT_NE(wrong.problem(), "");
+}
+
+/// A policy that returns what it is told to.
+class Given final : public InjectionPolicy {
+ public:
+  explicit Given(const Injection& injection) : injection_(injection) {}
+
+ private:
+  Injection do_draw(const SampleView&) const override { return injection_; }
+  Injection injection_;
+};
+
+TEST(InjectionPolicy, TakesFlowTimesFromZeroToOne) {
+  const Given policy({});
+  for (const double sigma : {0.0, 0.5, 1.0}) EXPECT_NO_THROW(policy.draw({.sigma = sigma}));
+  for (const double sigma : {-0.01, 1.01}) EXPECT_THROW(policy.draw({.sigma = sigma}), Error);
+  EXPECT_THROW(policy.draw({.total_steps = 0}), Error);
+}
+
+TEST(InjectionPolicy, ChecksEachPartOfAnInjection) {
+  const auto allowed = [](const std::function<void(Injection&)>& change) {
+    Injection injection;
+    change(injection);
+    try {
+      Given(injection).draw({});
+    } catch (const Error&) {
+      return false;
+    }
+    return true;
+  };
+  EXPECT_TRUE(allowed([](Injection& i) { i.image_frames = 1; }));
+  EXPECT_FALSE(allowed([](Injection& i) { i.image_frames = 0; }));
+  EXPECT_TRUE(allowed([](Injection& i) { i.image_place = 0.99; }));
+  EXPECT_FALSE(allowed([](Injection& i) { i.image_place = 1; }));
+  EXPECT_TRUE(allowed([](Injection& i) { i.image_sigma_low = i.image_sigma_high = 0.4; }));
+  EXPECT_FALSE(allowed([](Injection& i) { i.image_sigma_low = 1.1; }));
+  EXPECT_FALSE(allowed([](Injection& i) { i.noise.scale = std::nan(""); }));
+  EXPECT_FALSE(allowed([](Injection& i) { i.latent.scale = HUGE_VAL; }));
+  EXPECT_FALSE(allowed([](Injection& i) { i.image.scale = -HUGE_VAL; }));
+  EXPECT_TRUE(allowed([](Injection& i) { i.clean = true; }));
+  EXPECT_FALSE(allowed([](Injection& i) { i.clean = i.latent.hit = true; }));
 }
 
 TEST(InjectionPolicy, RefusesWhatNoPolicyMayReturn) {
