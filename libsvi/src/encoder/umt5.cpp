@@ -7,6 +7,7 @@
 
 #include "encoder/weight_table.hpp"
 #include "svi/core/check.hpp"
+#include "svi/model/wan/dense.hpp"
 #include "svi/tensor/dims.hpp"
 
 namespace svi {
@@ -86,6 +87,8 @@ struct Umt5Encoder::Parts {
   /// A weight as it is computed with; a view where nothing must be converted.
   at::Tensor at(const std::string& name) const { return weights[name].to(device, dtype); }
   at::Tensor linear(const at::Tensor& x, const std::string& name) const {
+    if (x.is_cpu() && wan::multiplies_stored(weights[name]))
+      return wan::dense(x, weights[name], {});
     return at::linear(x, at(name));
   }
 

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "svi/tensor/instruction_set.hpp"
+
 // Sixteen lanes as the compiler's own vectors: one register, or several on older processors.
 // Functions here are inlined into callers that are compiled once per instruction set.
 namespace svi::detail {
@@ -160,10 +162,10 @@ SVI_KERNELS(avx512, __attribute__((target("avx512f,avx512bw,prefer-vector-width=
 template <class T>
 Kernels<T> kernels() {
 #if defined(__x86_64__) && defined(__GNUC__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")) {
+  if (instruction_set() == InstructionSet::avx512) {
     return {dot_avx512<T>, squares_avx512<T>, columns_avx512<T>};
   }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+  if (instruction_set() == InstructionSet::avx2) {
     return {dot_avx2<T>, squares_avx2<T>, columns_avx2<T>};
   }
 #endif

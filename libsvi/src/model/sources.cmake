@@ -21,6 +21,7 @@ set(SVI_MODEL_SOURCES
   src/model/wan/dit_placement.cpp
   src/model/wan/dit_quantise.cpp
   src/model/wan/flash_kernel.cpp
+  src/model/wan/flash_tile.cpp
   src/model/wan/dit_guard.cpp
   src/model/wan/fused_attention.cpp
   src/model/wan/fused_linear.cpp
@@ -31,6 +32,7 @@ set(SVI_MODEL_SOURCES
   src/model/wan/lean_norm.cpp
   src/model/wan/ops.cpp
   src/model/wan/positions.cpp
+  src/model/wan/product.cpp
   src/model/wan/quantised.cpp
   src/model/wan/recompute.cpp
   src/model/wan/row_kernels.cpp
@@ -48,7 +50,7 @@ set(SVI_MODEL_SOURCES
 set_source_files_properties(src/model/wan/kernels.cpp src/model/wan/row_kernels.cpp PROPERTIES
   COMPILE_OPTIONS "-fopenmp-simd;-fno-math-errno;-fno-trapping-math" SKIP_PRECOMPILE_HEADERS ON)
 # Products and sums as one operation: the language's strict form would halve the speed.
-set_source_files_properties(src/model/wan/vae_winograd.cpp PROPERTIES
+set_source_files_properties(src/model/wan/vae_winograd.cpp src/model/wan/product.cpp src/model/wan/flash_tile.cpp PROPERTIES
   COMPILE_OPTIONS "-O3;-ffp-contract=fast" SKIP_PRECOMPILE_HEADERS ON)
 # It silences a false alarm of its own intrinsics to the end of its unit.
 set_source_files_properties(src/model/wan/flash_kernel.cpp PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)

@@ -86,7 +86,7 @@ struct Pretrained::Parts {
   std::int64_t stored_bytes = 0;  // of the transformer
   at::ScalarType stored_dtype = at::kFloat;
   std::vector<LoraChoice> loras;
-  at::ScalarType dtype = at::kFloat;
+  ComputeChoice compute;
   std::string identity;
   std::optional<WanVae> vae;
   std::unique_ptr<WanDit> dit;
@@ -117,10 +117,11 @@ void Pretrained::Parts::read_headers() {
     stored_bytes += static_cast<std::int64_t>(tensor.nbytes());
     if (tensor.dim() > 1) stored_dtype = tensor.scalar_type();
   }
-  const bool large = dit_config.dim >= kLargeDim;
-  const bool narrow =
-      config.dtype == ComputeType::bf16 || (config.dtype == ComputeType::automatic && large);
-  dtype = narrow ? at::kBFloat16 : at::kFloat;
+  auto facts = machine_facts();
+  facts.large = dit_config.dim >= kLargeDim;
+  facts.gpu = !device.is_cpu();
+  for (const auto& [name, tensor] : dit_weights) facts.fp32_bytes += 4 * tensor.numel();
+  compute = choose_compute(config.dtype, facts);
   for (const auto& text : config.lora) loras.push_back(lora_choice(text, files.folder));
 
   const auto codec = to_official(open_weights(files.vae), WeightKind::vae, files.vae.string());
@@ -160,11 +161,13 @@ void Pretrained::Parts::open_dit() {
   dit = std::make_unique<WanDit>(dit_config, at::TensorOptions(at::kMeta));
   const auto report = dit->adopt(dit_weights, files.dit.string());
   SVI_INFO("model", "transformer: ", files.dit.string(), ": ", report.text());
+  SVI_INFO("model", "computes in ", compute.dtype == at::kBFloat16 ? "bf16" : "fp32", ": ",
+           compute.reason);
   dit_weights.clear();
   add_loras();
   DitPlacement placement;
   placement.device = device;
-  placement.compute = dtype;
+  placement.compute = compute.dtype;
   placement.resident_blocks = config.resident_blocks;
   placement.release_pages = config.release_pages;
   dit->place(placement);
@@ -205,7 +208,7 @@ const ModelFiles& Pretrained::files() const { return parts_->files; }
 const WanDitConfig& Pretrained::dit_config() const { return parts_->dit_config; }
 const WanVaeConfig& Pretrained::vae_config() const { return parts_->vae_config; }
 at::Device Pretrained::device() const { return parts_->device; }
-at::ScalarType Pretrained::dtype() const { return parts_->dtype; }
+at::ScalarType Pretrained::dtype() const { return parts_->compute.dtype; }
 std::string Pretrained::identity() const { return parts_->identity; }
 bool Pretrained::needs_image() const { return parts_->dit_config.image_dim > 0; }
 
@@ -214,13 +217,13 @@ MemoryRequest Pretrained::memory_request() const {
   MemoryRequest request;
   request.dit = p.dit_config;
   request.vae = p.vae_config;
-  request.dtype = p.dtype;
+  request.dtype = p.compute.dtype;
   request.gpu = !p.device.is_cpu();
   request.resident_blocks = p.config.resident_blocks;
   request.eight_bit = p.config.int8;
   // Merging writes to the mapped pages, which then are the process's own.
   const bool merged = !p.loras.empty() && p.config.resident_blocks < 0;
-  request.in_place = p.stored_dtype == p.dtype && !merged;
+  request.in_place = p.stored_dtype == p.compute.dtype && !merged;
   request.stored.dit = p.stored_bytes;
   for (const auto& lora : p.loras) {
     if (!merged) request.adapter_bytes += WeightFiles::open(lora.path).bytes();
@@ -267,7 +270,7 @@ PromptEncoder& Pretrained::prompts() {
     PromptEncoder::Config config;
     config.device = parts_->device;
     config.dim = parts_->dit_config.text_dim;
-    config.dtype = parts_->dtype;
+    config.dtype = parts_->compute.dtype;
     if (parts_->files.layout == ModelLayout::pocket) config.length = kPocketLength;
     encoder.emplace(parts_->files, config);
   }

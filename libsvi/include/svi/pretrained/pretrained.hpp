@@ -13,19 +13,12 @@
 #include "svi/encoder/clip_vision.hpp"
 #include "svi/model/wan/dit.hpp"
 #include "svi/model/wan/vae.hpp"
+#include "svi/pretrained/compute_type.hpp"
 #include "svi/pretrained/memory_plan.hpp"
 #include "svi/pretrained/model_folder.hpp"
 #include "svi/pretrained/prompt_encoder.hpp"
 
 namespace svi {
-
-/// In which precision the transformer and the encoders compute.
-enum class ComputeType {
-  automatic,  // bf16 for models of official size, fp32 for small ones
-  fp32,
-  bf16,
-};
-inline std::vector<std::string> enum_names(ComputeType) { return {"auto", "fp32", "bf16"}; }
 
 /// `[model]` of a generated film.
 struct PretrainedConfig {

@@ -11,11 +11,13 @@
 
 #include "model/wan/quantised.hpp"
 #include "svi/core/check.hpp"
+#include "svi/model/wan/dense.hpp"
 
 namespace svi::wan {
 namespace {
 
-bool fits(const WanLinear& layer, const at::Tensor& head) {
+bool fits(const WanLinear& layer, const at::Tensor& head, Takes takes) {
+  if (takes == Takes::stored && head.is_cpu() && multiplies_stored(layer.weight)) return true;
   return !layer.scale.defined() && layer.weight.device() == head.device() &&
          layer.weight.scalar_type() == head.scalar_type();
 }
@@ -45,22 +47,22 @@ bool has_streams(const at::Tensor& head) { return !head.is_cpu() && !head.is_met
 
 }  // namespace
 
-bool is_ready(const WanDitParts& parts, std::size_t i) {
+bool is_ready(const WanDitParts& parts, std::size_t i, Takes takes) {
   bool ready = true;
   visit_linears(parts.blocks[i], parts.config, "", [&](const std::string&, const WanLinear& layer) {
-    ready &= fits(layer, parts.head.weight);
+    ready &= fits(layer, parts.head.weight, takes);
   });
   return ready;
 }
 
-BlockPointer ready_block(const WanDitParts& parts, std::size_t i) {
-  if (is_ready(parts, i)) return {BlockPointer(), &parts.blocks[i]};  // not owned
+BlockPointer ready_block(const WanDitParts& parts, std::size_t i, Takes takes) {
+  if (is_ready(parts, i, takes)) return {BlockPointer(), &parts.blocks[i]};  // not owned
   const at::NoGradGuard no_grad;
   const auto& head = parts.head.weight;
   auto block = std::make_shared<WanBlock>(parts.blocks[i]);
   visit_linears(
       *block, parts.config, cat("blocks.", i, "."), [&](const std::string& name, WanLinear& layer) {
-        if (fits(layer, head)) return;
+        if (fits(layer, head, takes)) return;
         SVI_CHECK(!layer.weight.is_meta(), name,
                   ".weight has no values: load or adopt weights before use");
         const auto weight = brought(layer.weight, head.device());
@@ -81,7 +83,9 @@ BlockPointer held_or_ready(const std::weak_ptr<const WanBlock>& held, const WanD
   return block != nullptr ? block : ready_block(parts, i);
 }
 
-BlockFeed::BlockFeed(const WanDitParts& parts) : parts_(parts) { prefetch(); }
+BlockFeed::BlockFeed(const WanDitParts& parts, Takes takes) : parts_(parts), takes_(takes) {
+  prefetch();
+}
 
 BlockFeed::~BlockFeed() {
   try {
@@ -93,16 +97,16 @@ BlockFeed::~BlockFeed() {
 
 void BlockFeed::prefetch() {
   if (index_ >= parts_.blocks.size()) return;
-  const bool ready = is_ready(parts_, index_);
+  const bool ready = is_ready(parts_, index_, takes_);
   if (ready && index_ < parts_.resident) return;
-  coming_ = std::async(std::launch::async, [&parts = parts_, i = index_, ready] {
+  coming_ = std::async(std::launch::async, [&parts = parts_, takes = takes_, i = index_, ready] {
     if (ready) {
       advise(parts.blocks[i], parts.config, MADV_WILLNEED);
-      return ready_block(parts, i);
+      return ready_block(parts, i, takes);
     }
-    if (!parts.side_stream) return ready_block(parts, i);
+    if (!parts.side_stream) return ready_block(parts, i, takes);
     const c10::StreamGuard guard(*parts.side_stream);
-    auto block = ready_block(parts, i);
+    auto block = ready_block(parts, i, takes);
     parts.side_stream->synchronize();
     return block;
   });
@@ -122,7 +126,7 @@ void BlockFeed::retire() {
 
 BlockPointer BlockFeed::next() {
   SVI_CHECK(index_ < parts_.blocks.size(), "the model has only ", parts_.blocks.size(), " blocks");
-  auto block = coming_.valid() ? coming_.get() : ready_block(parts_, index_);
+  auto block = coming_.valid() ? coming_.get() : ready_block(parts_, index_, takes_);
   retire();
   current_ = block;
   ++index_;

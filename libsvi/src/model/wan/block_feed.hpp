@@ -10,12 +10,18 @@ namespace svi::wan {
 
 using BlockPointer = std::shared_ptr<const WanBlock>;
 
-/// Whether block `i` can be used as it is, in the dtype and on the device of the model's head.
-bool is_ready(const WanDitParts& parts, std::size_t i);
+/// What whoever uses a block can multiply by.
+enum class Takes {
+  computed,  // weights in the dtype of the model's head
+  stored,    // those and what `multiplies_stored` allows
+};
+
+/// Whether block `i` can be used as it is, on the device of the model's head.
+bool is_ready(const WanDitParts& parts, std::size_t i, Takes takes = Takes::computed);
 
 /// Block `i` as the model computes with it: itself where it is ready, else a copy whose linear
 /// layers have been brought to the device and converted. Throws Error where weights have no values.
-BlockPointer ready_block(const WanDitParts& parts, std::size_t i);
+BlockPointer ready_block(const WanDitParts& parts, std::size_t i, Takes takes = Takes::computed);
 
 /// The block where it is still there; else it is made ready (again). What a backward pass that
 /// computes a block anew holds of it: a pointer that owned it would keep all copies alive.
@@ -29,7 +35,7 @@ BlockPointer held_or_ready(const std::weak_ptr<const WanBlock>& held, const WanD
 /// `next` waits until the device is done with the block before the last.
 class BlockFeed {
  public:
-  explicit BlockFeed(const WanDitParts& parts);
+  explicit BlockFeed(const WanDitParts& parts, Takes takes = Takes::computed);
   BlockFeed(const BlockFeed&) = delete;
   BlockFeed& operator=(const BlockFeed&) = delete;
   ~BlockFeed();
@@ -42,6 +48,7 @@ class BlockFeed {
   void retire();
 
   const WanDitParts& parts_;
+  Takes takes_;
   std::size_t index_ = 0;  // of the block that `next` returns
   BlockPointer current_;   // outlives what the device still has to do with it
   std::future<BlockPointer> coming_;

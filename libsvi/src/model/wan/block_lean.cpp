@@ -116,7 +116,7 @@ at::Tensor run_blocks_lean(const WanDitParts& parts, const at::Tensor& x, const 
 
   LeanTokens tokens{x.to(at::kFloat), at::empty_like(x), config.eps};
   tokens.add_norm({}, {}, modulate(0, 0));
-  BlockFeed feed(parts);
+  BlockFeed feed(parts, Takes::stored);
   for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
     const auto held = feed.next();
     const auto& block = *held;

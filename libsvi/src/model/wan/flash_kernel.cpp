@@ -1,5 +1,7 @@
 #include "model/wan/flash_kernel.hpp"
 
+#include "svi/tensor/instruction_set.hpp"
+
 #if defined(__x86_64__) && defined(__GNUC__)
 // g++ 12 takes the undefined lanes of its own intrinsics for a mistake.
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
@@ -12,6 +14,7 @@
 namespace svi::wan {
 
 std::int64_t flash_scratch(std::int64_t head_dim) {
+  if (!multiplies_bf16()) return flash_tile_plain_scratch(head_dim);
   // Sums of the output, scores, weights, and a maximum, a sum and a rescaling per query.
   return kTileQueries * (head_dim + 2 * kPanelKeys + 3);
 }
@@ -221,20 +224,17 @@ SVI_TARGET void run_tile(const FlashTile& tile) {
 
 }  // namespace
 
-bool has_flash_kernel() {
-  static const bool has = __builtin_cpu_supports("avx512bf16") &&
-                          __builtin_cpu_supports("avx512bw") &&
-                          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  return has;
+void flash_tile_fp32(const FlashTile& tile) {
+  multiplies_bf16() ? run_tile<Fp32>(tile) : flash_tile_plain_fp32(tile);
 }
-SVI_TARGET void flash_tile_fp32(const FlashTile& tile) { run_tile<Fp32>(tile); }
-SVI_TARGET void flash_tile_bf16(const FlashTile& tile) { run_tile<Bf16>(tile); }
+void flash_tile_bf16(const FlashTile& tile) {
+  multiplies_bf16() ? run_tile<Bf16>(tile) : flash_tile_plain_bf16(tile);
+}
 
 #else
 
-bool has_flash_kernel() { return false; }
-void flash_tile_fp32(const FlashTile&) {}
-void flash_tile_bf16(const FlashTile&) {}
+void flash_tile_fp32(const FlashTile& tile) { flash_tile_plain_fp32(tile); }
+void flash_tile_bf16(const FlashTile& tile) { flash_tile_plain_bf16(tile); }
 
 #endif
 

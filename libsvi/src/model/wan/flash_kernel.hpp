@@ -4,19 +4,16 @@
 
 namespace svi::wan {
 
-// The inner loops of softmax attention for one tile of queries, for CPUs with AVX-512 and its bf16
-// products (AMD since Zen 4, Intel since Sapphire Rapids); others use LibTorch's attention.
+// The inner loops of softmax attention for one tile of queries. Where the CPU multiplies bf16
+// (svi::multiplies_bf16) there are loops of its own instructions; others take fp32 of any width,
+// and widen operands in bf16 panel by panel, in cache.
 //
-// Operands are seen as 32-bit words: one fp32 number, or two consecutive bf16 numbers, which the
-// CPU multiplies and adds into fp32 at once. Keys and values come in panels of kPanelKeys, padded
-// with zeros:
+// Operands are seen as 32-bit words: one fp32 number, or two consecutive bf16 numbers. Keys and
+// values come in panels of kPanelKeys, padded with zeros:
 //   keys    [words of head_dim][kPanelKeys]   word w of every key, side by side
 //   values  [words of kPanelKeys][head_dim]   for bf16 a word holds two keys' values of one channel
 inline constexpr std::int64_t kPanelKeys = 64;
 inline constexpr std::int64_t kTileQueries = 96;
-
-/// Whether this CPU has what the tiles need.
-bool has_flash_kernel();
 
 /// Floats of scratch a tile of head_dim channels needs.
 std::int64_t flash_scratch(std::int64_t head_dim);
@@ -38,5 +35,10 @@ struct FlashTile {
 /// out = softmax(q k^T) v, in fp32 and with fp32 operands; or with bf16 operands, sums in fp32.
 void flash_tile_fp32(const FlashTile& tile);
 void flash_tile_bf16(const FlashTile& tile);
+
+/// The loops for CPUs without products of bf16, and what they need.
+void flash_tile_plain_fp32(const FlashTile& tile);
+void flash_tile_plain_bf16(const FlashTile& tile);
+std::int64_t flash_tile_plain_scratch(std::int64_t head_dim);
 
 }  // namespace svi::wan

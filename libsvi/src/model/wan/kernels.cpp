@@ -36,10 +36,8 @@ SVI_INLINE float exp_fast(float x) {
 constexpr float kGelu = 1.5957691216F;
 constexpr float kCubic = 0.044715F;
 
-}  // namespace
-
-SVI_CLONES void add_norm_row(const AddNormRow& row, std::int64_t D, float eps, float* mean,
-                             float* rstd) {
+SVI_INLINE void add_norm_row_body(const AddNormRow& row, std::int64_t D, float eps, float* mean,
+                                  float* rstd) {
   const float* __restrict x = row.x;
   if (row.y != nullptr) {
     const float* __restrict y = row.y;
@@ -72,8 +70,8 @@ SVI_CLONES void add_norm_row(const AddNormRow& row, std::int64_t D, float eps, f
   *rstd = r;
 }
 
-SVI_CLONES void add_norm_row_backward(const AddNormRowGrad& row, std::int64_t D, float mean,
-                                      float rstd) {
+SVI_INLINE void add_norm_row_backward_body(const AddNormRowGrad& row, std::int64_t D, float mean,
+                                           float rstd) {
   const float* __restrict x = row.sum;
   const float* __restrict mul = row.mul;
   const float* __restrict g_h = row.g_h;
@@ -120,9 +118,9 @@ SVI_CLONES void add_norm_row_backward(const AddNormRowGrad& row, std::int64_t D,
   }
 }
 
-SVI_CLONES float rms_rope_row(const float* x, const float* weight, const float* cos,
-                              const float* sin, std::int64_t heads, std::int64_t head_dim,
-                              float eps, float* out) {
+SVI_INLINE float rms_rope_row_body(const float* x, const float* weight, const float* cos,
+                                   const float* sin, std::int64_t heads, std::int64_t head_dim,
+                                   float eps, float* out) {
   const std::int64_t D = heads * head_dim;
   float squares = 0;
 #pragma omp simd reduction(+ : squares)
@@ -148,10 +146,10 @@ SVI_CLONES float rms_rope_row(const float* x, const float* weight, const float* 
   return inverse;
 }
 
-SVI_CLONES void rms_rope_row_backward(const float* g, const float* x, const float* weight,
-                                      const float* cos, const float* sin, std::int64_t heads,
-                                      std::int64_t head_dim, float inverse, float* scratch,
-                                      float* g_x, float* g_weight) {
+SVI_INLINE void rms_rope_row_backward_body(const float* g, const float* x, const float* weight,
+                                           const float* cos, const float* sin, std::int64_t heads,
+                                           std::int64_t head_dim, float inverse, float* scratch,
+                                           float* g_x, float* g_weight) {
   const std::int64_t D = heads * head_dim;
   const float* __restrict straight = g;  // the gradient before the rotation
   if (cos != nullptr) {
@@ -180,9 +178,9 @@ SVI_CLONES void rms_rope_row_backward(const float* g, const float* x, const floa
   }
 }
 
-SVI_CLONES void gelu(const float* x, std::int64_t count, float* out) {
-  const float* __restrict from = x;
-  float* __restrict to = out;
+SVI_INLINE void gelu_body(const float* x, std::int64_t count, float* out) {
+  const float* from = x;
+  float* to = out;
 #pragma omp simd
   for (std::int64_t j = 0; j < count; ++j) {
     const float v = from[j];
@@ -191,7 +189,7 @@ SVI_CLONES void gelu(const float* x, std::int64_t count, float* out) {
   }
 }
 
-SVI_CLONES void gelu_backward(const float* g, const float* x, std::int64_t count, float* g_x) {
+SVI_INLINE void gelu_backward_body(const float* g, const float* x, std::int64_t count, float* g_x) {
   const float* __restrict from = x;
   const float* __restrict given = g;
   float* __restrict to = g_x;
@@ -204,5 +202,26 @@ SVI_CLONES void gelu_backward(const float* g, const float* x, std::int64_t count
     to[j] = given[j] * s * (1.0F + v * (1.0F - s) * slope);
   }
 }
+
+}  // namespace
+
+SVI_CLONES(void, add_norm_row,
+           (const AddNormRow& row, std::int64_t D, float eps, float* mean, float* rstd),
+           (row, D, eps, mean, rstd))
+SVI_CLONES(void, add_norm_row_backward,
+           (const AddNormRowGrad& row, std::int64_t D, float mean, float rstd),
+           (row, D, mean, rstd))
+SVI_CLONES(float, rms_rope_row,
+           (const float* x, const float* weight, const float* cos, const float* sin,
+            std::int64_t heads, std::int64_t head_dim, float eps, float* out),
+           (x, weight, cos, sin, heads, head_dim, eps, out))
+SVI_CLONES(void, rms_rope_row_backward,
+           (const float* g, const float* x, const float* weight, const float* cos, const float* sin,
+            std::int64_t heads, std::int64_t head_dim, float inverse, float* scratch, float* g_x,
+            float* g_weight),
+           (g, x, weight, cos, sin, heads, head_dim, inverse, scratch, g_x, g_weight))
+SVI_CLONES(void, gelu, (const float* x, std::int64_t count, float* out), (x, count, out))
+SVI_CLONES(void, gelu_backward, (const float* g, const float* x, std::int64_t count, float* g_x),
+           (g, x, count, g_x))
 
 }  // namespace svi::wan

@@ -26,8 +26,8 @@ void residual_norm(const at::Tensor& x, const at::Tensor& y, const at::Tensor& g
                    const fused::Gain& gain, double eps, std::int64_t first, std::int64_t n,
                    const at::Tensor& h);
 
-/// Keys and values made ready for attend(): in panels where the CPU has the flash kernel, as
-/// [B, M, D] otherwise.
+/// Keys and values made ready for attend(): in panels where the flash kernel takes heads of that
+/// size, as [B, M, D] otherwise.
 struct Keys {
   at::Tensor k, v;
   std::int64_t count = 0;  // M

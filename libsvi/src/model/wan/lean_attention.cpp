@@ -153,7 +153,7 @@ at::Tensor split_heads(const at::Tensor& x, std::int64_t heads) {
   return x.unflatten(2, {heads, -1}).transpose(1, 2);
 }
 
-// LibTorch's attention, where the CPU has no flash kernel or heads have other sizes.
+// LibTorch's attention, where heads have other sizes.
 at::Tensor library_attention(const at::Tensor& q, const Keys& keys, std::int64_t heads) {
   std::optional<at::Tensor> mask;
   if (keys.last_weight != 1) {
@@ -172,7 +172,7 @@ Keys make_keys(const at::Tensor& k, const at::Tensor& v, const at::Tensor& norm,
   Keys made;
   made.count = k.size(1);
   made.last_weight = last_weight;
-  made.panels = has_flash_kernel() && k.size(2) / heads.count % kColumns == 0;
+  made.panels = k.size(2) / heads.count % kColumns == 0;
   if (made.panels) {
     pack<T>(k, v, norm, rope, heads, made);
   } else {

@@ -3,14 +3,17 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
-#include "model/wan/dense.hpp"
 #include "svi/model/lora.hpp"
+#include "svi/model/wan/dense.hpp"
+#include "svi/tensor/instruction_set.hpp"
 
 namespace svi::wan {
 
 at::Tensor linear(const at::Tensor& x, const WanLinear& layer) {
-  auto y = c10::GradMode::is_enabled() ? at::linear(x, layer.weight, layer.bias)
-                                       : dense(x, layer.weight, layer.bias);
+  // A block that is computed again for its gradients must see what it saw without recording them.
+  const bool recorded = x.scalar_type() == at::kBFloat16 && !multiplies_bf16();
+  auto y = c10::GradMode::is_enabled() || recorded ? at::linear(x, layer.weight, layer.bias)
+                                                   : dense(x, layer.weight, layer.bias);
   if (layer.lora == nullptr) return y;
   const auto& adapter = layer.lora->adapters()[layer.adapter];
   const auto a = adapter.a.to(x.scalar_type());

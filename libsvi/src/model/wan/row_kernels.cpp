@@ -51,45 +51,44 @@ SVI_INLINE void residual_norm(const ResidualRow<T>& row, std::int64_t D, float e
   }
 }
 
-}  // namespace
-
-SVI_CLONES void residual_norm_row(const ResidualRow<float>& row, std::int64_t D, float eps) {
+SVI_INLINE void residual_norm_row_body(const ResidualRow<float>& row, std::int64_t D, float eps) {
   residual_norm(row, D, eps);
 }
-SVI_CLONES void residual_norm_row(const ResidualRow<Bf16Bits>& row, std::int64_t D, float eps) {
+SVI_INLINE void residual_norm_row_body(const ResidualRow<Bf16Bits>& row, std::int64_t D,
+                                       float eps) {
   residual_norm(row, D, eps);
 }
 
-SVI_CLONES void widen(const Bf16Bits* x, std::int64_t count, float* out) {
+SVI_INLINE void widen_body(const Bf16Bits* x, std::int64_t count, float* out) {
   const Bf16Bits* __restrict from = x;
   float* __restrict to = out;
 #pragma omp simd
   for (std::int64_t j = 0; j < count; ++j) to[j] = number(from[j]);
 }
 
-SVI_CLONES void narrow(const float* x, std::int64_t count, float scale, Bf16Bits* out) {
+SVI_INLINE void narrow_body(const float* x, std::int64_t count, float scale, Bf16Bits* out) {
   const float* __restrict from = x;
   Bf16Bits* __restrict to = out;
 #pragma omp simd
   for (std::int64_t j = 0; j < count; ++j) put(from[j] * scale, to[j]);
 }
 
-SVI_CLONES void narrow(const float* x, std::int64_t count, float scale, float* out) {
+SVI_INLINE void narrow_body(const float* x, std::int64_t count, float scale, float* out) {
   const float* __restrict from = x;
   float* __restrict to = out;
 #pragma omp simd
   for (std::int64_t j = 0; j < count; ++j) to[j] = from[j] * scale;
 }
 
-SVI_CLONES void pack_keys(const float* rows, std::int64_t stride, std::int64_t head_dim,
-                          float* out) {
+SVI_INLINE void pack_keys_body(const float* rows, std::int64_t stride, std::int64_t head_dim,
+                               float* out) {
   for (std::int64_t w = 0; w < head_dim; ++w) {
     for (std::int64_t i = 0; i < kPanelKeys; ++i) out[w * kPanelKeys + i] = rows[i * stride + w];
   }
 }
 
-SVI_CLONES void pack_keys(const float* rows, std::int64_t stride, std::int64_t head_dim,
-                          Bf16Bits* out) {
+SVI_INLINE void pack_keys_body(const float* rows, std::int64_t stride, std::int64_t head_dim,
+                               Bf16Bits* out) {
   for (std::int64_t w = 0; w < head_dim / 2; ++w) {
     for (std::int64_t i = 0; i < kPanelKeys; ++i) {
       Bf16Bits* pair = out + 2 * (w * kPanelKeys + i);
@@ -99,8 +98,8 @@ SVI_CLONES void pack_keys(const float* rows, std::int64_t stride, std::int64_t h
   }
 }
 
-SVI_CLONES void pack_values(const float* rows, std::int64_t stride, std::int64_t count,
-                            std::int64_t head_dim, float* out) {
+SVI_INLINE void pack_values_body(const float* rows, std::int64_t stride, std::int64_t count,
+                                 std::int64_t head_dim, float* out) {
   for (std::int64_t i = 0; i < kPanelKeys; ++i) {
     for (std::int64_t j = 0; j < head_dim; ++j) {
       out[i * head_dim + j] = i < count ? rows[i * stride + j] : 0.0F;
@@ -108,8 +107,8 @@ SVI_CLONES void pack_values(const float* rows, std::int64_t stride, std::int64_t
   }
 }
 
-SVI_CLONES void pack_values(const Bf16Bits* rows, std::int64_t stride, std::int64_t count,
-                            std::int64_t head_dim, Bf16Bits* out) {
+SVI_INLINE void pack_values_body(const Bf16Bits* rows, std::int64_t stride, std::int64_t count,
+                                 std::int64_t head_dim, Bf16Bits* out) {
   for (std::int64_t i = 0; i < kPanelKeys; i += 2) {
     const Bf16Bits* __restrict even = rows + i * stride;
     const Bf16Bits* __restrict odd = even + stride;
@@ -121,5 +120,31 @@ SVI_CLONES void pack_values(const Bf16Bits* rows, std::int64_t stride, std::int6
     }
   }
 }
+
+}  // namespace
+
+SVI_CLONES(void, residual_norm_row, (const ResidualRow<float>& row, std::int64_t D, float eps),
+           (row, D, eps))
+SVI_CLONES(void, residual_norm_row, (const ResidualRow<Bf16Bits>& row, std::int64_t D, float eps),
+           (row, D, eps))
+SVI_CLONES(void, widen, (const Bf16Bits* x, std::int64_t count, float* out), (x, count, out))
+SVI_CLONES(void, narrow, (const float* x, std::int64_t count, float scale, Bf16Bits* out),
+           (x, count, scale, out))
+SVI_CLONES(void, narrow, (const float* x, std::int64_t count, float scale, float* out),
+           (x, count, scale, out))
+SVI_CLONES(void, pack_keys,
+           (const float* rows, std::int64_t stride, std::int64_t head_dim, float* out),
+           (rows, stride, head_dim, out))
+SVI_CLONES(void, pack_keys,
+           (const float* rows, std::int64_t stride, std::int64_t head_dim, Bf16Bits* out),
+           (rows, stride, head_dim, out))
+SVI_CLONES(void, pack_values,
+           (const float* rows, std::int64_t stride, std::int64_t count, std::int64_t head_dim,
+            float* out),
+           (rows, stride, count, head_dim, out))
+SVI_CLONES(void, pack_values,
+           (const Bf16Bits* rows, std::int64_t stride, std::int64_t count, std::int64_t head_dim,
+            Bf16Bits* out),
+           (rows, stride, count, head_dim, out))
 
 }  // namespace svi::wan

@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "svi/tensor/instruction_set.hpp"
+
 namespace svi::wan {
 namespace {
 
@@ -62,12 +64,12 @@ struct NormKernel {
 
 NormKernel kernel_for([[maybe_unused]] std::int64_t channels, bool half) {
 #ifdef SVI_WIDE_KERNELS
-  if (channels % 16 == 0 && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
+  const auto set = instruction_set();
+  if (channels % 16 == 0 && set == InstructionSet::avx512) {
     return half ? NormKernel{avx512::bf16::forward, avx512::bf16::backward}
                 : NormKernel{avx512::fp32::forward, avx512::fp32::backward};
   }
-  if (channels % 8 == 0 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+  if (channels % 8 == 0 && set != InstructionSet::baseline) {
     return half ? NormKernel{avx2::bf16::forward, avx2::bf16::backward}
                 : NormKernel{avx2::fp32::forward, avx2::fp32::backward};
   }

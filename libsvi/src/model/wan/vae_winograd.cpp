@@ -7,6 +7,7 @@
 #include <array>
 
 #include "svi/core/check.hpp"
+#include "svi/tensor/instruction_set.hpp"
 
 namespace svi::wan {
 namespace {
@@ -66,13 +67,8 @@ const Kernel& kernel() {
                               avx2::transform_output,
                               avx2::transform_weight,
                               avx2::multiply};
-  static const bool has512 = __builtin_cpu_supports("avx512vl") != 0 &&
-                             __builtin_cpu_supports("avx512bw") != 0 &&
-                             __builtin_cpu_supports("avx512dq") != 0;
-  static const bool has256 =
-      __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
-  if (has512) return wide512;
-  if (has256) return wide256;
+  if (instruction_set() == InstructionSet::avx512) return wide512;
+  if (instruction_set() == InstructionSet::avx2) return wide256;
 #endif
   static const Kernel plain{baseline::kRows,
                             baseline::kColumns,
