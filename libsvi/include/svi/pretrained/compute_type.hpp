@@ -29,9 +29,10 @@ struct ComputeFacts {
   std::int64_t memory_bytes = 0;  // the machine's
 };
 
+/// A precision, and why it was chosen.
 struct ComputeChoice {
-  at::ScalarType dtype = at::kFloat;
-  std::string reason;
+  at::ScalarType dtype = at::kFloat;  // fp32 or bf16
+  std::string reason;                 // one line for people
 };
 
 /// Never bf16 for speed's sake where it is not the faster one: on processors without products of
