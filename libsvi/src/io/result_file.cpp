@@ -364,7 +364,10 @@ void merge_parts(const std::filesystem::path& folder, const std::filesystem::pat
       for (const auto& entry : parts[part]) {
         const auto block =
             from_part([&] { return Hdf5File::open(entry.file).read(entry.dataset); });
-        file.write(entry.place.path, block, entry.place.start);
+        together(group, [&] {
+          file.write(entry.place.path, block, entry.place.start);
+          return 0;
+        });
       }
     }
   } catch (const Error& error) {
