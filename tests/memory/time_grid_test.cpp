@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 #include <set>
 
@@ -220,6 +221,49 @@ TEST(TimeGridBank, RecallsWithoutItsMeanAfterLoadingAsBefore) {
     const Recall request{ErrorEnd::data, 0, 1, key(i, Purpose::recall_image)};
     EXPECT_TRUE(at::equal(*whole.recall(request), *resumed.recall(request)));
   }
+}
+
+TEST(TimeGridBank, RemovesTheMeanOfErrorsOfTheSameSize) {
+  TimeGridBank bank({.bins = 1, .storage = StorageType::fp32, .remove_mean = BankMean::bin});
+  auto longer = error(5);
+  longer.residual = at::full({2, 6, 4, 5}, 5.0);
+  bank.store(error(1), key(0));
+  bank.store(error(4), key(1));
+  bank.store(longer, key(2));
+
+  for (std::uint32_t i = 0; i < 40; ++i) {
+    const auto recalled = bank.recall({ErrorEnd::data, 0, 1, key(i, Purpose::recall_image)});
+    ASSERT_TRUE(recalled.has_value());
+    const auto wanted = recalled->size(1) == 6 ? 0.0F : 1.5F;
+    EXPECT_EQ(recalled->abs().min().item<float>(), wanted);
+    EXPECT_EQ(recalled->abs().max().item<float>(), wanted);
+  }
+}
+
+TEST(TimeGridBank, HasAnErrorThatLiesInTheLastBinOfTheRange) {
+  TimeGridBank bank({});
+  bank.store(error(1, 0.1), key(0));
+
+  EXPECT_TRUE(bank.has({ErrorEnd::data, 0.1, 0.9, key(0)}));
+  EXPECT_TRUE(bank.has({ErrorEnd::data, 0.1, 0.1, key(0)}));
+  EXPECT_FALSE(bank.has({ErrorEnd::data, 0.3, 0.9, key(0)}));
+}
+
+TEST(TimeGridBank, ReportsTheRmsOverAllErrorsOfABin) {
+  TimeGridBank bank({.bins = 1});
+  for (const double value : {1, 2, 2, 4, 5}) bank.store(error(value), key(0));
+
+  EXPECT_NEAR(bank.statistics().mean_rms[0], std::sqrt(50 / 5.0), 1e-6);
+  EXPECT_NEAR(bank.statistics().data_rms, std::sqrt(50 / 5.0), 1e-6);
+}
+
+TEST(TimeGridBank, ForgetsAfterOneStepIfAsked) {
+  TimeGridBank bank({.max_age = 1});
+  for (const std::int64_t step : {0, 1, 2}) {
+    bank.store(error(static_cast<double>(step), 0.5, step), key(0));
+  }
+
+  EXPECT_THAT(values(bank), testing::ElementsAre(1, 2));
 }
 
 TEST(TimeGridBank, KeepsTheDepthOfErrors) {

@@ -1,10 +1,12 @@
 #include "svi/pretrained/memory_estimate.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
 
 #include "pretrained/byte_sizes.hpp"
+#include "svi/model/wan/lean_blocks.hpp"
 
 namespace svi {
 namespace {
@@ -28,12 +30,21 @@ std::int64_t plain_block(const WanDitConfig& config, std::int64_t tokens, std::i
   return std::max(turning, feed_forward);
 }
 
+/// What LibTorch's attention has for scores, sums and shares of a block of queries: per thread.
+std::int64_t attention_scratch(std::int64_t head_dim, std::int64_t e) {
+  constexpr std::int64_t kQueries = 256, kKeys = 512;
+  const auto narrowed = e == kFp32 ? 0 : kKeys * e;
+  return at::get_num_threads() * kQueries * ((kKeys + 2 + head_dim) * kFp32 + narrowed);
+}
+
 /// The same of the lean blocks: five tensors while attending, a slice of the feed-forward.
 std::int64_t lean_block(const WanDitConfig& config, std::int64_t tokens, std::int64_t e,
                         bool adapters) {
   const auto rows = std::min(tokens, kFeedForwardRows);
   const auto extra = adapters ? 1 : 0;
-  const auto attending = (5 + extra) * tokens * config.dim * e;
+  const auto head_dim = config.dim / config.heads;
+  const auto attending = (5 + extra) * tokens * config.dim * e +
+                         (attends_in_panels(head_dim) ? 0 : attention_scratch(head_dim, e));
   const auto feed_forward = rows * e * ((1 + extra) * config.ffn_dim + config.dim);
   return std::max(attending, feed_forward);
 }
@@ -45,7 +56,7 @@ WorkingMemory dit_work(const WanDitConfig& config, const DitWork& work) {
   const auto voxels = work.batch * work.frames * work.height * work.width;
   const auto per_token = config.patch[0] * config.patch[1] * config.patch[2];
   const auto tokens = voxels / per_token;
-  const bool lean = !work.gpu && (work.dtype == at::kFloat || work.dtype == at::kBFloat16);
+  const bool lean = takes_lean_blocks(work.gpu ? at::kCUDA : at::kCPU, work.dtype);
   const auto context = work.batch * (config.text_len + work.clip_tokens) * D * e;
 
   WorkingMemory memory;

@@ -4,6 +4,7 @@
 
 #include "pretrained/byte_sizes.hpp"
 #include "svi/pretrained/memory_estimate.hpp"
+#include "svi/tensor/instruction_set.hpp"
 
 namespace svi {
 namespace {
@@ -171,19 +172,28 @@ WorkingMemory frame_by_frame(const Side& side) {
   return {memory.activations * kFp32 + scratch, memory.cache * kFp32, 0};
 }
 
+/// Whether oneDNN's convolutions multiply columns of pixels, as on CPUs without AVX2.
+bool by_columns() { return instruction_set() == InstructionSet::baseline; }
+
+/// Values that the library needs for a convolution of 3x3x3: input and output laid out anew, or the
+/// columns of one frame beside the output.
+std::int64_t for_convolution(const Layer& layer, Place place) {
+  if (by_columns()) return 27 * layer.in * place.area + place.frames * layer.out * place.area;
+  return 2 * (place.frames + 1) * layer.out * place.area;
+}
+
 WorkingMemory pass(const Side& side, std::int64_t frames, bool whole) {
   Place place{side.area, frames};
   WorkingMemory memory;
-  std::int64_t reordered = 0;
+  std::int64_t library = 0;
   memory.cache = whole ? 0 : side.remembered;
   for (const auto& layer : side.layers) {
     if (!whole) memory.cache += remembered(layer, place.area);
     memory.activations = std::max(memory.activations, at_once(layer, place));
-    reordered = std::max(reordered, 2 * (place.frames + 1) * layer.out * place.area);
+    library = std::max(library, for_convolution(layer, place));
     place = after(layer, place, whole);
   }
-  // oneDNN lays a convolution's input and output out anew.
-  return {memory.activations * kFp32, memory.cache * kFp32, reordered * kFp32};
+  return {memory.activations * kFp32, memory.cache * kFp32, library * kFp32};
 }
 
 }  // namespace

@@ -8,6 +8,15 @@
 #include "model/wan/block_feed.hpp"
 #include "model/wan/contexts.hpp"
 #include "model/wan/lean.hpp"
+#include "svi/model/wan/lean_blocks.hpp"
+
+namespace svi {
+
+bool takes_lean_blocks(at::DeviceType device, at::ScalarType dtype) {
+  return device == at::kCPU && (dtype == at::kFloat || dtype == at::kBFloat16);
+}
+
+}  // namespace svi
 
 namespace svi::wan {
 namespace {
@@ -97,8 +106,7 @@ void feed_forward(const WanBlock& block, LeanTokens& tokens, const at::Tensor& g
 }  // namespace
 
 bool can_run_lean(const at::Tensor& x) {
-  return !c10::GradMode::is_enabled() && x.is_cpu() &&
-         (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
+  return !c10::GradMode::is_enabled() && takes_lean_blocks(x.device().type(), x.scalar_type());
 }
 
 at::Tensor run_blocks_lean(const WanDitParts& parts, const at::Tensor& x, const Stream& stream) {

@@ -174,7 +174,8 @@ at::Tensor dense_gelu(const at::Tensor& x, const at::Tensor& weight, const at::T
     case Way::library:
       break;
   }
-  return at::gelu(at::linear(x, weight, maybe(bias)), "tanh");
+  auto y = at::linear(x, weight, maybe(bias));
+  return at::gelu_(y, "tanh");  // in place: the widest tensor of a block is there once
 }
 
 }  // namespace svi::wan

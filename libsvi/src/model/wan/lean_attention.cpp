@@ -9,12 +9,23 @@
 #include "model/wan/kernels.hpp"
 #include "model/wan/lean.hpp"
 #include "model/wan/numbers.hpp"
+#include "svi/model/wan/lean_blocks.hpp"
+
+namespace svi {
+namespace {
+
+constexpr std::int64_t kColumns = 64;  // channels of a head the flash kernel takes at a time
+
+}  // namespace
+
+bool attends_in_panels(std::int64_t head_dim) { return head_dim % kColumns == 0; }
+
+}  // namespace svi
 
 namespace svi::wan::lean {
 namespace {
 
 constexpr std::int64_t kRowGrain = 64;
-constexpr std::int64_t kColumns = 64;  // channels of a head the flash kernel takes at a time
 
 const float* widened(const float* row, std::int64_t, float*) { return row; }
 const float* widened(const Bf16Bits* row, std::int64_t D, float* scratch) {
@@ -172,7 +183,7 @@ Keys make_keys(const at::Tensor& k, const at::Tensor& v, const at::Tensor& norm,
   Keys made;
   made.count = k.size(1);
   made.last_weight = last_weight;
-  made.panels = k.size(2) / heads.count % kColumns == 0;
+  made.panels = attends_in_panels(k.size(2) / heads.count);
   if (made.panels) {
     pack<T>(k, v, norm, rope, heads, made);
   } else {
