@@ -26,7 +26,6 @@ Fingerprint fingerprint_of(const at::Tensor& residual) {
   const T* data = elements<T>(residual);
   std::vector<float> scratch(cut.columns), coefficients(cut.blocks_per_plane());
   Fingerprint print;
-  print.elements = data;
   print.sketch.reserve(cut.planes * cut.blocks_per_plane());
   std::array<double, kSegments> whole{}, coarse{};
   for (std::size_t segment = 0; segment < kSegments; ++segment) {

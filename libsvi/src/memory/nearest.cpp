@@ -62,10 +62,7 @@ class Search {
 
   std::size_t run() {
     arrange_sketch();
-    for (std::size_t k = 0; k < alive_.size(); ++k) {
-      announce_sketch(k);
-      compare_sketches(alive_[k]);
-    }
+    for (const auto i : alive_) compare_sketches(i);
     prune();
     if (alive_.size() == 1) return alive_.front();
     arrange_query();
@@ -74,9 +71,8 @@ class Search {
     finish(least([&](std::size_t i) { return guess(i); }));
     prune();
     for (std::size_t segment = 0; segment < kSegments && alive_.size() > 1; segment += stride_) {
-      for (std::size_t k = 0; k < alive_.size(); ++k) {
-        announce_segment(k, segment);
-        if (progress_[alive_[k]].next == segment) read(alive_[k]);
+      for (const auto i : alive_) {
+        if (progress_[i].next == segment) read(i);
       }
       if (segment == 0) finish(least([&](std::size_t i) { return guess(i); }));
       prune();
@@ -110,33 +106,6 @@ class Search {
                  cut_.begin(segment + stride_) - cut_.begin(segment));
     }
   }
-
-  // What comes soon is on its way from memory while the candidate at hand is looked at.
-  static constexpr std::size_t kSoon = 4, kLine = 64;
-
-  static void announce(const void* from, std::size_t bytes) {
-    for (std::size_t at = 0; at < bytes; at += kLine)
-      __builtin_prefetch(static_cast<const char*>(from) + at);
-  }
-
-  void announce_sketch(std::size_t k) const {
-    if (k + 2 * kSoon < alive_.size()) announce(&print(alive_[k + 2 * kSoon]), sizeof(Fingerprint));
-    if (k + kSoon < alive_.size()) {
-      const auto& sketch = print(alive_[k + kSoon]).sketch;
-      announce(sketch.data(), sketch.size() * sizeof(std::uint16_t));
-    }
-  }
-
-  // The beginning of the run: the processor sees by itself how it goes on.
-  void announce_segment(std::size_t k, std::size_t segment) const {
-    constexpr std::size_t kBeginning = 8 * kLine;
-    if (k + 1 >= alive_.size()) return;
-    const auto begin = cut_.begin(segment);
-    announce(data(alive_[k + 1]) + begin,
-             std::min(kBeginning, (cut_.begin(segment + stride_) - begin) * sizeof(T)));
-  }
-
-  const T* data(std::size_t i) const { return static_cast<const T*>(print(i).elements); }
 
   void compare_sketches(std::size_t i) {
     const auto& begin = query_.print->sketch_begin;
@@ -182,8 +151,8 @@ class Search {
     auto& progress = progress_[i];
     const auto begin = cut_.begin(progress.next);
     progress.next += stride_;
-    progress.read +=
-        loops_.dot(data(i) + begin, arranged_.data() + begin, cut_.begin(progress.next) - begin);
+    progress.read += loops_.dot(elements<T>(*candidates_[i].residual) + begin,
+                                arranged_.data() + begin, cut_.begin(progress.next) - begin);
   }
 
   void finish(std::size_t i) {

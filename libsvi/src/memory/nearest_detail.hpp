@@ -20,9 +20,6 @@ inline constexpr std::size_t kSegments = 16;
 /// The coarse part of a residual is its projection on blocks of 4 x 8 pixels (an orthonormal one:
 /// sum over the block by the root of its size), the fine part is the rest.
 struct Fingerprint {
-  /// The residual's numbers, borrowed: a search would else find them by way of three places in
-  /// memory that are far apart, for each of hundreds of candidates.
-  const void* elements = nullptr;
   /// Norms from each segment to the end: of all, of the coarse and of the fine part; `whole[0]` is
   /// the norm of the residual.
   std::array<double, kSegments + 1> whole{}, coarse{}, fine{};
