@@ -10,7 +10,7 @@ namespace {
 
 using testing::HasSubstr;
 
-std::string refusal(const std::string& text) {
+std::string document_refusal(const std::string& text) {
   try {
     Document::parse(text, "x.ini");
   } catch (const ConfigError& error) {
@@ -43,14 +43,15 @@ TEST(Document, TextReadsBackToTheSameDocument) {
 }
 
 TEST(Document, RefusesWhatIsNotIniAndSaysWhere) {
-  EXPECT_THAT(refusal("key = 1\n"),
+  EXPECT_THAT(document_refusal("key = 1\n"),
               HasSubstr("x.ini:1: 'key = 1' stands before the first [section]"));
-  EXPECT_THAT(refusal("[a]\nnonsense\n"), HasSubstr("x.ini:2"));
-  EXPECT_THAT(refusal("[a\n"), HasSubstr("without ']'"));
-  EXPECT_THAT(refusal("[a]\nx=1\nx=2\n"), HasSubstr("x.ini:3: key 'x' stands already at x.ini:2"));
-  EXPECT_THAT(refusal("[a]\n[b]\n[a]\n"),
+  EXPECT_THAT(document_refusal("[a]\nnonsense\n"), HasSubstr("x.ini:2"));
+  EXPECT_THAT(document_refusal("[a\n"), HasSubstr("without ']'"));
+  EXPECT_THAT(document_refusal("[a]\nx=1\nx=2\n"),
+              HasSubstr("x.ini:3: key 'x' stands already at x.ini:2"));
+  EXPECT_THAT(document_refusal("[a]\n[b]\n[a]\n"),
               HasSubstr("x.ini:3: section [a] stands already at x.ini:1"));
-  EXPECT_THAT(refusal("[a b]\n"), HasSubstr("no section name"));
+  EXPECT_THAT(document_refusal("[a b]\n"), HasSubstr("no section name"));
 }
 
 TEST(Document, TakesFilesOfOtherSystems) {
@@ -75,23 +76,23 @@ TEST(Document, NamesOtherEncodings) {
 
   for (const auto& bytes :
        {"\xFF\xFE" + little, "\xFE\xFF" + big, little, big, std::string("\xFF\xFE\0\0", 4) + wide})
-    EXPECT_THAT(refusal(bytes),
+    EXPECT_THAT(document_refusal(bytes),
                 HasSubstr("x.ini: is a text in UTF-16 or UTF-32; save it as UTF-8"));
-  EXPECT_THAT(refusal("[a]\nx = caf\xE9\n"),
+  EXPECT_THAT(document_refusal("[a]\nx = caf\xE9\n"),
               HasSubstr("x.ini:2: column 8: the byte <0xE9> is not UTF-8"));
 }
 
 TEST(Document, NamesCharactersThatDoNotShow) {
-  EXPECT_THAT(refusal(std::string("[a]\nx = 1\ny = 2\0 3\n", 20)),
+  EXPECT_THAT(document_refusal(std::string("[a]\nx = 1\ny = 2\0 3\n", 20)),
               HasSubstr("x.ini:3: holds a NUL byte"));
-  EXPECT_THAT(refusal("[a]\nx = \x1b[31m\n"),
+  EXPECT_THAT(document_refusal("[a]\nx = \x1b[31m\n"),
               HasSubstr("x.ini:2: column 5: the control character <U+001B> does not show"));
-  EXPECT_THAT(refusal("[a]\rx = 1\r"),
+  EXPECT_THAT(document_refusal("[a]\rx = 1\r"),
               HasSubstr("x.ini:1: column 4: the control character <U+000D>"));
-  EXPECT_THAT(refusal("[a]\n\uFEFFx = 1\n"), HasSubstr("x.ini:2: column 1"));
-  EXPECT_THAT(refusal("[a]\n\u200Bx = 1\n"), HasSubstr("x.ini:2: '<U+200B>x' is no key"));
-  EXPECT_THAT(refusal("[a\u00A0]\n"), HasSubstr("'a<U+00A0>' is no section name"));
-  EXPECT_THAT(refusal(std::string(5000, 'x')), testing::SizeIs(testing::Lt(300u)));
+  EXPECT_THAT(document_refusal("[a]\n\uFEFFx = 1\n"), HasSubstr("x.ini:2: column 1"));
+  EXPECT_THAT(document_refusal("[a]\n\u200Bx = 1\n"), HasSubstr("x.ini:2: '<U+200B>x' is no key"));
+  EXPECT_THAT(document_refusal("[a\u00A0]\n"), HasSubstr("'a<U+00A0>' is no section name"));
+  EXPECT_THAT(document_refusal(std::string(5000, 'x')), testing::SizeIs(testing::Lt(300u)));
 }
 
 TEST(Document, RefusesValuesThatItsTextCouldNotHold) {

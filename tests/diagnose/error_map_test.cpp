@@ -24,7 +24,7 @@ class WrongModel final : public VelocityModel {
   }
 };
 
-ErrorMap::Config small() {
+ErrorMap::Config small_maps() {
   ErrorMap::Config config;
   config.sigmas = {0.25, 1};
   config.scenes = 3;
@@ -59,7 +59,7 @@ TEST(ErrorMap, OneStepErrorIsSigmaTimesTheVelocitysError) {
   // Larger in later frames, so that frames and places can be told apart. At data 0 the noisy latent
   // is sigma n, so noisy / sigma is v* exactly.
   const auto offset = at::stack({picture(1), picture(2) * 2, picture(3) * 3}, 1);  // [3, F, h, w]
-  const auto report = run_wrong(offset, small());
+  const auto report = run_wrong(offset, small_maps());
 
   const auto wide = offset.to(at::kDouble);
   const auto frames = wide.square().mean({0, 2, 3}).sqrt(),
@@ -78,7 +78,7 @@ TEST(ErrorMap, OneStepErrorIsSigmaTimesTheVelocitysError) {
 TEST(ErrorMap, DriftIsTheFilmMinusTheTruthAfterEachClip) {
   // The sampler's one step gives the data minus the offset.
   const auto offset = at::stack({picture(1), picture(2), picture(3)}, 1);
-  const auto report = run_wrong(offset, small());
+  const auto report = run_wrong(offset, small_maps());
 
   const auto last = offset.select(1, 2).to(at::kDouble) / 2;  // full range
   const auto map = last.square().mean(0).sqrt();
@@ -92,7 +92,7 @@ TEST(ErrorMap, DriftIsTheFilmMinusTheTruthAfterEachClip) {
 
 TEST(ErrorMap, AnErrorThatIsTheSameInBothHasRatioAndCorrelationOne) {
   const auto offset = picture(1).unsqueeze(1).repeat({1, 3, 1, 1});
-  const auto report = run_wrong(offset, small());
+  const auto report = run_wrong(offset, small_maps());
 
   const auto ratio = values_of(report, "size_ratio"), alike = values_of(report, "map_correlation");
   for (std::int64_t row = 0; row < 3; ++row) {
@@ -108,7 +108,7 @@ TEST(ErrorMap, SpectraSumUpToTheMapsSquares) {
   arm.model.fresh = 0.1;
   arm.source.images = {picture(1), picture(2), picture(3)};
 
-  const auto report = arm.run(ErrorMap(small()));
+  const auto report = arm.run(ErrorMap(small_maps()));
 
   for (const auto& [map, spectrum] : {std::pair{"one_step_pixel_map", "one_step_spectrum"},
                                       std::pair{"drift_map", "drift_spectrum"}}) {
@@ -121,7 +121,7 @@ TEST(ErrorMap, ErrorsOfPureChanceHaveAMeanThatShrinksWithTheScenes) {
   FakeArm arm;
   arm.model.gain = 1;
   arm.model.fresh = 0.1;
-  auto config = small();
+  auto config = small_maps();
   config.sigmas = {1};
   config.scenes = 25;
   config.batch = 25;
@@ -138,7 +138,7 @@ TEST(ErrorMap, SaysNothingWhereTheTruthIsNotKnown) {
   FakeArm arm;
   arm.source.knows_truth = false;
 
-  const auto report = arm.run(ErrorMap(small()));
+  const auto report = arm.run(ErrorMap(small_maps()));
 
   for (const auto& result : report.results)
     EXPECT_TRUE(result.values.isnan().all().item<bool>()) << result.name;
@@ -149,7 +149,7 @@ TEST(ErrorMap, WithLatentHandOverComparesTheLatentsHandedOver) {
   arm.chain.handover = Handover::latent;
   arm.model.bias = 0.05;
 
-  const auto report = arm.run(ErrorMap(small()));
+  const auto report = arm.run(ErrorMap(small_maps()));
 
   EXPECT_NEAR(values_of(report, "condition_error_rms")[0].item<double>(), 0.05, 1e-5);
   EXPECT_NEAR(values_of(report, "condition_error_rms")[1].item<double>(), 0.15, 1e-5);

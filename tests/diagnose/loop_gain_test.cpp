@@ -17,7 +17,7 @@ using testing::HasSubstr;
 
 const std::vector<std::string> kStatic = {"brightness", "tint", "low_frequency", "blocks", "noise"};
 
-LoopGain::Config small() {
+LoopGain::Config small_gain() {
   LoopGain::Config config;
   config.directions = kStatic;
   config.scenes = 3;
@@ -43,7 +43,7 @@ TEST(LoopGain, OfACopyingModelIsOne) {
   FakeArm arm;
   arm.source.images = {test::noise_image(1), test::noise_image(2)};
 
-  const auto report = arm.run(LoopGain(small()));
+  const auto report = arm.run(LoopGain(small_gain()));
 
   for (std::int64_t d = 0; d < 5; ++d) {
     EXPECT_NEAR(number_of(report, "gain", d), 1, kExact) << kStatic[static_cast<std::size_t>(d)];
@@ -58,7 +58,7 @@ TEST(LoopGain, OfARestoringModelIsZero) {
   FakeArm arm;
   arm.model.gain = 0;
 
-  const auto report = arm.run(LoopGain(small()));
+  const auto report = arm.run(LoopGain(small_gain()));
 
   for (std::int64_t d = 0; d < 5; ++d) {
     EXPECT_NEAR(number_of(report, "gain", d), 0, kExact);
@@ -70,7 +70,7 @@ TEST(LoopGain, FindsGainAndBiasOfAnAffineModelInAllDirections) {
   FakeArm arm;
   arm.model.gain = 0.8;
   arm.model.bias = 0.04;  // in each channel: brightness alone
-  auto config = small();
+  auto config = small_gain();
   config.directions.emplace_back("model_mean");
 
   const auto report = arm.run(LoopGain(config));
@@ -86,7 +86,7 @@ TEST(LoopGain, PredictsTheChainOfAnAffineModelExactly) {
   FakeArm arm;
   arm.model.gain = 0.7;
   arm.model.bias = -0.06;
-  auto config = small();
+  auto config = small_gain();
   config.clips = 6;
 
   const auto report = arm.run(LoopGain(config));
@@ -104,7 +104,7 @@ TEST(LoopGain, PredictsTheSpreadOfAChainWithFreshErrors) {
   FakeArm arm;
   arm.model.gain = 0.9;
   arm.model.fresh = 0.1;
-  auto config = small();
+  auto config = small_gain();
   config.directions = {"brightness"};
   config.scenes = 64;
   config.noises = 4;
@@ -133,7 +133,7 @@ TEST(LoopGain, TellsAScenesOwnErrorFromFreshOnes) {
   arm.source.images.clear();
   for (const double c : {-0.2, 0.1, 0.4})
     arm.source.images.push_back(at::full({3, FakeArm::kHeight, FakeArm::kWidth}, c));
-  auto config = small();
+  auto config = small_gain();
   config.directions = {"brightness"};
   config.noises = 2;
   config.clips = 6;
@@ -155,7 +155,7 @@ TEST(LoopGain, ChanceErrorsAreNoBiasOfTheModelsMean) {
   FakeArm arm;
   arm.model.gain = 0.5;
   arm.model.fresh = 0.2;
-  auto config = small();
+  auto config = small_gain();
   config.directions = {"model_mean"};
   config.scenes = 32;
   config.batch = 32;
@@ -171,7 +171,7 @@ TEST(LoopGain, OfBlurIsTheSameWhateverTheStrength) {
   FakeArm arm;
   arm.model.gain = 0.6;
   arm.source.images = {test::noise_image(1), test::noise_image(2)};
-  auto config = small();
+  auto config = small_gain();
   config.directions = {"blur"};
   for (const auto& amplitudes : {std::vector<double>{0.1}, {-0.02, 0.02}}) {
     config.amplitudes = amplitudes;
@@ -187,7 +187,7 @@ TEST(LoopGain, CountsTheDamageThatClippingLeaves) {
   arm.model.gain = 0.5;
   arm.source.images = {at::full({3, FakeArm::kHeight, FakeArm::kWidth}, 0.98)};
   arm.model.mean = at::full({1, 3, 1, 1, 1}, 0.98);
-  auto config = small();
+  auto config = small_gain();
   config.directions = {"brightness"};
   config.amplitudes = {0.1};
 
@@ -202,7 +202,7 @@ TEST(LoopGain, NeedsNoTruthButForBiasAndChains) {
   arm.model.gain = 0.8;
   arm.source.knows_truth = false;
 
-  const auto report = arm.run(LoopGain(small()));
+  const auto report = arm.run(LoopGain(small_gain()));
 
   EXPECT_NEAR(number_of(report, "gain"), 0.8, kExact);
   for (const auto* name : {"bias", "fresh", "limit_rms", "predicted_rms", "measured_rms"})
@@ -213,7 +213,7 @@ TEST(LoopGain, DoesNotDependOnTheBatch) {
   FakeArm arm;
   arm.model.gain = 0.8;
   arm.model.fresh = 0.1;
-  auto one = small(), all = small();
+  auto one = small_gain(), all = small_gain();
   one.batch = 1;
   all.batch = 3;
 
@@ -230,7 +230,7 @@ TEST(LoopGain, DamagesAllFramesThatAreHandedOver) {
   arm.chain.motion_frames = 2;
   arm.model.gain = 0.8;
 
-  const auto report = arm.run(LoopGain(small()));
+  const auto report = arm.run(LoopGain(small_gain()));
 
   EXPECT_NEAR(number_of(report, "gain"), 0.8, kExact);
   EXPECT_NEAR(number_of(report, "damage"), 0.1, 1e-6);

@@ -13,7 +13,7 @@ using testing::EncoderFixture;
 using ::testing::HasSubstr;
 using testing::relative_error;
 
-Wav2Vec2 encoder_of(const EncoderFixture& fixture, std::int64_t position_kernel) {
+Wav2Vec2 wav2vec2_of(const EncoderFixture& fixture, std::int64_t position_kernel) {
   Wav2Vec2Config config;
   config.conv_dim = {16, 16, 20};
   config.conv_kernel = {10, 3, 2};
@@ -31,21 +31,21 @@ Wav2Vec2 encoder_of(const EncoderFixture& fixture, std::int64_t position_kernel)
 
 TEST(Wav2Vec2, EqualsTheStatesOfTransformers) {
   const EncoderFixture fixture("wav2vec2_plain");
-  const auto states = encoder_of(fixture, 16).encode(fixture("input.samples"));
+  const auto states = wav2vec2_of(fixture, 16).encode(fixture("input.samples"));
   ASSERT_EQ(states.sizes(), fixture("output.states").sizes());
   EXPECT_LE(relative_error(states, fixture("output.states")), 1e-4);
 }
 
 TEST(Wav2Vec2, StretchesFeaturesToTheFramesOfAFilm) {
   const EncoderFixture fixture("wav2vec2_stretched");
-  const auto states = encoder_of(fixture, 7).encode(fixture("input.samples"), 19);
+  const auto states = wav2vec2_of(fixture, 7).encode(fixture("input.samples"), 19);
   ASSERT_EQ(states.sizes(), fixture("output.states").sizes());
   EXPECT_LE(relative_error(states, fixture("output.states")), 1e-4);
 }
 
 TEST(Wav2Vec2, TakesTheNamesOfOlderFilesAndOfPretraining) {
   const EncoderFixture fixture("wav2vec2_plain");
-  const auto expected = encoder_of(fixture, 16);
+  const auto expected = wav2vec2_of(fixture, 16);
   NamedTensors older{{"quantizer.codevectors", at::zeros({1})}};
   for (auto [name, tensor] : fixture.weights()) {
     const std::string newer = "parametrizations.weight.original";
@@ -61,7 +61,7 @@ TEST(Wav2Vec2, TakesTheNamesOfOlderFilesAndOfPretraining) {
 
 TEST(Wav2Vec2, SaysWhatIsWrong) {
   const EncoderFixture fixture("wav2vec2_plain");
-  const auto encoder = encoder_of(fixture, 16);
+  const auto encoder = wav2vec2_of(fixture, 16);
   try {
     encoder.encode(at::zeros({1, 5}));
     FAIL();

@@ -1,7 +1,9 @@
 # Shared by the tests of this folder: `source common.sh PROGRAM MPIEXEC`.
+# shellcheck shell=bash
 set -euo pipefail
 program=$1
 mpiexec=$2
+reference=${SVI_SMOKE_REFERENCE:-}  # a folder: the smoke experiment on one rank (reference.sh)
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 export OMPI_MCA_mpi_yield_when_idle=1 OMP_NUM_THREADS=1
 work=$(mktemp -d)
@@ -13,6 +15,11 @@ run() {
   shift 2
   "$mpiexec" -n "$ranks" --oversubscribe "$program" experiments/smoke.ini \
     --set experiment.results="$work/$name" "$@" > "$work/$name.log" 2>&1
+}
+
+# run_reference [ARGUMENTS]: the same on one rank into the folder that tests share.
+run_reference() {
+  "$mpiexec" -n 1 "$program" experiments/smoke.ini --set experiment.results="$reference" "$@" > "$work/reference.log" 2>&1
 }
 
 fail() {

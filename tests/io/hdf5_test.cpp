@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "support/io_error.hpp"
 #include "support/temporary_folder.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/hdf5_file.hpp"
@@ -97,16 +98,6 @@ TEST(Hdf5File, CompressesChunks) {
 
   EXPECT_LT(std::filesystem::file_size(folder / "a.h5"), 20000U);
   EXPECT_EQ(Hdf5File::open(folder / "a.h5").read("/zeros").sum().item<std::int64_t>(), 0);
-}
-
-template <class Action>
-std::string io_error_of(const Action& action) {
-  try {
-    action();
-  } catch (const IoError& error) {
-    return error.what();
-  }
-  return "no IoError";
 }
 
 TEST(Hdf5File, NamesFileAndReason) {

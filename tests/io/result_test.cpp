@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "io/result_fixture.hpp"
+#include "support/io_error.hpp"
 #include "support/temporary_folder.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/result_file.hpp"
@@ -13,16 +14,6 @@ using namespace result_fixture;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-template <class Action>
-std::string io_error_of(const Action& action) {
-  try {
-    action();
-  } catch (const IoError& error) {
-    return error.what();
-  }
-  return "no IoError";
-}
 
 TEST(PartWriter, LeavesNothingBehindWithoutCommit) {
   const TemporaryFolder folder;

@@ -47,7 +47,7 @@ std::string refusal(const std::string& bytes) {
   return "accepted";
 }
 
-std::string refusal_of(const std::string& header, std::size_t data = 0) {
+std::string header_refusal(const std::string& header, std::size_t data = 0) {
   return refusal(file_bytes(header, std::string(data, 'x')));
 }
 
@@ -142,11 +142,11 @@ TEST_F(Safetensors, RefusesFilesThatAreNotOrNoLongerSafetensors) {
   EXPECT_THAT(refusal(std::string(8, '\xff')), HasSubstr("at most"));
   EXPECT_THAT(refusal(std::string(8, '\0')), HasSubstr("begin with '{'"));
   EXPECT_THAT(refusal(std::string("\x40\0\0\0\0\0\0\0{}", 10)), HasSubstr("cut short"));
-  EXPECT_THAT(refusal_of("[]"), HasSubstr("begin with '{'"));
-  EXPECT_THAT(refusal_of("{"), HasSubstr("not valid JSON"));
-  EXPECT_THAT(refusal_of("{}x"), HasSubstr("not valid JSON"));
-  EXPECT_THAT(refusal_of("{\"\xff\":1}"), HasSubstr("not valid JSON"));
-  EXPECT_EQ(refusal_of("{}   "), "accepted");
+  EXPECT_THAT(header_refusal("[]"), HasSubstr("begin with '{'"));
+  EXPECT_THAT(header_refusal("{"), HasSubstr("not valid JSON"));
+  EXPECT_THAT(header_refusal("{}x"), HasSubstr("not valid JSON"));
+  EXPECT_THAT(header_refusal("{\"\xff\":1}"), HasSubstr("not valid JSON"));
+  EXPECT_EQ(header_refusal("{}   "), "accepted");
 }
 
 TEST_F(Safetensors, RefusesWrongHeadersNamingTensorAndFault) {
@@ -183,7 +183,7 @@ TEST_F(Safetensors, RefusesWrongHeadersNamingTensorAndFault) {
        "'dtype' occurs twice"},
   };
   for (const auto& [header, fault] : cases) {
-    EXPECT_THAT(refusal_of(header, 4),
+    EXPECT_THAT(header_refusal(header, 4),
                 AllOf(HasSubstr("w.safetensors: "), HasSubstr("'a'"), HasSubstr(fault)))
         << header;
   }
@@ -191,22 +191,24 @@ TEST_F(Safetensors, RefusesWrongHeadersNamingTensorAndFault) {
 
 TEST_F(Safetensors, RefusesOverlapsGapsAndRepeats) {
   const std::string a = R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},)";
-  EXPECT_THAT(refusal_of(a + R"("b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}})", 6),
+  EXPECT_THAT(header_refusal(a + R"("b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}})", 6),
               AllOf(HasSubstr("'b'"), HasSubstr("inside the tensor before it")));
-  EXPECT_THAT(refusal_of(a + R"("b":{"dtype":"U8","shape":[2],"data_offsets":[6,8]}})", 8),
+  EXPECT_THAT(header_refusal(a + R"("b":{"dtype":"U8","shape":[2],"data_offsets":[6,8]}})", 8),
               AllOf(HasSubstr("'b'"), HasSubstr("gap")));
-  EXPECT_THAT(refusal_of(a + R"("a":{"dtype":"U8","shape":[4],"data_offsets":[4,8]}})", 8),
+  EXPECT_THAT(header_refusal(a + R"("a":{"dtype":"U8","shape":[4],"data_offsets":[4,8]}})", 8),
               AllOf(HasSubstr("'a'"), HasSubstr("occurs twice")));
-  EXPECT_THAT(refusal_of(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}})", 9),
+  EXPECT_THAT(header_refusal(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}})", 9),
               HasSubstr("5 bytes after the last tensor"));
-  EXPECT_THAT(refusal_of(R"({"__metadata__":{"k":"1","k":"2"}})"), HasSubstr("'k' occurs twice"));
-  EXPECT_THAT(refusal_of(R"({"__metadata__":{"k":1}})"), HasSubstr("metadata"));
-  EXPECT_THAT(refusal_of(R"({"__metadata__":{"k":{}}})"), HasSubstr("metadata"));
+  EXPECT_THAT(header_refusal(R"({"__metadata__":{"k":"1","k":"2"}})"),
+              HasSubstr("'k' occurs twice"));
+  EXPECT_THAT(header_refusal(R"({"__metadata__":{"k":1}})"), HasSubstr("metadata"));
+  EXPECT_THAT(header_refusal(R"({"__metadata__":{"k":{}}})"), HasSubstr("metadata"));
 }
 
 TEST_F(Safetensors, SurvivesDeepNestingAndEveryTruncation) {
-  EXPECT_THAT(refusal_of(R"({"a":)" + std::string(2'000'000, '[')), HasSubstr("must be an object"));
-  EXPECT_THAT(refusal_of(R"({"a":{"shape":)" + std::string(2'000'000, '[')), HasSubstr("list"));
+  EXPECT_THAT(header_refusal(R"({"a":)" + std::string(2'000'000, '[')),
+              HasSubstr("must be an object"));
+  EXPECT_THAT(header_refusal(R"({"a":{"shape":)" + std::string(2'000'000, '[')), HasSubstr("list"));
 
   const auto path = folder_ / "a.safetensors";
   save_safetensors(path, {{"a", at::ones({3})}, {"b", at::ones({2, 2})}}, {{"k", "v"}});

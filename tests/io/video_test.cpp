@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/io_error.hpp"
 #include "support/temporary_folder.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/video_join.hpp"
@@ -24,16 +25,6 @@ at::Tensor gradient(std::int64_t T, std::int64_t H, std::int64_t W) {
 
 double mean_difference(const at::Tensor& a, const at::Tensor& b) {
   return (a.to(at::kFloat) - b.to(at::kFloat)).abs().mean().item<double>();
-}
-
-template <class Action>
-std::string io_error_of(const Action& action) {
-  try {
-    action();
-  } catch (const IoError& error) {
-    return error.what();
-  }
-  return "no IoError";
 }
 
 TEST(Video, ComesBackAsItWasWritten) {

@@ -17,7 +17,7 @@ namespace svi {
 namespace {
 
 /// A true film, [3, T, H, W] in [0, 1].
-at::Tensor film_of(std::int64_t scene, std::int64_t frames = 8) {
+at::Tensor true_film(std::int64_t scene, std::int64_t frames = 8) {
   return (*PocketWorld({}).truth(scene, 0, frames, {frames, 32, 32}) + 1) / 2;
 }
 
@@ -32,7 +32,7 @@ std::string some_weights(const TemporaryFolder& folder) {
 TEST(CriticMetric, SaysWhatTheCriticSaysOfEachFrame) {
   const TemporaryFolder folder;
   const auto path = some_weights(folder);
-  const auto film = film_of(0);
+  const auto film = true_film(0);
 
   const auto seen = measure(CriticMetric({path, 2}), film, 4);
   const auto said = Critic::open(path).look(film.transpose(0, 1).contiguous());
@@ -53,7 +53,7 @@ TEST(CriticMetric, SaysWhatTheCriticSaysOfEachFrame) {
 TEST(CriticMetric, GivesFeaturesOfFilmAndTruthAtTheSameFrames) {
   const TemporaryFolder folder;
   const CriticMetric metric({some_weights(folder), 2});
-  const auto film = film_of(0);
+  const auto film = true_film(0);
   auto truth = film.clone();
   truth.select(1, 3).zero_();
 
@@ -87,7 +87,7 @@ class PocketCritic : public testing::Test {
     constexpr std::int64_t kScenes = 24;
     double sum = 0;
     for (std::int64_t i = 0; i < kScenes; ++i) {
-      const auto film = change(film_of(i, 4), i);
+      const auto film = change(true_film(i, 4), i);
       sum += measure(metric_, film, 4).clips.at("critic_quality")[0] / kScenes;
     }
     return sum;
@@ -121,7 +121,7 @@ TEST_F(PocketCritic, RanksDamagedFilmsBelowTheTruthBySeverity) {
 TEST_F(PocketCritic, SeesNoDamageInAFrozenFilmOrAnotherScene) {
   const double truth = quality([](const at::Tensor& film, std::int64_t) { return film; });
   const double other =
-      quality([](const at::Tensor&, std::int64_t i) { return film_of(i + 50, 4); });
+      quality([](const at::Tensor&, std::int64_t i) { return true_film(i + 50, 4); });
 
   EXPECT_NEAR(truth, other, 2);
 }
@@ -129,7 +129,7 @@ TEST_F(PocketCritic, SeesNoDamageInAFrozenFilmOrAnotherScene) {
 TEST_F(PocketCritic, MovesTheSetOfDamagedFramesAwayFromTheTrueOnes) {
   std::vector<at::Tensor> truth, others, noisy;
   for (std::int64_t i = 0; i < 48; ++i) {
-    const auto film = film_of(i, 4), other = film_of(100 + i, 4);
+    const auto film = true_film(i, 4), other = true_film(100 + i, 4);
     const auto bad = (film + 0.05 * at::sin(at::arange(32) * 2.5)).clamp(0, 1);
     const auto seen = measure(metric_, bad, 4, film);
     noisy.push_back(seen.shown.at("critic_frechet")[0]);

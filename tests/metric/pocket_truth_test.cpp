@@ -16,13 +16,14 @@ constexpr std::int64_t kFrames = 24, kClip = 4;
 const std::vector<std::string> kAll = {"background_psnr", "object_colour", "object_shape",
                                        "path_error",      "speed_ratio",   "dynamic_degree"};
 
-PocketScene some_scene(std::int64_t index) {
+PocketScene moving_scene(std::int64_t index) {
   PocketWorld::Config config;
   config.speed = 0.04;
   return PocketWorld(config).pocket_scene(Split::held_out, 0, index);
 }
 
-at::Tensor film_of(const PocketScene& scene, std::int64_t first = 0) {  // [3, T, H, W] in [0, 1]
+at::Tensor moving_film(const PocketScene& scene,
+                       std::int64_t first = 0) {  // [3, T, H, W] in [0, 1]
   return (scene.render(first, kFrames, 32, 32) + 1) / 2;
 }
 
@@ -36,8 +37,8 @@ std::map<std::string, double> mean_of(const Change& change) {
   constexpr int kScenes = 6;
   std::map<std::string, double> sums;
   for (int i = 0; i < kScenes; ++i) {
-    const auto scene = some_scene(i);
-    const auto truth = film_of(scene);
+    const auto scene = moving_scene(i);
+    const auto truth = moving_film(scene);
     const auto seen =
         measure(PocketTruthMetric({}), change(truth, i), kClip, truth, scene.prompt.text()).clips;
     for (const auto& [name, values] : seen) {
@@ -49,8 +50,8 @@ std::map<std::string, double> mean_of(const Change& change) {
 }
 
 TEST(PocketTruth, GivesTheTruthThePerfectValueOfEverything) {
-  const auto scene = some_scene(0);
-  const auto truth = film_of(scene);
+  const auto scene = moving_scene(0);
+  const auto truth = moving_film(scene);
 
   const auto seen = measure(PocketTruthMetric({}), truth, kClip, truth, scene.prompt.text()).clips;
 
@@ -88,7 +89,8 @@ TEST(PocketTruth, FindsOutAGreyFilm) {
 }
 
 TEST(PocketTruth, FindsOutAnotherScene) {
-  const auto seen = mean_of([](const at::Tensor&, int i) { return film_of(some_scene(100 + i)); });
+  const auto seen =
+      mean_of([](const at::Tensor&, int i) { return moving_film(moving_scene(100 + i)); });
 
   EXPECT_LT(seen.at("background_psnr"), 15);
   EXPECT_GT(seen.at("object_colour"), 0.15);
@@ -115,9 +117,9 @@ TEST(PocketTruth, FindsOutABlurredFilm) {
 
 TEST(PocketTruth, FindsOutAFilmWithoutItsDisc) {
   const auto seen = mean_of([](const at::Tensor&, int i) {
-    auto empty = some_scene(i);
+    auto empty = moving_scene(i);
     empty.disc_y = -1;  // out of sight
-    return film_of(empty) + normal({4, Purpose::test, 0, 0}, {3, kFrames, 32, 32}) * 0.02;
+    return moving_film(empty) + normal({4, Purpose::test, 0, 0}, {3, kFrames, 32, 32}) * 0.02;
   });
 
   EXPECT_LT(seen.at("object_shape"), 0.2);
@@ -143,15 +145,16 @@ TEST(PocketTruth, CountsJumpsAsNoMotion) {
 }
 
 TEST(PocketTruth, ForgivesALateStartInSpeedAndNotInPath) {
-  const auto seen = mean_of([](const at::Tensor&, int i) { return film_of(some_scene(i), 3); });
+  const auto seen =
+      mean_of([](const at::Tensor&, int i) { return moving_film(moving_scene(i), 3); });
 
   EXPECT_NEAR(seen.at("speed_ratio"), 1, 0.02);
   EXPECT_NEAR(seen.at("path_error"), 0.12, 0.01);
 }
 
 TEST(PocketTruth, IsUndefinedWithoutTruthOrPrompt) {
-  const auto scene = some_scene(1);
-  const auto film = film_of(scene);
+  const auto scene = moving_scene(1);
+  const auto film = moving_film(scene);
 
   const auto blind = measure(PocketTruthMetric({}), film, kClip, {}, scene.prompt.text()).clips;
   const auto lost = measure(PocketTruthMetric({}), film, kClip, film, "a cat").clips;

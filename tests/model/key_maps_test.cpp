@@ -54,14 +54,14 @@ Shapes shapes_of(const NamedTensors& tensors) {
   return shapes;
 }
 
-struct Case {
+struct NamingCase {
   WeightKind kind;
   const char* official_file;
   const char* official;
   const char* other;  // in other_names.tsv
 };
 
-class KeyMap : public ::testing::TestWithParam<Case> {
+class KeyMap : public ::testing::TestWithParam<NamingCase> {
  protected:
   /// What of the official file has a place in the other library.
   NamedTensors ours() const {
@@ -109,11 +109,11 @@ TEST_P(KeyMap, WrappersAreTakenOff) {
 INSTANTIATE_TEST_SUITE_P(
     Models, KeyMap,
     ::testing::Values(
-        Case{WeightKind::dit, "model/wan_dit_manifest.tsv", "wan2.1-t2v-1.3b", "t2v-1.3b"},
-        Case{WeightKind::dit, "model/wan_dit_manifest.tsv", "wan2.1-i2v-14b", "i2v-14b"},
-        Case{WeightKind::vae, "model/wan_vae_manifest.tsv", "", "vae"},
-        Case{WeightKind::umt5, "encoder/encoder_manifest.tsv", "umt5-xxl-enc", "umt5"},
-        Case{WeightKind::clip, "encoder/encoder_manifest.tsv", "clip-xlmr-vit-h14", "clip"}),
+        NamingCase{WeightKind::dit, "model/wan_dit_manifest.tsv", "wan2.1-t2v-1.3b", "t2v-1.3b"},
+        NamingCase{WeightKind::dit, "model/wan_dit_manifest.tsv", "wan2.1-i2v-14b", "i2v-14b"},
+        NamingCase{WeightKind::vae, "model/wan_vae_manifest.tsv", "", "vae"},
+        NamingCase{WeightKind::umt5, "encoder/encoder_manifest.tsv", "umt5-xxl-enc", "umt5"},
+        NamingCase{WeightKind::clip, "encoder/encoder_manifest.tsv", "clip-xlmr-vit-h14", "clip"}),
     [](const auto& entry) {
       std::string name = entry.param.other;
       std::erase_if(name, [](char c) { return c == '-' || c == '.'; });

@@ -15,7 +15,7 @@ using testing::Fixture;
 using ::testing::HasSubstr;
 using testing::relative_error;
 
-constexpr double kTolerance = 1e-4;
+constexpr double kLoraTolerance = 1e-4;
 
 // The model of the fixture with peft's adapter attached.
 struct Adapted {
@@ -46,12 +46,12 @@ TEST(Lora, ForwardAndGradientsEqualPeft) {
   const auto v = adapted.velocity(fixture);
   (v * fixture("input.r")).sum().backward();
 
-  EXPECT_LE(relative_error(v.detach(), fixture("output.v")), kTolerance);
+  EXPECT_LE(relative_error(v.detach(), fixture("output.v")), kLoraTolerance);
   for (const auto& adapter : adapted.lora->adapters()) {
     const auto name = "grad.base_model.model." + adapter.layer.name;
-    EXPECT_LE(relative_error(adapter.a.grad(), fixture(name + ".lora_A.weight")), kTolerance)
+    EXPECT_LE(relative_error(adapter.a.grad(), fixture(name + ".lora_A.weight")), kLoraTolerance)
         << name;
-    EXPECT_LE(relative_error(adapter.b.grad(), fixture(name + ".lora_B.weight")), kTolerance)
+    EXPECT_LE(relative_error(adapter.b.grad(), fixture(name + ".lora_B.weight")), kLoraTolerance)
         << name;
   }
 }
@@ -95,7 +95,7 @@ TEST(Lora, MergedEqualsAttached) {
   adapted.lora->merge_into(adapted.dit);
 
   const at::NoGradGuard no_grad;
-  EXPECT_LE(relative_error(adapted.velocity(fixture), fixture("output.v")), kTolerance);
+  EXPECT_LE(relative_error(adapted.velocity(fixture), fixture("output.v")), kLoraTolerance);
 }
 
 TEST(Lora, FreshAdapterChangesNothingAndDependsOnTheSeed) {

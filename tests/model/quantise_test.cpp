@@ -15,7 +15,7 @@ namespace {
 using testing::find;
 using ::testing::HasSubstr;
 
-WanDitConfig sizes() {
+WanDitConfig wide_sizes() {
   WanDitConfig config;
   config.in_dim = 16;
   config.out_dim = 8;
@@ -29,8 +29,8 @@ WanDitConfig sizes() {
   return config;
 }
 
-std::unique_ptr<WanDit> random_model(at::ScalarType dtype = at::kFloat) {
-  auto dit = std::make_unique<WanDit>(sizes());
+std::unique_ptr<WanDit> wide_model(at::ScalarType dtype = at::kFloat) {
+  auto dit = std::make_unique<WanDit>(wide_sizes());
   at::manual_seed(3);
   for (auto& [name, weight] : dit->parameters()) {
     if (weight.dim() >= 2) weight.normal_(0, 1 / std::sqrt(static_cast<double>(weight[0].numel())));
@@ -39,7 +39,7 @@ std::unique_ptr<WanDit> random_model(at::ScalarType dtype = at::kFloat) {
   return dit;
 }
 
-at::Tensor velocity(const WanDit& dit) {
+at::Tensor wide_velocity(const WanDit& dit) {
   const at::NoGradGuard no_grad;
   at::manual_seed(11);
   return dit.velocity(at::randn({2, 16, 2, 8, 8}), at::tensor({800.F, 300.F}),
@@ -52,7 +52,7 @@ double rms_error(const at::Tensor& a, const at::Tensor& b) {
 
 TEST(Quantise, ChangesNoWeightByMoreThanHalfAStepOfItsGroup) {
   for (const std::int64_t group : {0, 64, 100}) {  // 100 divides no width: whole rows
-    const auto dit = random_model();
+    const auto dit = wide_model();
     std::map<std::string, at::Tensor> before;
     for (const auto& [name, weight] : dit->parameters()) before[name] = weight.clone();
     dit->quantise({.group = group});
@@ -74,8 +74,8 @@ TEST(Quantise, ChangesNoWeightByMoreThanHalfAStepOfItsGroup) {
 }
 
 TEST(Quantise, ReportsWhatItDidToTheVelocity) {
-  const auto dit = random_model();
-  const auto before = velocity(*dit);
+  const auto dit = wide_model();
+  const auto before = wide_velocity(*dit);
 
   const auto report = dit->quantise();
 
@@ -84,14 +84,14 @@ TEST(Quantise, ReportsWhatItDidToTheVelocity) {
   EXPECT_LT(report.velocity_error, 0.03);
   EXPECT_GT(report.worst_weight_error, 1e-3);
   EXPECT_LT(report.worst_weight_error, 0.01);  // Gaussian weights: about 1.2 % of a step's 127th
-  const auto error = rms_error(velocity(*dit), before);
+  const auto error = rms_error(wide_velocity(*dit), before);
   EXPECT_LT(error, 2 * report.velocity_error);
   EXPECT_GT(error, report.velocity_error / 2);
   EXPECT_THAT(report.text(), HasSubstr("30 layers in 8 bits"));
 }
 
 TEST(Quantise, HalvesTheMemoryOfBfloat16Weights) {
-  const auto dit = random_model(at::kBFloat16);
+  const auto dit = wide_model(at::kBFloat16);
 
   const auto report = dit->quantise({.limit = 0.1});  // bf16 rounding shows in both predictions
 
@@ -100,23 +100,23 @@ TEST(Quantise, HalvesTheMemoryOfBfloat16Weights) {
 }
 
 TEST(Quantise, PredictsTheSameWhereverBlocksAreKept) {
-  const auto dit = random_model();
+  const auto dit = wide_model();
   dit->quantise();
-  const auto expected = velocity(*dit);
+  const auto expected = wide_velocity(*dit);
 
   for (const auto storage : {WeightStorage::compute, WeightStorage::stored}) {
     for (const std::int64_t resident : {0, 1, -1}) {
       dit->place({.resident_blocks = resident, .storage = storage});
-      EXPECT_TRUE(at::equal(velocity(*dit), expected)) << resident;
+      EXPECT_TRUE(at::equal(wide_velocity(*dit), expected)) << resident;
     }
   }
   dit->to(at::kCPU, at::kFloat);
-  EXPECT_TRUE(at::equal(velocity(*dit), expected));
+  EXPECT_TRUE(at::equal(wide_velocity(*dit), expected));
 }
 
 // One large weight per row leaves the others of its group without steps.
 std::unique_ptr<WanDit> poisoned() {
-  auto dit = random_model();
+  auto dit = wide_model();
   for (auto& [name, weight] : dit->parameters()) {
     if (name == "blocks.1.ffn.0.weight") weight.select(1, 7).fill_(60);
   }
@@ -125,7 +125,7 @@ std::unique_ptr<WanDit> poisoned() {
 
 TEST(Quantise, RefusesAnOutlierThatDrownsItsRowUnlessAllowed) {
   const auto dit = poisoned();
-  const auto before = velocity(*dit);
+  const auto before = wide_velocity(*dit);
 
   try {
     dit->quantise({.group = 0});
@@ -134,39 +134,39 @@ TEST(Quantise, RefusesAnOutlierThatDrownsItsRowUnlessAllowed) {
     EXPECT_THAT(error.what(), HasSubstr("blocks.1.ffn.0"));
     EXPECT_THAT(error.what(), HasSubstr("smaller group"));
   }
-  EXPECT_TRUE(at::equal(velocity(*dit), before));  // nothing was changed
+  EXPECT_TRUE(at::equal(wide_velocity(*dit), before));  // nothing was changed
 
   EXPECT_GT(dit->quantise({.group = 0, .allow = true}).velocity_error, 0.03);
 }
 
 TEST(Quantise, RefusesWeightsThatAreNotFiniteAndModelsThatPredictNothing) {
-  const auto broken = random_model();
+  const auto broken = wide_model();
   for (auto& [name, weight] : broken->parameters()) {
     if (name == "blocks.2.ffn.2.weight") weight[0][0] = std::nan("");
   }
   EXPECT_THROW(broken->quantise({.allow = true}), ConfigError);
 
-  WanDit fresh(sizes());
+  WanDit fresh(wide_sizes());
   fresh.initialise(1);
   EXPECT_THROW(fresh.quantise(), ConfigError);
   EXPECT_THROW(fresh.quantise({.group = -1}), ConfigError);
 }
 
 TEST(Quantise, KeepsAdaptersApartAndRefusesToMergeThem) {
-  const auto dit = random_model();
+  const auto dit = wide_model();
   const auto lora = std::make_shared<Lora>(LoraConfig{.rank = 4, .alpha = 4}, dit->linears(), 5);
   at::manual_seed(9);
   lora->flat().normal_(0, 0.1);
   lora->require_grad(false);
   dit->attach(lora);
-  const auto before = velocity(*dit);
+  const auto before = wide_velocity(*dit);
 
   const auto report = dit->quantise();
 
-  EXPECT_LT(rms_error(velocity(*dit), before), 2 * report.velocity_error + 1e-3);
+  EXPECT_LT(rms_error(wide_velocity(*dit), before), 2 * report.velocity_error + 1e-3);
   EXPECT_THROW(lora->merge_into(*dit), ConfigError);
   EXPECT_THROW(merge_lora(*dit, {LoraFile::parse(lora->tensors(), "file"), 1}), ConfigError);
-  EXPECT_THROW(dit->load(random_model()->parameters()), Error);
+  EXPECT_THROW(dit->load(wide_model()->parameters()), Error);
 }
 
 }  // namespace

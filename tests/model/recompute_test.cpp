@@ -10,7 +10,7 @@
 namespace svi {
 namespace {
 
-WanDitConfig sizes() {
+WanDitConfig recompute_sizes() {
   WanDitConfig config;
   config.in_dim = 20;
   config.out_dim = 8;
@@ -25,7 +25,7 @@ WanDitConfig sizes() {
   return config;
 }
 
-struct Inputs {
+struct RecomputeInputs {
   at::Tensor noisy = at::randn({2, 8, 5, 8, 8});
   at::Tensor timestep = at::full({2}, 700.0);
   Condition condition = {.text = at::randn({2, 9, 24}),
@@ -33,8 +33,8 @@ struct Inputs {
                          .clip = at::randn({2, 7, 16})};
 };
 
-std::unique_ptr<WanDit> random_model(at::ScalarType dtype) {
-  auto dit = std::make_unique<WanDit>(sizes());
+std::unique_ptr<WanDit> recompute_model(at::ScalarType dtype) {
+  auto dit = std::make_unique<WanDit>(recompute_sizes());
   at::manual_seed(3);
   for (auto& [name, weight] : dit->parameters()) weight.normal_(0, 0.15);
   dit->to(at::kCPU, dtype);
@@ -42,7 +42,7 @@ std::unique_ptr<WanDit> random_model(at::ScalarType dtype) {
 }
 
 /// The output and, after it, the gradient of every trained tensor.
-std::vector<at::Tensor> outcome(WanDit& dit, const Inputs& inputs, bool recompute) {
+std::vector<at::Tensor> outcome(WanDit& dit, const RecomputeInputs& inputs, bool recompute) {
   dit.recompute_blocks(recompute);
   const auto v = dit.velocity(inputs.noisy, inputs.timestep, inputs.condition);
   v.square().mean().backward();
@@ -63,12 +63,12 @@ std::vector<at::Tensor> outcome(WanDit& dit, const Inputs& inputs, bool recomput
 class Recompute : public ::testing::TestWithParam<at::ScalarType> {};
 
 TEST_P(Recompute, GivesAdaptersTheVeryGradientsOfThePlainPass) {
-  const auto dit = random_model(GetParam());
+  const auto dit = recompute_model(GetParam());
   auto lora = std::make_shared<Lora>(LoraConfig{.rank = 4, .alpha = 4}, dit->linears(), 5);
   lora->flat().normal_(0, 0.1);
   lora->require_grad(true);
   dit->attach(lora);
-  const Inputs inputs;
+  const RecomputeInputs inputs;
   const auto plain = outcome(*dit, inputs, false), again = outcome(*dit, inputs, true);
   ASSERT_GT(plain[1].abs().max().item<double>(), 0);
   EXPECT_TRUE(at::equal(plain[0], again[0]));
@@ -77,9 +77,9 @@ TEST_P(Recompute, GivesAdaptersTheVeryGradientsOfThePlainPass) {
 
 TEST_P(Recompute, ReachesEveryWeightThroughTimeTextAndImage) {
   const auto dtype = GetParam();
-  const auto dit = random_model(dtype);
+  const auto dit = recompute_model(dtype);
   dit->require_grad(true);
-  const Inputs inputs;
+  const RecomputeInputs inputs;
   const auto plain = outcome(*dit, inputs, false), again = outcome(*dit, inputs, true);
   const double tolerance = dtype == at::kBFloat16 ? 2e-2 : 1e-5;  // blocks add up in another order
   for (std::size_t i = 0; i < plain.size(); ++i) {
@@ -91,7 +91,7 @@ TEST_P(Recompute, ReachesEveryWeightThroughTimeTextAndImage) {
 INSTANTIATE_TEST_SUITE_P(Dtypes, Recompute,
                          ::testing::Values(at::kFloat, at::kDouble, at::kBFloat16));
 
-double kept_bytes(WanDit& dit, const Inputs& inputs, bool recompute) {
+double kept_bytes(WanDit& dit, const RecomputeInputs& inputs, bool recompute) {
   dit.recompute_blocks(recompute);
   const auto used = [] {
     const auto info = mallinfo2();
@@ -103,11 +103,11 @@ double kept_bytes(WanDit& dit, const Inputs& inputs, bool recompute) {
 }
 
 TEST(Recompute, KeepsOneInputPerBlockInsteadOfEverything) {
-  const auto dit = random_model(at::kFloat);
+  const auto dit = recompute_model(at::kFloat);
   auto lora = std::make_shared<Lora>(LoraConfig{.rank = 4, .alpha = 4}, dit->linears(), 5);
   lora->require_grad(true);
   dit->attach(lora);
-  Inputs inputs;
+  RecomputeInputs inputs;
   inputs.noisy = at::randn({1, 8, 5, 32, 32});
   inputs.timestep = at::full({1}, 700.0);
   inputs.condition = {.text = at::randn({1, 9, 24}),

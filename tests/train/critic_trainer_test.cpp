@@ -9,14 +9,14 @@
 namespace svi {
 namespace {
 
-constexpr std::int64_t kBatch = 8;
+constexpr std::int64_t kCriticBatch = 8;
 
 Critic tiny_critic() { return Critic({.width = 4, .features = 8}); }
 
-CriticTrainingConfig config(std::int64_t steps) {
+CriticTrainingConfig critic_config(std::int64_t steps) {
   CriticTrainingConfig config;
   config.steps = steps;
-  config.batch = kBatch;
+  config.batch = kCriticBatch;
   config.seed = 3;
   config.optimizer.warmup_steps = 2;
   return config;
@@ -25,17 +25,18 @@ CriticTrainingConfig config(std::int64_t steps) {
 at::Tensor real_frames(std::int64_t step) {
   const PocketWorld world({});
   std::vector<at::Tensor> frames;
-  for (std::int64_t i = 0; i < kBatch; ++i) {
-    frames.push_back(world.training_clip(3, step * kBatch + i, {1, 16, 16}).video.select(1, 0));
+  for (std::int64_t i = 0; i < kCriticBatch; ++i) {
+    frames.push_back(
+        world.training_clip(3, step * kCriticBatch + i, {1, 16, 16}).video.select(1, 0));
   }
   return (at::stack(frames) + 1) / 2;
 }
 
 // Grey frames, on which any change shows: something a tiny critic learns within a second.
 TEST(CriticTrainer, LearnsToTellHowMuchIsDamaged) {
-  const auto grey = at::full({kBatch, 3, 16, 16}, 0.5);
+  const auto grey = at::full({kCriticBatch, 3, 16, 16}, 0.5);
   auto critic = tiny_critic();
-  auto settings = config(150);
+  auto settings = critic_config(150);
   settings.optimizer.learning_rate = 1e-2;
   settings.damage = {.clean_probability = 0.3, .most_kinds = 1, .weakest = 30, .strongest = 11};
   CriticTrainer trainer(critic, settings, [&](std::int64_t) { return grey; });
@@ -45,19 +46,19 @@ TEST(CriticTrainer, LearnsToTellHowMuchIsDamaged) {
 
   EXPECT_LT(after.error, 3);  // dB; of 10 to 40
   EXPECT_GT(after.pearson, 0.95);
-  EXPECT_EQ(after.truth.size(), static_cast<std::size_t>(8 * kBatch));
+  EXPECT_EQ(after.truth.size(), static_cast<std::size_t>(8 * kCriticBatch));
 }
 
 TEST(CriticTrainer, ResumesBitForBit) {
   auto whole = tiny_critic();
-  CriticTrainer straight(whole, config(8), real_frames);
+  CriticTrainer straight(whole, critic_config(8), real_frames);
   while (!straight.finished()) straight.advance();
 
   auto first = tiny_critic();
-  CriticTrainer before(first, config(8), real_frames);
+  CriticTrainer before(first, critic_config(8), real_frames);
   for (int i = 0; i < 3; ++i) before.advance();
   auto second = tiny_critic();
-  CriticTrainer after(second, config(8), real_frames);
+  CriticTrainer after(second, critic_config(8), real_frames);
   after.load(before.state());
   EXPECT_EQ(after.step(), 3);
   while (!after.finished()) after.advance();
@@ -68,7 +69,8 @@ TEST(CriticTrainer, ResumesBitForBit) {
 
 TEST(CriticTrainer, RefusesTheStateOfAnotherCritic) {
   auto critic = tiny_critic(), other = Critic({.width = 2, .features = 8});
-  CriticTrainer trainer(critic, config(2), real_frames), smaller(other, config(2), real_frames);
+  CriticTrainer trainer(critic, critic_config(2), real_frames),
+      smaller(other, critic_config(2), real_frames);
 
   EXPECT_THROW(trainer.load(smaller.state()), IoError);
   EXPECT_THROW(trainer.load({}), IoError);
@@ -76,10 +78,10 @@ TEST(CriticTrainer, RefusesTheStateOfAnotherCritic) {
 
 TEST(CriticTrainer, IsAFunctionOfItsSeed) {
   auto a = tiny_critic(), b = tiny_critic(), c = tiny_critic();
-  auto other = config(2);
+  auto other = critic_config(2);
   other.seed = 4;
-  CriticTrainer(a, config(2), real_frames).advance();
-  CriticTrainer(b, config(2), real_frames).advance();
+  CriticTrainer(a, critic_config(2), real_frames).advance();
+  CriticTrainer(b, critic_config(2), real_frames).advance();
   CriticTrainer(c, other, real_frames).advance();
 
   EXPECT_TRUE(at::equal(a.flat(), b.flat()));
@@ -99,15 +101,15 @@ TEST(JudgeCritic, ComparesPredictionsWithTheTruth) {
 
   const auto report = judge_critic(critic, {.clean_probability = 1}, real_frames(0), 2, 0);
 
-  EXPECT_EQ(report.truth, std::vector<double>(2 * kBatch, 40));
-  EXPECT_EQ(report.predicted, std::vector<double>(2 * kBatch, 25));
+  EXPECT_EQ(report.truth, std::vector<double>(2 * kCriticBatch, 40));
+  EXPECT_EQ(report.predicted, std::vector<double>(2 * kCriticBatch, 25));
   EXPECT_NEAR(report.error, 15, 1e-6);
   EXPECT_NEAR(report.bias, -15, 1e-6);
 }
 
 TEST(CriticTrainingConfig, RefusesBatchesOfOneClip) {
-  auto wrong = config(1);
-  wrong.frames_per_clip = kBatch;
+  auto wrong = critic_config(1);
+  wrong.frames_per_clip = kCriticBatch;
   EXPECT_NE(wrong.problem(), "");
   wrong.frames_per_clip = 3;
   EXPECT_NE(wrong.problem(), "");

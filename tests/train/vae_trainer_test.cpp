@@ -13,7 +13,7 @@ WanVae tiny_vae() {
       {.dim = 4, .z_dim = 3, .dim_mult = {1, 2}, .num_res_blocks = 1, .temporal_downsample = {1}});
 }
 
-VaePretrainerConfig config(std::int64_t steps) {
+VaePretrainerConfig codec_config(std::int64_t steps) {
   return {.steps = steps,
           .batch = 2,
           .seed = 3,
@@ -42,7 +42,7 @@ bool equal_weights(const WanVae& a, const WanVae& b) {
 TEST(VaePretrainer, LearnsToReconstructInEitherPrecision) {
   for (const bool bf16 : {false, true}) {
     auto vae = tiny_vae();
-    auto settings = config(60);
+    auto settings = codec_config(60);
     settings.learning_rate = 1e-2;
     settings.bf16_activations = bf16;
     VaePretrainer trainer(vae, settings, [](std::int64_t) { return fading_colours(0); });
@@ -57,7 +57,7 @@ TEST(VaePretrainer, LearnsToReconstructInEitherPrecision) {
 TEST(VaePretrainer, StartsAsACodecOfSingleFramesWhereAsked) {
   WanVae vae(
       {.dim = 4, .z_dim = 3, .dim_mult = {1, 2}, .num_res_blocks = 1, .temporal_downsample = {0}});
-  auto settings = config(20);
+  auto settings = codec_config(20);
   settings.still_start = true;
   settings.short_frames = 1;
   settings.short_share = 1;
@@ -78,7 +78,7 @@ TEST(VaePretrainer, StartsAsACodecOfSingleFramesWhereAsked) {
 
 TEST(VaePretrainer, LeavesLatentsOfZeroMeanAndUnitVariance) {
   auto vae = tiny_vae();
-  VaePretrainer trainer(vae, config(30), fading_colours);
+  VaePretrainer trainer(vae, codec_config(30), fading_colours);
   while (!trainer.finished()) trainer.advance();
   trainer.finish();
   std::vector<at::Tensor> latents;
@@ -92,14 +92,14 @@ TEST(VaePretrainer, LeavesLatentsOfZeroMeanAndUnitVariance) {
 
 TEST(VaePretrainer, ResumesBitForBit) {
   auto whole = tiny_vae();
-  VaePretrainer straight(whole, config(12), fading_colours);
+  VaePretrainer straight(whole, codec_config(12), fading_colours);
   while (!straight.finished()) straight.advance();
 
   auto first = tiny_vae();
-  VaePretrainer before(first, config(12), fading_colours);
+  VaePretrainer before(first, codec_config(12), fading_colours);
   for (int i = 0; i < 5; ++i) before.advance();
   auto second = tiny_vae();
-  VaePretrainer after(second, config(12), fading_colours);
+  VaePretrainer after(second, codec_config(12), fading_colours);
   after.load(before.state());
   while (!after.finished()) after.advance();
 
@@ -110,9 +110,9 @@ TEST(VaePretrainer, ResumesBitForBit) {
 
 TEST(VaePretrainer, AnotherSeedGivesAnotherModel) {
   auto a = tiny_vae(), b = tiny_vae();
-  auto other = config(2);
+  auto other = codec_config(2);
   other.seed = 4;
-  VaePretrainer(a, config(2), fading_colours).advance();
+  VaePretrainer(a, codec_config(2), fading_colours).advance();
   VaePretrainer(b, other, fading_colours).advance();
 
   EXPECT_FALSE(equal_weights(a, b));
