@@ -7,10 +7,10 @@
 #include <sstream>
 
 #include "inspect.hpp"
+#include "networks.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/atomic_file.hpp"
 #include "svi/io/safetensors.hpp"
-#include "svi/io/weight_files.hpp"
 #include "svi/model/key_maps.hpp"
 #include "svi/model/lora_files.hpp"
 #include "svi/model/wan/dit.hpp"
@@ -89,45 +89,52 @@ void write_weights(const fs::path& out, const NamedTensors& tensors,
 }
 
 NamedTensors merged(const NamedTensors& weights, const std::vector<std::string>& loras,
-                    std::int64_t heads, std::ostream& out) {
+                    std::int64_t heads, const std::string& copy, std::ostream& out) {
   WanDit dit(WanDit::infer(weights, heads), at::TensorOptions(at::kMeta));
   dit.adopt(weights, "the weights");
   for (const auto& text : loras) {
-    const auto equals = text.rfind('=');
-    const bool plain = fs::exists(text) || equals == std::string::npos;
-    double strength = 1;
-    try {
-      if (!plain) strength = std::stod(text.substr(equals + 1));
-    } catch (const std::exception&) {
-      raise<ConfigError>("--lora ", text, ": '", text.substr(equals + 1), "' is no strength");
-    }
-    const auto path = plain ? text : text.substr(0, equals);
-    const auto report = merge_lora(dit, {LoraFile::open(path), strength});
-    out << path << " at strength " << strength << ": " << report.text() << '\n';
+    const auto choice = lora_choice(text, "--lora");
+    const WeightedLora lora{LoraFile::open(choice.path.string(), copy), choice.strength};
+    if (const auto warning = lora.file.warning(); !warning.empty())
+      out << choice.path.string() << ": warning: " << warning << '\n';
+    const auto report = merge_lora(dit, lora);
+    out << choice.path.string() << " at strength " << choice.strength << ": " << report.text()
+        << '\n';
   }
   return dit.parameters();
+}
+
+/// What is written must be a model: a tensor too few is found here, not in the middle of a film.
+void check_whole(const OfficialWeights& weights, const std::string& path) {
+  Network network;
+  try {
+    network = describe(weights);
+  } catch (const IoError& error) {
+    raise<IoError>(path, ": ", error.what());
+  }
+  if (!network.report.complete())
+    raise<IoError>(path, ": not the whole of a ", network.kind, ": ", network.report.text());
 }
 
 }  // namespace
 
 void convert(const ConvertOptions& options, std::ostream& out) {
-  const auto weights = open_weights(options.input);
-  const auto kind = weight_kind(weights);
-  if (!kind)
-    raise<IoError>(options.input, ": neither a transformer nor a codec or encoder of Wan 2.1");
-  auto official = to_official(weights, *kind, options.input);
+  auto weights = open_official(options.input, std::nullopt, options.copy);
+  if (const auto text = weights.text(); !text.empty()) out << options.input << ": " << text << '\n';
+  check_whole(weights, options.input);
+  const auto kind = weights.kind;
+  const auto kind_name = enum_names(kind)[static_cast<std::size_t>(kind)];
   if (!options.loras.empty()) {
-    if (*kind != WeightKind::dit)
-      raise<ConfigError>("--lora: only a transformer takes adapters, this is a ",
-                         enum_names(*kind)[static_cast<std::size_t>(*kind)]);
-    official = merged(official, options.loras, options.heads, out);
+    if (kind != WeightKind::dit)
+      raise<ConfigError>("--lora: only a transformer takes adapters, this is a ", kind_name);
+    weights.tensors = merged(weights.tensors, options.loras, options.heads, options.copy, out);
   }
-  const auto renamed = from_official(official, *kind, naming_of(options.to));
+  const auto renamed = from_official(weights.tensors, kind, naming_of(options.to));
   constexpr double kGiB = 1 << 30;
   write_weights(options.out, renamed, dtype_of(options.dtype),
                 static_cast<std::int64_t>(options.shard_gib * kGiB));
-  out << options.out << ": " << renamed.size() << " tensors of a "
-      << enum_names(*kind)[static_cast<std::size_t>(*kind)] << ", " << options.to << " names\n";
+  out << options.out << ": " << renamed.size() << " tensors of a " << kind_name << ", "
+      << options.to << " names\n";
 }
 
 }  // namespace svi::inspect

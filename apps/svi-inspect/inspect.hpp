@@ -14,6 +14,7 @@ struct RunOptions {
   std::string out;
   std::int64_t heads = 0;  // 0: dim / 128
   std::string device = "cpu";
+  std::string copy = {};  // which one, where a file holds several
 };
 
 struct ConvertOptions {
@@ -23,14 +24,22 @@ struct ConvertOptions {
   std::vector<std::string> loras;  // FILE or FILE=STRENGTH, merged first
   std::int64_t heads = 0;          // 0: dim / 128
   double shard_gib = 0;            // 0: one file
+  std::string copy = {};           // which one, where a file holds several
 };
 
 /// Writes a transformer, codec or encoder under other names, in another precision, with adapters
 /// merged, tensor by tensor. Throws IoError, ConfigError.
 void convert(const ConvertOptions& options, std::ostream& out);
 
+struct ListOptions {
+  std::string path;
+  bool tensors = true;       // each tensor on a line
+  std::string copy = {};     // which one, where a file holds several
+  std::string weights = {};  // of an adapter: the transformer that it is compared with
+};
+
 /// Prints what the checkpoint is, its tensors, and the place of each. Throws IoError.
-void list(const std::string& path, bool tensors, std::ostream& out);
+void list(const ListOptions& options, std::ostream& out);
 
 /// One forward pass from named tensors to named tensors. Throws svi::Error.
 void run(const RunOptions& options);

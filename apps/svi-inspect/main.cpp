@@ -11,18 +11,21 @@ namespace {
 namespace po = boost::program_options;
 
 constexpr const char* kUsage =
-    "svi-inspect FILE [--brief]\n"
+    "svi-inspect FILE [--brief] [--weights TRANSFORMER] [--copy NAME]\n"
     "    lists a checkpoint: kind, names, shapes, dtypes, totals, and what each name maps to. FILE "
     "is a\n"
     "    .safetensors or .pth file, one of several shards, their index, or a folder that holds one "
-    "of these\n"
+    "of these.\n"
+    "    --weights compares an adapter with a transformer; --copy NAME reads one of several "
+    "copies,\n"
+    "    such as generator_ema (also below)\n"
     "svi-inspect convert FILE --out OUT.safetensors [--to official|diffusers|comfyui] [--dtype "
     "fp32|bf16|fp16]\n"
-    "            [--lora FILE[=STRENGTH] ...] [--shard-gib N] [--heads N]\n"
+    "            [--lora FILE[=STRENGTH] ...] [--shard-gib N] [--heads N] [--copy NAME]\n"
     "    writes a transformer, codec or encoder with other names, precision or shards, and merges "
     "adapters\n"
     "svi-inspect run dit|vae-encode|vae-decode --weights W --inputs I --out O [--heads N] "
-    "[--device cpu|cuda]\n"
+    "[--device cpu|cuda] [--copy NAME]\n"
     "    computes one forward pass in fp32: reads the named tensors of I, writes those of O\n"
     "      dit         x [B, C, F, h, w], timestep [B] on 0..1000, context [B, L, D], optional y "
     "[B, C, F, h, w]\n"
@@ -49,7 +52,7 @@ int inspect(int argc, char** argv) {
       "out", po::value(&options.out))("heads", po::value(&options.heads))(
       "device", po::value(&options.device))("to", po::value(&conversion.to))(
       "dtype", po::value(&conversion.dtype))("lora", po::value(&conversion.loras)->composing())(
-      "shard-gib", po::value(&conversion.shard_gib));
+      "shard-gib", po::value(&conversion.shard_gib))("copy", po::value(&options.copy));
   po::positional_options_description positional;
   positional.add("words", -1);
   po::variables_map values;
@@ -73,11 +76,13 @@ int inspect(int argc, char** argv) {
     conversion.input = words[1];
     conversion.out = options.out;
     conversion.heads = options.heads;
+    conversion.copy = options.copy;
     svi::inspect::convert(conversion, std::cout);
     return 0;
   }
   if (!runs) {
-    svi::inspect::list(words[0], values.count("brief") == 0, std::cout);
+    svi::inspect::list({words[0], values.count("brief") == 0, options.copy, options.weights},
+                       std::cout);
     return 0;
   }
   for (const auto* key : {"weights", "inputs", "out"}) {

@@ -5,7 +5,7 @@
 #include "inspect.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/safetensors.hpp"
-#include "svi/io/weight_files.hpp"
+#include "svi/model/key_maps.hpp"
 #include "svi/model/wan/dit.hpp"
 #include "svi/model/wan/vae.hpp"
 
@@ -54,7 +54,7 @@ class Inputs {
 };
 
 at::Tensor run_dit(const RunOptions& options, at::Device device) {
-  const auto weights = open_weights(options.weights);
+  const auto weights = open_official(options.weights, WeightKind::dit, options.copy).tensors;
   WanDitConfig config;
   try {
     config = WanDit::infer(weights, options.heads);
@@ -78,7 +78,7 @@ at::Tensor run_dit(const RunOptions& options, at::Device device) {
 }
 
 WanVae open_vae(const RunOptions& options, at::Device device) {
-  auto vae = WanVae::open(options.weights);
+  auto vae = WanVae::open(options.weights, options.copy);
   vae.to(device, at::kFloat);
   return vae;
 }

@@ -203,6 +203,142 @@ TEST_F(Inspect, MergesAdaptersWhileConverting) {
   EXPECT_EQ(moved("patch_embedding.weight"), 0);
 }
 
+NamedTensors adapter(const std::string& layer, std::int64_t rank) {
+  return {{layer + ".lora_down.weight", at::full({rank, 128}, 0.1)},
+          {layer + ".lora_up.weight", at::full({128, rank}, 0.1)}};
+}
+
+NamedTensors operator+(NamedTensors one, const NamedTensors& two) {
+  one.insert(one.end(), two.begin(), two.end());
+  return one;
+}
+
+const std::string kPocket = std::string(SVI_SOURCE_DIR) + "/data/pocket/";
+
+TEST_F(Inspect, TellsRankAlphaAndScaleOfEachLayerOfAnAdapter) {
+  const auto file =
+      save("ranks.safetensors",
+           adapter("diffusion_model.blocks.0.self_attn.q", 2) +
+               NamedTensors{{"diffusion_model.blocks.0.self_attn.q.alpha", at::full({}, 8.0)}} +
+               adapter("diffusion_model.blocks.0.self_attn.k", 4) +
+               NamedTensors{{"diffusion_model.blocks.0.norm3.diff", at::ones({128})}});
+  const auto outcome = call(file);
+  ASSERT_EQ(outcome.code, 0) << outcome.output;
+  EXPECT_THAT(
+      outcome.output,
+      AllOf(HasSubstr("kind: LoRA\n"), HasSubstr("names of ComfyUI"),
+            HasSubstr("blocks.0.self_attn.q.weight: rank 2, alpha 8, scale 4\n"),
+            HasSubstr(
+                "blocks.0.self_attn.k.weight: rank 4, no alpha told, so as the rank, scale 1\n"),
+            HasSubstr("blocks.0.norm3.weight: dense difference\n"),
+            HasSubstr("mapped: 6 of 6 tensors"), Not(HasSubstr("warning"))));
+  EXPECT_THAT(call(file + " --brief").output,
+              AllOf(HasSubstr("1 of rank 2, alpha 8, scale 4"),
+                    Not(HasSubstr("blocks.0.self_attn.q.weight:"))));
+}
+
+TEST_F(Inspect, WarnsOfAnAlphaOfZeroAndSoDoesAConversion) {
+  const auto file = save("zero.safetensors",
+                         adapter("lora_unet_blocks_0_self_attn_q", 2) +
+                             NamedTensors{{"lora_unet_blocks_0_self_attn_q.alpha", at::zeros({})}});
+  EXPECT_THAT(call(file).output, AllOf(HasSubstr("warning: 1 of 1 layers have alpha 0, so scale 0"),
+                                       HasSubstr("rank 2, alpha 0, scale 0")));
+  const auto merged = call("convert " + kPocket + "dit.safetensors --heads 4 --lora " + file +
+                           " --out " + path("m.safetensors"));
+  EXPECT_EQ(merged.code, 0);
+  EXPECT_THAT(merged.output, HasSubstr("warning: 1 of 1 layers have alpha 0"));
+}
+
+TEST_F(Inspect, MapsOfAnAdapterExactlyWhatAConversionMerges) {
+  const auto convert = [&](const std::string& lora, const std::string& out) {
+    return call("convert " + kPocket + "dit.safetensors --heads 4 --lora " + lora + " --out " +
+                path(out));
+  };
+  std::vector<std::string> written;
+  for (const std::string stem : {"lora_unet_blocks_0_self_attn_q", "lora_unet_blocks.0.self_attn.q",
+                                 "diffusion_model.blocks.0.self_attn.q"}) {
+    const auto file = save("l.safetensors",
+                           adapter(stem, 2) + NamedTensors{{stem + ".alpha", at::full({}, 2.0)}});
+    EXPECT_THAT(call(file).output, HasSubstr("mapped: 3 of 3 tensors"));
+    EXPECT_THAT(call(file + " --weights " + kPocket + "dit.safetensors").output,
+                HasSubstr("dit.safetensors: 1 of 1 layers fit this transformer"));
+    const auto merged = convert(file, "m.safetensors");
+    EXPECT_EQ(merged.code, 0) << merged.output;
+    EXPECT_THAT(merged.output, HasSubstr("1 tensors match"));
+    std::ifstream in(path("m.safetensors"), std::ios::binary);
+    written.emplace_back(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+  }
+  EXPECT_TRUE(written[0] == written[1] && written[1] == written[2]);
+
+  const auto none = save("none.safetensors", adapter("diffusion_model.blocks.0.other", 2));
+  EXPECT_THAT(call(none).output, AllOf(HasSubstr("kind: LoRA"), HasSubstr("a film refuses it"),
+                                       HasSubstr("mapped: 0 of 2 tensors")));
+  EXPECT_EQ(convert(none, "n.safetensors").code, 2);
+  const auto far = save("far.safetensors", adapter("diffusion_model.blocks.99.self_attn.q", 2));
+  EXPECT_THAT(call(far + " --weights " + kPocket + "dit.safetensors").output,
+              AllOf(HasSubstr("0 of 1 layers fit this transformer"),
+                    HasSubstr("missing: in the transformer: blocks.99.self_attn.q.weight")));
+  EXPECT_EQ(convert(far, "n.safetensors").code, 2);
+  EXPECT_FALSE(fs::exists(path("n.safetensors")));
+}
+
+/// The pocket's transformer behind a nest.
+NamedTensors nested(const std::string& nest) {
+  NamedTensors tensors;
+  for (const auto& [name, tensor] : SafetensorsFile::open(kPocket + "dit.safetensors").load_all())
+    tensors.emplace_back(nest + name, tensor);
+  return tensors;
+}
+
+TEST_F(Inspect, ReadsNestedCheckpointsAndAsksWhichOfSeveralCopies) {
+  const auto one =
+      save("one.safetensors", nested("generator_ema.model._fsdp_wrapped_module._orig_mod.") +
+                                  NamedTensors{{"optimizer.state.0.exp_avg", at::zeros({3})}});
+  const auto count = SafetensorsFile::open(kPocket + "dit.safetensors").infos().size();
+  EXPECT_THAT(call(one).output,
+              AllOf(HasSubstr("kind: Wan DiT"), HasSubstr("'generator_ema.model.'"),
+                    HasSubstr("_fsdp_wrapped_module, _orig_mod"), HasSubstr("self-attention"),
+                    HasSubstr(cat("mapped: ", count, " of ", count + 1, " tensors"))));
+  ASSERT_EQ(call("convert " + one + " --out " + path("plain.safetensors")).code, 0);
+  const auto before = SafetensorsFile::open(kPocket + "dit.safetensors");
+  const auto after = SafetensorsFile::open(path("plain.safetensors"));
+  ASSERT_EQ(after.infos().size(), count);
+  for (const auto& info : before.infos())
+    EXPECT_TRUE(at::equal(after.load(info.name), before.load(info.name))) << info.name;
+
+  const auto two = save("two.safetensors", nested("generator.") + nested("generator_ema."));
+  EXPECT_THAT(call(two).output, AllOf(HasSubstr("kind: unknown"), HasSubstr("--copy NAME"),
+                                      HasSubstr("generator, generator_ema")));
+  expect_refused("convert " + two + " --out " + path("x.safetensors"), "generator, generator_ema");
+  EXPECT_FALSE(fs::exists(path("x.safetensors")));
+  const auto chosen =
+      call("convert " + two + " --copy generator_ema --out " + path("x.safetensors"));
+  EXPECT_EQ(chosen.code, 0) << chosen.output;
+  EXPECT_THAT(chosen.output, HasSubstr("tensors are left out"));
+  EXPECT_THAT(call(two + " --copy generator_ema").output, HasSubstr("kind: Wan DiT"));
+}
+
+TEST_F(Inspect, RefusesToConvertAModelThatIsNotWhole) {
+  auto dit = nested("");
+  dit.erase(dit.begin() + 7);
+  const auto fewer = save("fewer.safetensors", dit);
+  expect_refused("convert " + fewer + " --out " + path("x.safetensors"), "missing (1)");
+  auto umt5 = encoder_weights("umt5_small");
+  std::erase_if(umt5, [](const auto& named) { return named.first == "token_embedding.weight"; });
+  const auto wordless = save("wordless.safetensors", umt5);
+  expect_refused("convert " + wordless + " --out " + path("x.safetensors"),
+                 "token_embedding.weight is missing");
+  const auto scaleless = save("scaleless.safetensors",
+                              {{"scaled_fp8", at::zeros({0})},
+                               {"blocks.0.ffn.0.weight", at::ones({16, 8}).to(at::kFloat8_e4m3fn)},
+                               {"blocks.0.ffn.2.weight", at::ones({8, 16}).to(at::kFloat8_e4m3fn)},
+                               {"blocks.0.ffn.2.scale_weight", at::full({}, 0.001)}});
+  expect_refused("convert " + scaleless + " --out " + path("x.safetensors"),
+                 "'blocks.0.ffn.0.weight': has no scale beside it");
+  EXPECT_THAT(call(scaleless).output, HasSubstr("has no scale beside it"));
+  EXPECT_FALSE(fs::exists(path("x.safetensors")));
+}
+
 TEST_F(Inspect, RefusesConversionsItCannotDo) {
   const auto dit = std::string(SVI_SOURCE_DIR) + "/data/pocket/dit.safetensors ";
   expect_refused("convert " + dit, "--out is missing");

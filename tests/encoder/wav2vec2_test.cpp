@@ -59,6 +59,28 @@ TEST(Wav2Vec2, TakesTheNamesOfOlderFilesAndOfPretraining) {
                         expected.encode(fixture("input.samples"))));
 }
 
+TEST(Wav2Vec2, NamesMayStandInNestsAndBehindWrappersButOnlyOnce) {
+  const EncoderFixture fixture("wav2vec2_plain");
+  const auto expected = encoder_of(fixture, 16);
+  NamedTensors nested;
+  for (const auto& [name, tensor] : fixture.weights())
+    nested.emplace_back("state_dict.module.wav2vec2._orig_mod." + name, tensor);
+  Wav2Vec2 encoder(expected.config());
+  encoder.adopt(nested);
+  EXPECT_TRUE(at::equal(encoder.encode(fixture("input.samples")),
+                        expected.encode(fixture("input.samples"))));
+  auto twice = fixture.weights();
+  twice.emplace_back("wav2vec2." + twice[0].first, twice[0].second);
+  Wav2Vec2 other(expected.config());
+  try {
+    other.adopt(twice);
+    FAIL();
+  } catch (const IoError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("wav2vec2." + twice[0].first + " and " + twice[0].first +
+                                        " are the same tensor"));
+  }
+}
+
 TEST(Wav2Vec2, SaysWhatIsWrong) {
   const EncoderFixture fixture("wav2vec2_plain");
   const auto encoder = wav2vec2_of(fixture, 16);

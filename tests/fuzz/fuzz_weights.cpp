@@ -4,13 +4,15 @@
 #include <functional>
 
 #include "fuzz.hpp"
+#include "svi/model/key_maps.hpp"
 #include "svi/model/lora.hpp"
+#include "svi/model/lora_files.hpp"
 #include "svi/model/wan/dit.hpp"
 #include "svi/model/wan/vae.hpp"
 
 namespace {
 
-constexpr std::int64_t kLargest = 1 << 14;
+constexpr std::int64_t kLargest = 1 << 14, kMostValues = 1 << 14;
 
 /// A checkpoint as text, one tensor per line: a name, a space, sizes such as 4x3x3. Mutations then
 /// keep names apart from shapes, and no file has to be as large as it claims.
@@ -69,4 +71,23 @@ void fuzz(std::string_view bytes) {
     svi::Lora lora(config, {{"blocks.0.self_attn.q", 8, 8}, {"blocks.0.ffn.0", 8, 16}}, 1);
     lora.load(tensors);
   });
+  // Whoever reads values reads tensors that a file of some size could hold.
+  svi::WeightFiles files;
+  for (const auto& named : tensors) {
+    if (named.second.numel() <= kMostValues) files.tensors.push_back(named);
+  }
+  try_one([&] {
+    const auto file = svi::LoraFile::parse(files.tensors, "fuzzed");
+    for (const auto& update : file.updates)
+      require(update.rank() != 0 || update.difference.defined());
+    svi::match_lora({{"blocks.0.self_attn.q.weight", at::zeros({8, 8})}}, file);
+  });
+  for (const auto kind :
+       {svi::WeightKind::dit, svi::WeightKind::vae, svi::WeightKind::umt5, svi::WeightKind::clip}) {
+    try_one([&] {
+      const auto official = svi::read_official(files, "fuzzed", kind);
+      require(official.names.size() + official.left_out.size() <= files.tensors.size());
+    });
+  }
+  try_one([&] { svi::read_official(files, "fuzzed", std::nullopt, "ema"); });
 }

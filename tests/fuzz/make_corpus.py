@@ -91,8 +91,28 @@ def main():
                              b"pipe.dit.blocks.0.self_attn.q.lora_B.default.weight 8x2\n"
                              b"base_model.model.blocks.0.ffn.0.lora_A.weight 2x8\n"
                              b"base_model.model.blocks.0.ffn.0.lora_B.weight 16x2\nblocks.0.ffn.0.alpha \n",
+        "fuzz_weights/lora_mixed": b"lora_unet_blocks.0.self_attn.q.lora_down.weight 2x8\n"
+                                   b"lora_unet_blocks_0_self_attn_q.lora_up.weight 8x2\n"
+                                   b"generator_ema._orig_mod.transformer.proj_out.lora_A.weight 2x8\n"
+                                   b"generator_ema._orig_mod.transformer.proj_out.lora_B.weight 8x2\n"
+                                   b"blocks.0.diff_m 1x6x8\nblocks.0.norm3.diff 8\noptimizer.state.0 3\n",
+        "fuzz_weights/copies": b"generator.model.time_projection.1.weight 4x4\n"
+                               b"generator_ema.model._fsdp_wrapped_module.time_projection.1.weight 4x4\n"
+                               b"generator_ema.model.time_projection.1.scale_weight 4x1\nscaled_fp8 0\n"
+                               b"vae.decoder.conv1.weight 1\nn_averaged \noptimizer.0 2\n",
+        "fuzz_weights/tied": b"encoder.final_layer_norm.weight 4\nshared.weight 9x4\nencoder.embed_tokens.weight 9x4\n"
+                             b"decoder.block.0.layer.0.SelfAttention.q.weight 4x4\nlm_head.weight 9x4\n"
+                             b"vision_model.embeddings.class_embedding 4\n"
+                             b"vision_model.encoder.layers.0.self_attn.q_proj.bias 4\n"
+                             b"vision_model.encoder.layers.0.self_attn.k_proj.bias 4\n"
+                             b"vision_model.encoder.layers.0.self_attn.v_proj.bias 4\n",
+        "fuzz_safetensors/gguf": b"GGUF\x03\0\0\0" + bytes(24),
+        "fuzz_safetensors/onnx": b"\x08\x07\x12\x07pytorch\x1a\x03",
+        "fuzz_safetensors/pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:ab12\nsize 28577120000\n",
+        "fuzz_safetensors/page": b"<!DOCTYPE html>\n<html>",
     }
-    for name in ("good_protocol2", "good_protocol4", "good_wrapped", "hostile_outside", "hostile_overlap", "hostile_loop"):
+    for name in ("good_protocol2", "good_protocol4", "good_wrapped", "good_trainer",
+                 "hostile_outside", "hostile_overlap", "hostile_loop", "hostile_legacy"):
         seeds[f"fuzz_pth/{name}"] = (CHECKPOINTS / f"{name}.pth").read_bytes()
     for name, data in seeds.items():
         path = HERE / "corpus" / name

@@ -39,6 +39,10 @@ def good():
     torch.save({"state_dict": {"a": {"b": base}}, "epoch": 3, "lr": 1e-4, "notes": ["x", None, (1, 2)], "big": 2**60},
                OUT / "good_wrapped.pth")
     torch.save(torch.nn.Linear(3, 2).state_dict(), OUT / "good_module.pth")
+    trainer = {"state_dict": {"a.b": base}, "optimizer": {"state": {0: {"exp_avg": base[:2]}}, "param_groups": [{"lr": 1}]},
+               "epoch": 3, ("a", 1): torch.ones(2)}
+    torch.save(trainer, OUT / "good_trainer.pth")
+    torch.save({"model": {"module": {"state_dict": {"a": base}}}, "step": 7}, OUT / "good_deep.pth")
 
 
 def archive(name, data_pkl, extra=None, compress=False, folder="archive"):

@@ -73,6 +73,25 @@ TEST(Pth, TakesOffWrappersAndNamesWhatIsNoTensor) {
   EXPECT_EQ(weights.bytes(), 24 * 4);
 }
 
+TEST(Pth, TakesOffNestsOfAnyDepthAroundAllTensors) {
+  const auto weights = WeightFiles::open(kPth / "good_deep.pth");
+  ASSERT_EQ(weights.tensors.size(), 1u);
+  EXPECT_EQ(weights.tensors[0].first, "a");
+  EXPECT_EQ(weights.tensors[0].second[23].item<float>(), 23);
+  EXPECT_THAT(weights.ignored, ::testing::ElementsAre("step"));
+}
+
+TEST(Pth, WeightsBesideAnOptimiserKeepTheNameOfTheirNest) {
+  const auto weights = WeightFiles::open(kPth / "good_trainer.pth");
+  const auto tensors = by_name(weights.tensors);
+  ASSERT_EQ(tensors.size(), 2u);
+  EXPECT_TRUE(at::equal(tensors.at("state_dict.a.b"), at::arange(24, at::kFloat)));
+  EXPECT_TRUE(at::equal(tensors.at("optimizer.state.0.exp_avg"), at::arange(2, at::kFloat)));
+  EXPECT_THAT(weights.ignored,
+              ::testing::ElementsAre("optimizer.param_groups", "epoch",
+                                     HasSubstr("a key that is neither text nor number")));
+}
+
 TEST(Pth, OpensAPublishedFile) {
   const auto tensors = by_name(
       open_weights(fs::path(SVI_SOURCE_DIR) / "tests/data/golden/sa_0_4_vit_l_14_linear.pth"));
@@ -103,6 +122,51 @@ TEST(Pth, AnyCutOfAFileIsRefusedOrReadable) {
     EXPECT_THAT(refusal_of([&] { parse_pth_weights(whole.substr(0, size), "cut.pth"); }),
                 HasSubstr("cut.pth"));
   }
+}
+
+/// Reads a damaged file to the last value of each tensor that it still promises.
+template <class Read>
+bool survives(const Read& read) {
+  try {
+    for (const auto& [name, tensor] : read()) {
+      constexpr std::int64_t kMost = 1 << 20;  // a stride of 0 makes much out of little
+      if (tensor.numel() <= kMost) static_cast<void>(tensor.clone());
+    }
+    return true;
+  } catch (const IoError&) {
+    return false;
+  }
+}
+
+TEST(Damage, AnyFlippedBitOfACheckpointIsRefusedOrReadable) {
+  for (const auto* name : {"good_protocol2.pth", "good_protocol4.pth", "good_trainer.pth"}) {
+    auto bytes = bytes_of_file((kPth / name).string());
+    std::size_t refused = 0;
+    for (std::size_t bit = 0; bit < 8 * bytes.size(); bit += 5) {
+      bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ 1 << bit % 8);
+      refused += survives([&] { return parse_pth_weights(bytes, name); }) ? 0 : 1;
+      bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ 1 << bit % 8);
+    }
+    EXPECT_GT(refused, 0u);
+  }
+}
+
+TEST(Damage, AnyFlippedBitOrCutOfASafetensorsFileIsRefusedOrReadable) {
+  const TemporaryFolder folder;
+  save_safetensors(folder / "x.safetensors",
+                   {{"a", at::ones({2, 3})}, {"b", at::ones({4}, at::kLong)}}, {{"alpha", "2"}});
+  auto bytes = bytes_of_file(folder / "x.safetensors");
+  const auto header = bytes.size() - 2 * 3 * 4 - 4 * 8;
+  std::size_t refused = 0;
+  for (std::size_t bit = 0; bit < 8 * header; ++bit) {
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ 1 << bit % 8);
+    refused += survives([&] { return SafetensorsFile::parse(bytes, "x").load_all(); }) ? 0 : 1;
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ 1 << bit % 8);
+  }
+  EXPECT_GT(refused, 4 * header) << "most of a header is not free text";
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(
+        survives([&] { return SafetensorsFile::parse(bytes.substr(0, size), "x").load_all(); }));
 }
 
 /// Three shards of a made-up model.

@@ -3,10 +3,12 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <map>
 #include <optional>
 
 #include "encoder/weight_table.hpp"
 #include "svi/core/check.hpp"
+#include "svi/model/nests.hpp"
 #include "svi/tensor/dims.hpp"
 
 namespace svi {
@@ -58,7 +60,11 @@ std::string wav2vec2_problem(const Wav2Vec2Config& c) {
 }
 
 /// The model's name of a tensor of a file; nothing for what the model has no use for.
-std::optional<std::string> own_name(std::string name) {
+std::optional<std::string> own_name(const std::string& in_file) {
+  auto name = without_wrappers(in_file);
+  for (auto dot = name.find('.'); dot != std::string::npos && is_nest(name.substr(0, dot));
+       dot = name.find('.'))
+    name.erase(0, dot + 1);
   if (name.starts_with("wav2vec2.")) name = name.substr(9);
   for (const auto* start : {"quantizer.", "project_hid.", "project_q.", "lm_head."}) {
     if (name.starts_with(start)) return std::nullopt;
@@ -134,8 +140,13 @@ NamedTensors Wav2Vec2::parameters() const { return parts_->weights.all(); }
 
 LoadReport Wav2Vec2::adopt(const NamedTensors& weights, const std::string& origin) {
   NamedTensors own;
+  std::map<std::string, std::string> first;
   for (const auto& [name, tensor] : weights) {
-    if (auto mine = own_name(name)) own.emplace_back(std::move(*mine), tensor);
+    auto mine = own_name(name);
+    if (!mine) continue;
+    if (const auto [other, fresh] = first.emplace(*mine, name); !fresh)
+      raise<IoError>(origin, ": ", name, " and ", other->second, " are the same tensor, ", *mine);
+    own.emplace_back(std::move(*mine), tensor);
   }
   return parts_->weights.adopt(own, origin);
 }

@@ -2,8 +2,7 @@
 
 #include "svi/core/check.hpp"
 #include "svi/io/data_folder.hpp"
-#include "svi/io/weight_files.hpp"
-#include "svi/model/key_maps.hpp"
+#include "svi/pretrained/dit_file.hpp"
 #include "svi/pretrained/pretrained.hpp"
 
 namespace svi {
@@ -11,15 +10,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-WanDitConfig sizes_of(const NamedTensors& weights, std::int64_t heads, const std::string& path) {
-  try {
-    return WanDit::infer(weights, heads);
-  } catch (const IoError& error) {
-    raise<IoError>(path, ": ", error.what());
-  }
+DitFile dit_file(const ModelConfig& config, bool values) {
+  const auto files = model_files(config);
+  const bool pocket = files.layout == ModelLayout::pocket;
+  return open_dit_file(files.dit, files.layout, pocket ? config.heads : 0, config.copy, values);
 }
-
-constexpr std::int64_t kOfficialText = 512;  // rows of a text context
 
 }  // namespace
 
@@ -41,26 +36,19 @@ ModelFiles model_files(const ModelConfig& config) {
 }
 
 WanVae load_vae(const ModelConfig& config, at::Device device) {
-  auto vae = WanVae::open(model_files(config).vae.string());
+  auto vae = WanVae::open(model_files(config).vae.string(), config.copy);
   vae.require_grad(false);
   vae.to(device, at::kFloat);
   return vae;
 }
 
-WanDitConfig dit_config(const ModelConfig& config) {
-  const auto files = model_files(config);
-  const auto weights = to_official(open_weights(files.dit), WeightKind::dit, files.dit.string());
-  const bool pocket = files.layout == ModelLayout::pocket;
-  auto sizes = sizes_of(weights, pocket ? config.heads : 0, files.dit.string());
-  if (!pocket) sizes.text_len = kOfficialText;
-  return sizes;
-}
+WanDitConfig dit_config(const ModelConfig& config) { return dit_file(config, false).config; }
 
 std::unique_ptr<WanDit> load_dit(const ModelConfig& config, at::Device device,
                                  at::ScalarType dtype) {
-  const auto path = model_files(config).dit.string();
-  auto dit = std::make_unique<WanDit>(dit_config(config), at::TensorOptions(at::kMeta));
-  dit->adopt(to_official(open_weights(path), WeightKind::dit, path), path);
+  const auto file = dit_file(config, true);
+  auto dit = std::make_unique<WanDit>(file.config, at::TensorOptions(at::kMeta));
+  dit->adopt(file.weights, model_files(config).dit.string());
   dit->to(device, dtype);
   return dit;
 }
@@ -85,6 +73,7 @@ EncodeText text_encoder(const ModelConfig& config, at::Device device) {
   const auto files = model_files(config);
   PromptEncoder::Config sizes;
   sizes.device = device;
+  sizes.copy = config.copy;
   if (files.layout == ModelLayout::pocket) {
     sizes.length = config.text_length;
     sizes.dim = config.text_dim;
@@ -102,7 +91,7 @@ EncodeImage image_encoder(const ModelConfig& config, at::Device device) {
     raise<IoError>("[model] folder = ", config.folder,
                    ": the transformer has an image branch, but there is no image encoder");
   }
-  auto tower = std::make_shared<ClipVision>(open_image_encoder(path, device));
+  auto tower = std::make_shared<ClipVision>(open_image_encoder(path, device, config.copy));
   return [tower](const at::Tensor& frames) { return tower->encode(frames); };
 }
 

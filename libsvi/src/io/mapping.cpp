@@ -16,7 +16,8 @@
 namespace svi {
 
 Mapping::Mapping(const std::filesystem::path& path) {
-  const Handle<Descriptor> file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // Not blocking: a pipe without a writer is refused below instead of waited for.
+  const Handle<Descriptor> file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status = {};
   if (!file || ::fstat(file.get(), &status) != 0) {
     raise<IoError>(path.string(), ": cannot be opened: ", std::strerror(errno));

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "io/foreign_format.hpp"
 #include "io/mapping.hpp"
 #include "io/pickle_reader.hpp"
 #include "io/safetensors_header.hpp"
@@ -136,9 +137,11 @@ class Flattener {
     } else if (value.kind == Kind::dict) {
       for (const auto& [key, held] : value.pairs) {
         const auto part = key->kind == Kind::integer ? cat(key->integer) : key->text;
-        if (key->kind != Kind::text && key->kind != Kind::integer)
-          raise<IoError>(file_, ": a key of '", shown(name), "' is neither text nor number");
         visit();
+        if (key->kind != Kind::text && key->kind != Kind::integer) {
+          content_.ignored.push_back(name + ".(a key that is neither text nor number)");
+          continue;
+        }
         add(*held, name.empty() ? part : name + "." + part, depth + 1);
       }
     } else {
@@ -160,16 +163,18 @@ class Flattener {
   std::size_t visited_ = 0;
 };
 
-/// The dict of weights inside what trainers wrap around it.
-const Value& unwrapped(const Value& top) {
-  for (const auto* wrapper : {"state_dict", "model_state_dict", "model", "module"}) {
-    for (const auto& [key, value] : top.pairs) {
-      if (key->kind == Kind::text && key->text == wrapper && value->kind == Kind::dict) {
-        return *value;
-      }
-    }
+/// Takes off a nest that trainers put around all tensors: `state_dict` and the like. Where several
+/// nests hold tensors, who knows the networks chooses among them.
+void take_off_nest(NamedTensors& tensors) {
+  for (const std::string nest : {"state_dict.", "model_state_dict.", "model.", "module."}) {
+    const bool around_all =
+        !tensors.empty() && std::all_of(tensors.begin(), tensors.end(), [&](const auto& named) {
+          return named.first.starts_with(nest) && named.first.size() > nest.size();
+        });
+    if (!around_all) continue;
+    for (auto& [name, tensor] : tensors) name.erase(0, nest.size());
+    return take_off_nest(tensors);
   }
-  return top;
 }
 
 PthContent read(const Archive& archive, const std::string& file) {
@@ -178,8 +183,15 @@ PthContent read(const Archive& archive, const std::string& file) {
   if (top.kind != Kind::dict)
     raise<IoError>(file, ": holds no dict of tensors; save one: torch.save({name: tensor}, f)");
   PthContent content;
-  Flattener(archive, file, content).add(unwrapped(top), "", 0);
+  Flattener(archive, file, content).add(top, "", 0);
+  take_off_nest(content.tensors);
   return content;
+}
+
+/// Says what a file is that torch.save did not write.
+void refuse_foreign(std::string_view bytes, const std::string& file) {
+  if (const auto foreign = foreign_format(bytes); !foreign.empty())
+    raise<IoError>(file, ": ", foreign);
 }
 
 }  // namespace
@@ -187,11 +199,13 @@ PthContent read(const Archive& archive, const std::string& file) {
 PthContent open_pth(const std::filesystem::path& path) {
   const auto mapping = std::make_shared<Mapping>(path);
   const auto file = path.string();
+  refuse_foreign({mapping->data(), mapping->size()}, file);
   return read(Archive(mapping->data(), mapping->size(), mapping, file), file);
 }
 
 PthContent parse_pth(std::string_view bytes, const std::string& name) {
   const auto copy = std::make_shared<std::vector<char>>(bytes.begin(), bytes.end());
+  refuse_foreign(bytes, name);
   return read(Archive(copy->data(), copy->size(), copy, name), name);
 }
 

@@ -15,8 +15,9 @@ struct PthContent {
   std::vector<std::string> ignored;  // names of values that are no tensors
 };
 
-/// Maps such a file and reads its pickle by the restricted reader; tensors share the mapping. A
-/// single wrapper (state_dict, model_state_dict, model, module) around the tensors is taken off.
+/// Maps such a file and reads its pickle by the restricted reader; tensors share the mapping. Nests
+/// (state_dict, model_state_dict, model, module) around all tensors are taken off; where tensors
+/// stand in several nests, as weights beside an optimiser's state, each keeps its nest's name.
 /// Throws IoError naming the file and what is wrong or not allowed.
 PthContent open_pth(const std::filesystem::path& path);
 

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <set>
 
+#include "io/foreign_format.hpp"
 #include "svi/core/check.hpp"
 #include "svi/core/printable.hpp"
 
@@ -220,7 +221,18 @@ std::optional<std::string_view> name_of(ScalarType dtype) {
 std::string shown(std::string_view name) { return printable(name); }
 
 Header read_header(const char* data, std::uint64_t size, const std::string& file) {
-  if (size < 8) raise<IoError>(file, ": not a safetensors file: only ", size, " bytes");
+  if (size < 8) {
+    raise<IoError>(file, ": not a safetensors file: only ", size,
+                   " bytes; its download did not finish, fetch it again");
+  }
+  const std::string_view bytes(data, size);
+  if (const auto foreign = foreign_format(bytes); !foreign.empty())
+    raise<IoError>(file, ": not a safetensors file: it ", foreign);
+  if (is_zip(bytes)) {
+    raise<IoError>(file,
+                   ": not a safetensors file: it is a zip archive, as torch.save writes them; ",
+                   "save its tensors as safetensors");
+  }
   std::uint64_t length = 0;
   for (int i = 7; i >= 0; --i) length = length << 8 | static_cast<unsigned char>(data[i]);
   if (length > kMaxHeader) {

@@ -6,6 +6,7 @@ set(SVI_IO_SOURCES
   src/io/color_converter.cpp
   src/io/data_folder.cpp
   src/io/disk_room.cpp
+  src/io/foreign_format.cpp
   src/io/hdf5_detail.cpp
   src/io/hdf5_file.cpp
   src/io/hdf5_text.cpp

@@ -9,6 +9,8 @@
 #include <regex>
 #include <set>
 
+#include "io/foreign_format.hpp"
+#include "io/mapping.hpp"
 #include "io/pth_file.hpp"
 #include "io/safetensors_header.hpp"
 #include "svi/core/check.hpp"
@@ -26,6 +28,15 @@ constexpr std::int64_t kMostShards = 9999;
 bool is_pth(const fs::path& path) {
   const auto extension = path.extension();
   return extension == ".pth" || extension == ".pt" || extension == ".bin" || extension == ".ckpt";
+}
+
+/// Which reader a file is for: its first bytes decide, and where they say nothing its name.
+bool holds_pth(const fs::path& path) {
+  const Mapping file(path);
+  const std::string_view bytes(file.data(), file.size());
+  if (const auto foreign = foreign_format(bytes); bytes.size() >= 8 && !foreign.empty())
+    raise<IoError>(path.string(), ": ", foreign);
+  return is_zip(bytes) || (is_pth(path) && !is_safetensors(bytes));
 }
 
 bool is_index(const fs::path& path) { return path.filename().string().ends_with(kIndexEnd); }
@@ -65,7 +76,8 @@ class Pool {
  public:
   void add(const fs::path& path) {
     NamedTensors tensors;
-    if (is_pth(path)) {
+    const bool pth = holds_pth(path);
+    if (pth) {
       auto content = open_pth(path);
       tensors = std::move(content.tensors);
       weights_.ignored.insert(weights_.ignored.end(), content.ignored.begin(),
@@ -87,7 +99,7 @@ class Pool {
       weights_.tensors.emplace_back(name, std::move(tensor));
     }
     weights_.files.push_back(path);
-    weights_.container = is_pth(path) ? "pth" : "safetensors";
+    weights_.container = pth ? "pth" : "safetensors";
   }
   /// The file that holds a tensor, or null.
   const fs::path* holder(const std::string& name) const {
@@ -186,6 +198,25 @@ std::vector<fs::path> candidates(const fs::path& folder) {
   return {found.begin(), found.end()};
 }
 
+/// What a folder without weights holds instead: "; its wan.gguf is GGUF, ...", or nothing.
+std::string what_else(const fs::path& folder) {
+  std::set<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.is_regular_file() && !entry.path().filename().string().starts_with('.'))
+      files.insert(entry.path());
+  }
+  for (const auto& path : files) {
+    const auto extension = path.extension();
+    const bool known = extension == ".gguf" || extension == ".onnx" || extension == ".h5" ||
+                       extension == ".npz" || extension == ".zip" || extension == ".tar";
+    if (!known) continue;
+    const Mapping file(path);
+    if (const auto foreign = foreign_format({file.data(), file.size()}); !foreign.empty())
+      return cat("; its ", path.filename().string(), " ", foreign);
+  }
+  return {};
+}
+
 }  // namespace
 
 bool is_weight_file(const fs::path& path) {
@@ -203,7 +234,8 @@ WeightFiles WeightFiles::open(const fs::path& path) {
   if (fs::is_directory(path)) {
     const auto found = candidates(path);
     if (found.empty())
-      raise<IoError>(path.string(), ": holds no weights (.safetensors, .pth, .pt, .bin)");
+      raise<IoError>(path.string(), ": holds no weights (.safetensors, .pth, .pt, .bin)",
+                     what_else(path));
     if (found.size() > 1) {
       std::string names;
       for (const auto& file : found)

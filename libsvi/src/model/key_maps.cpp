@@ -3,21 +3,22 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <map>
 #include <set>
 #include <unordered_map>
 
-#include "model/name_rules.hpp"
+#include "model/renaming.hpp"
+#include "model/scaled_weights.hpp"
 #include "svi/core/check.hpp"
+#include "svi/model/nests.hpp"
 
 namespace svi {
 namespace {
 
-/// A tensor by which a file of a kind and naming is known, and the rules of the naming.
+/// A tensor by which a file of a kind and naming is known.
 struct Mark {
   WeightKind kind;
   WeightNaming naming;
-  const char* name;
+  std::string_view name;
 };
 
 constexpr Mark kMarks[] = {
@@ -29,8 +30,6 @@ constexpr Mark kMarks[] = {
     {WeightKind::umt5, WeightNaming::official, "blocks.0.pos_embedding.embedding.weight"},
     {WeightKind::clip, WeightNaming::diffusers, "vision_model.embeddings.class_embedding"},
     {WeightKind::clip, WeightNaming::official, "visual.cls_embedding"}};
-
-constexpr std::string_view kComfy = "model.diffusion_model.";
 
 const char* network(WeightKind kind) {
   switch (kind) {
@@ -45,218 +44,197 @@ const char* network(WeightKind kind) {
   }
 }
 
-const NameRules& rules_of(WeightKind kind) {
-  switch (kind) {
-    case WeightKind::dit:
-      return dit_rules();
-    case WeightKind::vae:
-      return vae_rules();
-    case WeightKind::umt5:
-      return umt5_rules();
-    default:
-      return clip_rules();
-  }
-}
-
-/// How a file's names are made: a wrapper's prefix, then a naming.
+/// A network that a file holds: every name begins with the nest and a dot.
 struct Style {
   WeightKind kind;
   WeightNaming naming;
-  std::string prefix;
+  std::string nest;
 };
 
-bool is_wrapper(std::string_view prefix) {
-  static const std::set<std::string_view> kWrappers = {"",
-                                                       "model.",
-                                                       "diffusion_model.",
-                                                       "model.diffusion_model.",
-                                                       "pipe.dit.",
-                                                       "dit.",
-                                                       "module.",
-                                                       "_orig_mod.",
-                                                       "model.model.",
-                                                       "transformer.",
-                                                       "vae.",
-                                                       "first_stage_model.",
-                                                       "text_encoder.",
-                                                       "image_encoder.",
-                                                       "cond_stage_model."};
-  return kWrappers.contains(prefix);
+struct Networks {
+  std::vector<Style> found;
+  std::vector<std::string> strange;  // what stands where a nest could, but is none known here
+};
+
+bool is_known(std::string_view nest) {
+  while (!nest.empty()) {
+    const auto dot = std::min(nest.find('.'), nest.size());
+    const auto part = nest.substr(0, dot);
+    const bool number = !part.empty() && part.find_first_not_of("0123456789") == part.npos;
+    if (!number && !is_nest(part)) return false;
+    nest.remove_prefix(std::min(dot + 1, nest.size()));
+  }
+  return true;
 }
 
-std::optional<Style> style_of(const NamedTensors& weights) {
+Networks networks_in(const NamedTensors& weights) {
+  Networks result;
   for (const auto& mark : kMarks) {
-    const std::string_view wanted = mark.name;
     for (const auto& [name, tensor] : weights) {
-      if (!name.ends_with(wanted)) continue;
-      const auto prefix = name.substr(0, name.size() - wanted.size());
-      if (is_wrapper(prefix)) return Style{mark.kind, mark.naming, prefix};
-    }
-  }
-  return std::nullopt;
-}
-
-/// fp8 weights multiplied by the scale that stands beside them.
-NamedTensors multiplied_out(const NamedTensors& weights, const std::string& origin) {
-  std::unordered_map<std::string, at::Tensor> scales;
-  NamedTensors rest;
-  for (const auto& [name, tensor] : weights) {
-    for (const std::string_view end : {".scale_weight", ".weight_scale"}) {
-      if (name.ends_with(end))
-        scales[name.substr(0, name.size() - end.size()) + ".weight"] = tensor;
-    }
-    const bool extra = name.ends_with(".scale_weight") || name.ends_with(".weight_scale") ||
-                       name.ends_with(".scale_input") || name.ends_with(".input_scale") ||
-                       name.ends_with("scaled_fp8");
-    if (!extra) rest.emplace_back(name, tensor);
-  }
-  if (scales.empty()) return rest;
-  for (auto& [name, tensor] : rest) {
-    const auto found = scales.find(name);
-    if (found == scales.end()) continue;
-    const auto& scale = found->second;
-    if (scale.numel() != 1 && scale.numel() != tensor.size(0))
-      raise<IoError>(origin, ": the scale of ", name, " has ", scale.numel(),
-                     " values, neither one nor one per row");
-    const auto factor =
-        scale.to(at::kFloat)
-            .reshape(scale.numel() == 1 ? std::vector<std::int64_t>{}
-                                        : std::vector{scale.numel(), std::int64_t{1}});
-    tensor = (tensor.to(at::kFloat) * factor).to(at::kBFloat16);
-  }
-  return rest;
-}
-
-/// "vision_model.encoder.layers.3.self_attn.q_proj.weight" is a third of an official tensor.
-std::optional<std::pair<std::string, std::size_t>> third_of_qkv(const std::string& name) {
-  static const NameRules kJoined(std::vector<NameRule>{
-      {"visual.transformer.*.attn.to_qkv.", "vision_model.encoder.layers.*.self_attn."}});
-  constexpr std::string_view kParts[] = {"q_proj.", "k_proj.", "v_proj."};
-  const auto ours = kJoined.to_ours(name);
-  if (!ours) return std::nullopt;
-  for (std::size_t i = 0; i < 3; ++i) {
-    const auto at = ours->find(kParts[i]);
-    if (at != std::string::npos) {
-      auto joined = *ours;
-      joined.erase(at, kParts[i].size());
-      return std::pair(joined, i);
-    }
-  }
-  return std::nullopt;
-}
-
-bool has_no_counterpart(WeightKind kind, const std::string& name) {
-  if (kind == WeightKind::umt5)
-    return name == "encoder.embed_tokens.weight" || name == "spiece_model";
-  return kind == WeightKind::clip && name.ends_with("position_ids");
-}
-
-at::Tensor official_shape(WeightKind kind, const std::string& name, const at::Tensor& tensor) {
-  if (kind != WeightKind::clip) return tensor;
-  if (name == "visual.cls_embedding") return tensor.reshape({1, 1, -1});
-  if (name == "visual.pos_embedding") return tensor.unsqueeze(0);
-  return name == "visual.head" ? tensor.t() : tensor;
-}
-
-at::Tensor diffusers_shape(WeightKind kind, const std::string& name, const at::Tensor& tensor) {
-  if (kind != WeightKind::clip) return tensor;
-  if (name == "visual.cls_embedding") return tensor.flatten();
-  if (name == "visual.pos_embedding") return tensor[0];
-  return name == "visual.head" ? tensor.t() : tensor;
-}
-
-NamedTensors renamed(const NamedTensors& weights, WeightKind kind, const std::string& origin) {
-  NamedTensors official;
-  std::map<std::string, std::array<at::Tensor, 3>> joined;
-  std::string unknown;
-  for (const auto& [name, tensor] : weights) {
-    if (has_no_counterpart(kind, name)) continue;
-    if (kind == WeightKind::clip) {
-      if (const auto third = third_of_qkv(name)) {
-        joined[third->first].at(third->second) = tensor;
-        continue;
+      if (!name.ends_with(mark.name)) continue;
+      auto nest = name.substr(0, name.size() - mark.name.size());
+      if (!nest.empty() && nest.back() != '.') continue;
+      if (!nest.empty()) nest.pop_back();
+      if (is_known(nest)) {
+        result.found.push_back({mark.kind, mark.naming, nest});
+      } else {
+        result.strange.push_back(nest);
       }
     }
-    if (auto ours = rules_of(kind).to_ours(name)) {
-      official.emplace_back(*ours, official_shape(kind, *ours, tensor));
+  }
+  return result;
+}
+
+/// Names without what wrappers wrote into them.
+NamedTensors unwrapped(const NamedTensors& weights, const std::string& origin,
+                       std::vector<std::string>& taken,
+                       std::unordered_map<std::string, std::string>& first) {
+  NamedTensors clean;
+  for (const auto& [name, tensor] : weights) {
+    auto plain = without_wrappers(name, &taken);
+    const auto [other, fresh] = first.emplace(plain, name);
+    if (!fresh)
+      raise<IoError>(origin, ": ", name, " and ", other->second, " are the same tensor, ", plain);
+    clean.emplace_back(std::move(plain), tensor);
+  }
+  return clean;
+}
+
+/// What trainers keep beside weights that stand in no nest.
+bool is_bookkeeping(std::string_view name) {
+  for (const std::string_view start :
+       {"optim", "lr_scheduler", "scheduler", "scaler", "grad_scaler", "rng", "cuda_rng",
+        "random_state", "critic", "discriminator", "loss.", "callbacks"}) {
+    if (name.starts_with(start)) return true;
+  }
+  for (const std::string_view whole :
+       {"n_averaged", "num_updates", "decay", "step", "global_step", "epoch", "iteration"}) {
+    if (name == whole) return true;
+  }
+  return false;
+}
+
+bool starts_with_nest(std::string_view name, std::string_view nest) {
+  return nest.empty() ||
+         (name.size() > nest.size() && name.starts_with(nest) && name[nest.size()] == '.');
+}
+
+Style choose(const Networks& networks, std::optional<WeightKind> kind, const std::string& copy,
+             const std::string& origin) {
+  std::vector<Style> fitting;
+  for (const auto& style : networks.found) {
+    if (!kind || style.kind == *kind) fitting.push_back(style);
+  }
+  if (fitting.empty()) {
+    if (!networks.strange.empty()) {
+      raise<IoError>(origin, ": its names begin with '", networks.strange.front(),
+                     ".', which is no wrapper known here; save the tensors without it");
+    }
+    raise<IoError>(origin, ": ",
+                   kind ? cat("not the weights of ", network(*kind))
+                        : "neither a transformer nor a codec or encoder of Wan 2.1",
+                   " under any naming known here",
+                   networks.found.empty() ? std::string()
+                                          : cat(", but of ", network(networks.found.front().kind)));
+  }
+  // Of the parts of a model, only the transformer comes in several copies as a rule.
+  const bool free = fitting.size() == 1 && kind && *kind != WeightKind::dit;
+  std::vector<std::string> nests;
+  for (const auto& style : fitting) nests.push_back(style.nest);
+  const auto chosen = choose_nest(nests, free ? std::string() : copy, origin + ":");
+  const auto at = std::find(nests.begin(), nests.end(), chosen);
+  return fitting[static_cast<std::size_t>(at - nests.begin())];
+}
+
+OfficialWeights official_in(const NamedTensors& weights, bool marked, const std::string& origin,
+                            std::optional<WeightKind> kind, const std::string& copy, bool values) {
+  OfficialWeights result;
+  std::unordered_map<std::string, std::string> in_file;  // plain name -> the file's
+  const auto clean = unwrapped(weights, origin, result.wrappers, in_file);
+  const auto networks = networks_in(clean);
+  if (networks.found.empty())
+    multiplied_out(clean, origin, marked, false);  // its message says more
+  const auto style = choose(networks, kind, copy, origin);
+  result.kind = style.kind;
+  result.naming = style.naming;
+  result.nest = style.nest;
+
+  NamedTensors own;
+  for (const auto& [name, tensor] : clean) {
+    const bool of_another =
+        std::any_of(networks.found.begin(), networks.found.end(), [&](const Style& other) {
+          return other.nest.size() > style.nest.size() &&
+                 starts_with_nest(other.nest, style.nest) && starts_with_nest(name, other.nest);
+        });
+    if (name == "scaled_fp8") {  // stands at the top, wherever the weights stand
+      marked = result.scaled = true;
+    } else if (!of_another && starts_with_nest(name, style.nest) && !is_bookkeeping(name)) {
+      own.emplace_back(name, tensor);
     } else {
-      unknown += "\n  " + name;
+      result.left_out.push_back(in_file.at(name));
     }
   }
-  if (!unknown.empty()) raise<IoError>(origin, ": names without an official counterpart:", unknown);
-  for (const auto& [name, parts] : joined) {
-    for (const auto& part : parts) {
-      if (!part.defined())
-        raise<IoError>(origin, ": of ", name, " only some of q, k and v are there");
-    }
-    official.emplace_back(name, at::cat({parts[0], parts[1], parts[2]}));
+  const auto plain = multiplied_out(own, origin, marked, values);
+  result.scaled |= plain.size() < own.size();
+  NamedTensors bare;
+  std::unordered_map<std::string, std::string> before;
+  const auto skip = style.nest.empty() ? 0 : style.nest.size() + 1;
+  for (const auto& [name, tensor] : plain) {
+    bare.emplace_back(name.substr(skip), tensor);
+    before.emplace(bare.back().first, in_file.at(name));
   }
-  return official;
+  if (style.naming == WeightNaming::official) {
+    for (const auto& [name, file] : before) result.names.emplace(file, name);
+    result.tensors = std::move(bare);
+    return result;
+  }
+  auto renamed = official_names(bare, style.kind, origin);
+  result.tensors = std::move(renamed.tensors);
+  for (const auto& [theirs, ours] : renamed.names) result.names.emplace(before.at(theirs), ours);
+  for (const auto& theirs : renamed.unused) result.left_out.push_back(before.at(theirs));
+  return result;
 }
 
 }  // namespace
 
+std::string OfficialWeights::text() const {
+  std::string text;
+  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : "; ") + part; };
+  if (!nest.empty()) add(cat("names stand under '", nest, ".'"));
+  std::string taken;
+  for (const auto& wrapper : wrappers) taken += (taken.empty() ? "" : ", ") + wrapper;
+  if (!taken.empty()) add(cat("taken out of names: ", taken));
+  if (scaled) add("8-bit weights are multiplied by their scales");
+  if (!left_out.empty())
+    add(cat(left_out.size(), " tensors are left out, such as ", left_out.front()));
+  return text;
+}
+
+OfficialWeights read_official(const WeightFiles& files, const std::string& origin,
+                              std::optional<WeightKind> kind, const std::string& copy,
+                              bool values) {
+  // ComfyUI's second form says in the metadata which layers are scaled.
+  const auto told = files.metadata.find("_quantization_metadata");
+  const bool marked =
+      told != files.metadata.end() && told->second.find("float8") != std::string::npos;
+  return official_in(files.tensors, marked, origin, kind, copy, values);
+}
+
+OfficialWeights open_official(const std::filesystem::path& path, std::optional<WeightKind> kind,
+                              const std::string& copy, bool values) {
+  return read_official(WeightFiles::open(path), path.string(), kind, copy, values);
+}
+
 std::optional<WeightKind> weight_kind(const NamedTensors& weights) {
-  const auto style = style_of(weights);
-  if (!style) return std::nullopt;
-  return style->kind;
+  NamedTensors clean;
+  for (const auto& [name, tensor] : weights) clean.emplace_back(without_wrappers(name), tensor);
+  const auto networks = networks_in(clean).found;
+  if (networks.empty()) return std::nullopt;
+  return networks.front().kind;
 }
 
 NamedTensors to_official(const NamedTensors& weights, WeightKind kind, const std::string& origin) {
-  const auto style = style_of(weights);
-  if (!style || style->kind != kind) {
-    raise<IoError>(origin, ": not the weights of ", network(kind), " under any naming known here",
-                   style ? cat(", but of ", network(style->kind)) : std::string());
-  }
-  NamedTensors bare;
-  for (const auto& [name, tensor] : multiplied_out(weights, origin)) {
-    bare.emplace_back(name.starts_with(style->prefix) ? name.substr(style->prefix.size()) : name,
-                      tensor);
-  }
-  return style->naming == WeightNaming::official ? bare : renamed(bare, kind, origin);
-}
-
-NamedTensors from_official(const NamedTensors& weights, WeightKind kind, WeightNaming naming) {
-  if (naming == WeightNaming::official) return weights;
-  NamedTensors theirs;
-  for (const auto& [name, tensor] : weights) {
-    if (naming == WeightNaming::comfyui) {
-      theirs.emplace_back(kind == WeightKind::dit ? std::string(kComfy) + name : name, tensor);
-      continue;
-    }
-    if (kind == WeightKind::clip) {
-      if (name.starts_with("textual.") || name == "log_scale") continue;  // another model there
-      const auto at = name.find(".attn.to_qkv.");
-      if (at != std::string::npos) {
-        const auto layer = "vision_model.encoder.layers" + name.substr(18, at - 18) + ".self_attn.";
-        const auto end = name.substr(at + 13);
-        const auto parts = tensor.chunk(3);
-        for (std::size_t i = 0; i < 3; ++i)
-          theirs.emplace_back(cat(layer, "qkv"[i], "_proj.", end), parts[i]);
-        continue;
-      }
-    }
-    const auto other = rules_of(kind).to_theirs(name);
-    if (!other) raise<IoError>(name, ": has no counterpart under diffusers' names");
-    theirs.emplace_back(*other, diffusers_shape(kind, name, tensor));
-  }
-  return theirs;
-}
-
-std::optional<std::string> official_layer(const std::string& name) {
-  const auto dotted = name + ".";
-  auto ours = dit_rules().to_ours(dotted);
-  if (!ours && dit_rules().to_theirs(dotted)) ours = dotted;  // official already
-  if (!ours) return std::nullopt;
-  ours->pop_back();
-  return ours;
-}
-
-std::optional<std::string> diffusers_layer(const std::string& name) {
-  auto theirs = dit_rules().to_theirs(name + ".");
-  if (!theirs) return std::nullopt;
-  theirs->pop_back();
-  return theirs;
+  return official_in(weights, false, origin, kind, {}, true).tensors;
 }
 
 }  // namespace svi

@@ -163,10 +163,10 @@ LoadReport Lora::load(const NamedTensors& tensors, const std::string& origin) {
       }
       continue;
     }
-    renamed.emplace_back(
-        key ? key_name(key->layer, key->part == LoraKey::Part::a ? 'A' : 'B', LoraNaming::official)
-            : name,
-        tensor);
+    const bool a = key && key->part == LoraKey::Part::a;
+    const bool b = key && key->part == LoraKey::Part::b;
+    renamed.emplace_back(a || b ? key_name(key->layer, a ? 'A' : 'B', LoraNaming::official) : name,
+                         tensor);
   }
   return load_strict(this->tensors(), renamed, origin);
 }
@@ -181,6 +181,8 @@ LoraConfig Lora::infer(const NamedTensors& tensors) {
       config.alpha = single_value(name, tensor);
       continue;
     }
+    if (key->part != LoraKey::Part::a && key->part != LoraKey::Part::b)
+      raise<IoError>(name, " is a dense difference, which only merging can apply");
     if (tensor.dim() != 2) raise<IoError>(name, " has ", tensor.dim(), " axes, an adapter's has 2");
     const auto rank = tensor.size(key->part == LoraKey::Part::a ? 0 : 1);
     if (config.rank != 0 && rank != config.rank) {

@@ -20,6 +20,7 @@ class NameRules {
 
   std::optional<std::string> to_theirs(std::string_view name) const;
   std::optional<std::string> to_ours(std::string_view name) const;
+  const std::vector<NameRule>& all() const { return rules_; }
 
  private:
   std::vector<NameRule> rules_;

@@ -6,7 +6,11 @@ set(SVI_MODEL_SOURCES
   src/model/lora.cpp
   src/model/lora_files.cpp
   src/model/lora_key.cpp
+  src/model/lora_settings.cpp
   src/model/name_rules.cpp
+  src/model/nests.cpp
+  src/model/renaming.cpp
+  src/model/scaled_weights.cpp
   src/model/weights.cpp
   src/model/wan/block_feed.cpp
   src/model/wan/block_fused.cpp

@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 #include <malloc.h>
 
-#include <charconv>
 #include <optional>
 
 #include "svi/core/check.hpp"
@@ -15,6 +14,7 @@
 #include "svi/model/key_maps.hpp"
 #include "svi/model/lora_files.hpp"
 #include "svi/pretrained/device.hpp"
+#include "svi/pretrained/dit_file.hpp"
 #include "svi/pretrained/prompt_encoder.hpp"
 
 namespace svi {
@@ -35,29 +35,10 @@ ModelFiles files_of(const PretrainedConfig& config) {
   return find_model(config.folder, known);
 }
 
-/// An adapter and how strongly it acts.
-struct LoraChoice {
-  fs::path path;
-  double strength = 1;
-};
-
-LoraChoice lora_choice(const std::string& text, const fs::path& folder) {
-  LoraChoice choice{text, 1};
-  const auto equals = text.rfind('=');
-  if (equals != std::string::npos && !fs::exists(text)) {
-    choice.path = text.substr(0, equals);
-    const auto* begin = text.data() + equals + 1;
-    const auto* end = text.data() + text.size();
-    const auto [stop, code] = std::from_chars(begin, end, choice.strength);
-    if (code != std::errc() || stop != end)
-      raise<ConfigError>("[model] lora = ", text, ": '", text.substr(equals + 1),
-                         "' is no strength");
-  }
-  if (!fs::exists(choice.path) && fs::exists(folder / choice.path))
-    choice.path = folder / choice.path;
-  if (!fs::exists(choice.path))
-    raise<IoError>("[model] lora = ", text, ": ", choice.path.string(), " is not there");
-  return choice;
+std::int64_t bytes_of(const NamedTensors& tensors) {
+  std::int64_t sum = 0;
+  for (const auto& [name, tensor] : tensors) sum += static_cast<std::int64_t>(tensor.nbytes());
+  return sum;
 }
 
 /// Names, shapes, dtypes, and the first bytes of each tensor.
@@ -94,27 +75,20 @@ struct Pretrained::Parts {
   std::optional<ClipVision> tower;
 
   void read_headers();
+  void check_lora(const std::string& text);
   void add_loras();
   void open_dit();
   void open_tower();
 };
 
 void Pretrained::Parts::read_headers() {
-  dit_weights = to_official(open_weights(files.dit), WeightKind::dit, files.dit.string());
-  auto heads = config.heads;
-  if (heads == 0 && files.layout == ModelLayout::pocket) heads = kPocketHeads;
-  try {
-    dit_config = WanDit::infer(dit_weights, heads);
-  } catch (const IoError& error) {
-    raise<IoError>(files.dit.string(), ": ", error.what());
-  }
-  const auto report =
-      match(WanDit(dit_config, at::TensorOptions(at::kMeta)).parameters(), dit_weights);
-  if (!report.complete())
-    raise<IoError>(files.dit.string(), ": not the weights of a Wan transformer\n", report.text());
-  if (files.layout != ModelLayout::pocket) dit_config.text_len = 512;
+  const bool pocket = files.layout == ModelLayout::pocket;
+  const auto heads = config.heads == 0 && pocket ? kPocketHeads : config.heads;
+  auto dit_file = open_dit_file(files.dit, files.layout, heads, config.copy);
+  dit_weights = std::move(dit_file.weights);
+  dit_config = dit_file.config;
+  stored_bytes = bytes_of(dit_weights);
   for (const auto& [name, tensor] : dit_weights) {
-    stored_bytes += static_cast<std::int64_t>(tensor.nbytes());
     if (tensor.dim() > 1) stored_dtype = tensor.scalar_type();
   }
   auto facts = machine_facts();
@@ -122,9 +96,9 @@ void Pretrained::Parts::read_headers() {
   facts.gpu = !device.is_cpu();
   for (const auto& [name, tensor] : dit_weights) facts.fp32_bytes += 4 * tensor.numel();
   compute = choose_compute(config.dtype, facts);
-  for (const auto& text : config.lora) loras.push_back(lora_choice(text, files.folder));
+  for (const auto& text : config.lora) check_lora(text);
 
-  const auto codec = to_official(open_weights(files.vae), WeightKind::vae, files.vae.string());
+  const auto codec = open_official(files.vae, WeightKind::vae, config.copy).tensors;
   try {
     vae_config = WanVae::infer(codec);
   } catch (const IoError& error) {
@@ -133,13 +107,27 @@ void Pretrained::Parts::read_headers() {
   std::string text = cat("dit ", digest(dit_weights), "\nvae ", digest(codec));
   for (const auto& lora : loras)
     text += cat("\nlora ", digest(open_weights(lora.path)), " ", lora.strength);
+  if (!config.copy.empty()) text += "\ncopy " + config.copy;
   identity = sha256_hex(text).substr(0, 16);
+}
+
+/// An adapter that does not fit is refused before anything is begun.
+void Pretrained::Parts::check_lora(const std::string& text) {
+  loras.push_back(lora_choice(text, "[model] lora =", files.folder));
+  const auto file = LoraFile::open(loras.back().path.string(), config.copy);
+  fit_lora(dit_weights, file);
+  if (config.resident_blocks >= 0)
+    check_apart(file, WanDit(dit_config, at::TensorOptions(at::kMeta)).linears());
+  else
+    check_merging(dit_weights, file);
 }
 
 void Pretrained::Parts::add_loras() {
   std::vector<WeightedLora> apart;
   for (const auto& choice : loras) {
-    WeightedLora lora{LoraFile::open(choice.path.string()), choice.strength};
+    WeightedLora lora{LoraFile::open(choice.path.string(), config.copy), choice.strength};
+    if (const auto warning = lora.file.warning(); !warning.empty())
+      SVI_WARN("model", choice.path.string(), ": ", warning);
     const auto shown = cat("adapter ", choice.path.string(), " (", lora.file.naming,
                            " names) at strength ", choice.strength, ": ");
     if (config.resident_blocks >= 0) {
@@ -183,11 +171,11 @@ void Pretrained::Parts::open_tower() {
         "encoder is needed: models_clip_open-clip-xlm-roberta-large-vit-huge-14.pth, or ",
         "[model] image_encoder");
   }
-  tower.emplace(open_image_encoder(files.image_encoder, device));
+  tower.emplace(open_image_encoder(files.image_encoder, device, config.copy));
 }
 
-ClipVision open_image_encoder(const fs::path& path, at::Device device) {
-  const auto weights = to_official(open_weights(path), WeightKind::clip, path.string());
+ClipVision open_image_encoder(const fs::path& path, at::Device device, const std::string& copy) {
+  const auto weights = open_official(path, WeightKind::clip, copy).tensors;
   ClipVision tower(ClipVision::infer(weights));
   const auto report = tower.adopt(weights, path.string());
   SVI_INFO("model", "image encoder: ", path.string(), ": ", report.text());
@@ -230,15 +218,15 @@ MemoryRequest Pretrained::memory_request() const {
   }
   if (p.files.layout != ModelLayout::pocket) {
     const auto path = p.files.text_encoder.string();
-    const auto stored = WeightFiles::open(path);
-    request.text_encoder = Umt5Encoder::infer(to_official(stored.tensors, WeightKind::umt5, path));
-    request.stored.text_encoder = stored.bytes();
+    const auto stored = open_official(path, WeightKind::umt5, p.config.copy, false).tensors;
+    request.text_encoder = Umt5Encoder::infer(stored);
+    request.stored.text_encoder = bytes_of(stored);
   }
   if (needs_image() && !p.files.image_encoder.empty()) {
     const auto path = p.files.image_encoder.string();
-    const auto stored = WeightFiles::open(path);
-    request.image_encoder = ClipVision::infer(to_official(stored.tensors, WeightKind::clip, path));
-    request.stored.image_encoder = stored.bytes();
+    const auto stored = open_official(path, WeightKind::clip, p.config.copy, false).tensors;
+    request.image_encoder = ClipVision::infer(stored);
+    request.stored.image_encoder = bytes_of(stored);
   }
   return request;
 }
@@ -252,7 +240,7 @@ MemoryBudget Pretrained::memory_budget() const {
 
 const WanVae& Pretrained::vae() {
   if (!parts_->vae) {
-    parts_->vae.emplace(WanVae::open(parts_->files.vae.string()));
+    parts_->vae.emplace(WanVae::open(parts_->files.vae.string(), parts_->config.copy));
     parts_->vae->require_grad(false);
     parts_->vae->to(parts_->device, at::kFloat);
   }
@@ -271,6 +259,7 @@ PromptEncoder& Pretrained::prompts() {
     config.device = parts_->device;
     config.dim = parts_->dit_config.text_dim;
     config.dtype = parts_->compute.dtype;
+    config.copy = parts_->config.copy;
     if (parts_->files.layout == ModelLayout::pocket) config.length = kPocketLength;
     encoder.emplace(parts_->files, config);
   }

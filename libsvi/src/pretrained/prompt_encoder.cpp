@@ -45,7 +45,7 @@ PromptEncoder::PromptEncoder(const ModelFiles& files, const Config& config)
   }
   // Headers only: nothing of the 11 GB is read before a prompt is new.
   const auto path = files.text_encoder.string();
-  const auto weights = to_official(open_weights(path), WeightKind::umt5, path);
+  const auto weights = open_official(path, WeightKind::umt5, config.copy).tensors;
   parts_->text.emplace(
       Tokenizer::open(files.tokenizer),
       [weights, path, config] { return opened(weights, path, config); },

@@ -2,6 +2,7 @@ set(SVI_PRETRAINED_SOURCES
   src/pretrained/available_memory.cpp
   src/pretrained/compute_type.cpp
   src/pretrained/device.cpp
+  src/pretrained/dit_file.cpp
   src/pretrained/memory_estimate.cpp
   src/pretrained/memory_plan.cpp
   src/pretrained/memory_remedies.cpp

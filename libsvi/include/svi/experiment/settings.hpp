@@ -94,6 +94,7 @@ struct ModelConfig {
   std::int64_t heads = 4;
   std::int64_t text_length = 24;
   std::int64_t text_dim = 64;
+  std::string copy = {};
 
   void describe(OptionVisitor& visit) {
     visit(folder,
@@ -111,6 +112,9 @@ struct ModelConfig {
                         .max = 4096});
     visit(text_dim,
           {.key = "text_dim", .help = "features per text token, D", .min = 4, .max = 16384});
+    visit(copy, {.key = "copy",
+                 .help = "the weights to read if one file holds several copies, such as "
+                         "generator_ema beside generator; `top`: the copy without a name"});
   }
 };
 

@@ -34,6 +34,7 @@ struct PretrainedConfig {
   bool int8 = false;
   bool release_pages = false;
   std::int64_t heads = 0;
+  std::string copy = {};
 
   void describe(OptionVisitor& visit) {
     visit(folder, {.key = "folder",
@@ -64,12 +65,16 @@ struct PretrainedConfig {
            .help = "attention heads; 0: dim / 128 as in every official model, and 4 in the pocket",
            .min = 0,
            .max = 1024});
+    visit(copy, {.key = "copy",
+                 .help = "the weights to read if one file holds several copies, such as "
+                         "generator_ema beside generator; `top`: the copy without a name"});
   }
 };
 
 /// CLIP's image tower out of a file of any known naming, computing in fp32 on `device`. Throws
 /// IoError.
-SVI_EXPORT ClipVision open_image_encoder(const std::filesystem::path& path, at::Device device);
+SVI_EXPORT ClipVision open_image_encoder(const std::filesystem::path& path, at::Device device,
+                                         const std::string& copy = {});
 
 /// The networks of a model folder, each opened when it is first needed.
 ///

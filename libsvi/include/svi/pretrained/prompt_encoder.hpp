@@ -24,6 +24,7 @@ class SVI_EXPORT PromptEncoder {
     std::int64_t dim = 4096;                   // D
     at::Device device = at::Device(at::kCPU);  // of the context
     at::ScalarType dtype = at::kBFloat16;      // umT5 computes in
+    std::string copy = {};                     // of the weights, where a file holds several
   };
 
   PromptEncoder(const ModelFiles& files, const Config& config);  // opens nothing yet

@@ -149,8 +149,8 @@ WanVae::WanVae(WanVae&&) noexcept = default;
 WanVae& WanVae::operator=(WanVae&&) noexcept = default;
 WanVae::~WanVae() = default;
 
-WanVae WanVae::open(const std::string& path) {
-  const auto weights = to_official(open_weights(path), WeightKind::vae, path);
+WanVae WanVae::open(const std::string& path, const std::string& copy) {
+  const auto weights = open_official(path, WeightKind::vae, copy).tensors;
   try {
     const auto config = infer(weights);
     // Names and shapes first: sizes that a damaged file claims must not be allocated.

@@ -54,8 +54,9 @@ class SVI_EXPORT WanVae {
   /// The sizes that these weights ask for, read from their shapes, statistics included if they are
   /// there. Throws IoError if they are not those of a Wan VAE.
   static WanVaeConfig infer(const NamedTensors& weights);
-  /// Model and weights from a safetensors file. Throws IoError.
-  static WanVae open(const std::string& path);
+  /// Model and weights from a file of any known naming; `copy` chooses where it holds several.
+  /// Throws IoError.
+  static WanVae open(const std::string& path, const std::string& copy = {});
 
   const WanVaeConfig& config() const;
 

@@ -1,0 +1,142 @@
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/temporary_folder.hpp"
+#include "svi/core/check.hpp"
+#include "svi/io/safetensors.hpp"
+#include "svi/pretrained/dit_file.hpp"
+#include "svi/pretrained/pretrained.hpp"
+
+namespace svi {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+const std::string kPocket = std::string(SVI_SOURCE_DIR) + "/data/pocket/";
+
+/// The pocket's transformer behind a nest, each value times a factor.
+NamedTensors pocket_dit(const std::string& nest, double factor = 1) {
+  NamedTensors tensors;
+  for (const auto& [name, tensor] : SafetensorsFile::open(kPocket + "dit.safetensors").load_all())
+    tensors.emplace_back(nest + name, factor == 1 ? tensor : tensor * factor);
+  return tensors;
+}
+
+NamedTensors operator+(NamedTensors one, const NamedTensors& two) {
+  one.insert(one.end(), two.begin(), two.end());
+  return one;
+}
+
+/// Opens the headers of the pocket with other files; "accepted", or the message.
+std::string refusal_of(const PretrainedConfig& config) {
+  try {
+    const Pretrained model(config, at::kCPU);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(DitFile, ANestedCopyIsTheTransformerThatIsChosen) {
+  const TemporaryFolder folder;
+  const auto path = folder / "dit.safetensors";
+  save_safetensors(path, pocket_dit("generator.model._orig_mod.") +
+                             pocket_dit("generator_ema.model._fsdp_wrapped_module.", 2));
+  for (const auto& [copy, factor] :
+       {std::pair("generator", 1.0), std::pair("generator_ema", 2.0)}) {
+    const auto file = open_dit_file(path, ModelLayout::pocket, 4, copy);
+    const auto expected = pocket_dit("", factor);
+    ASSERT_EQ(file.weights.size(), expected.size());
+    EXPECT_EQ(file.config.dim, 128);
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_EQ(file.weights[i].first, expected[i].first);
+      EXPECT_TRUE(at::equal(file.weights[i].second, expected[i].second)) << expected[i].first;
+    }
+  }
+  PretrainedConfig config;
+  config.dit = path;
+  EXPECT_THAT(refusal_of(config), AllOf(HasSubstr(path), HasSubstr("--set model.copy=NAME"),
+                                        HasSubstr("generator_ema.model")));
+  config.copy = "generator_ema";
+  EXPECT_EQ(refusal_of(config), "accepted");
+  config.copy = "ema";
+  EXPECT_THAT(refusal_of(config), HasSubstr("no copy 'ema'"));
+}
+
+TEST(DitFile, CopiesOfOneFileAreDifferentFilms) {
+  const TemporaryFolder folder;
+  PretrainedConfig config;
+  config.dit = folder / "dit.safetensors";
+  save_safetensors(config.dit, pocket_dit("model.") + pocket_dit("ema.", 2));
+  config.copy = "model";
+  const auto one = Pretrained(config, at::kCPU).identity();
+  config.copy = "ema";
+  EXPECT_NE(Pretrained(config, at::kCPU).identity(), one);
+}
+
+TEST(DitFile, AScaledOneWithoutAScaleIsRefusedBeforeAFilmIsBegun) {
+  const TemporaryFolder folder;
+  PretrainedConfig config;
+  config.dit = folder / "dit.safetensors";
+  NamedTensors scaled;
+  for (const auto& [name, tensor] : pocket_dit("")) {
+    const bool narrow = name.starts_with("blocks.") && name.ends_with("ffn.0.weight");
+    scaled.emplace_back(name, narrow ? tensor.to(at::kFloat8_e4m3fn) : tensor);
+    if (narrow && name != "blocks.1.ffn.0.weight")
+      scaled.emplace_back(name.substr(0, name.size() - 6) + "scale_weight", at::full({}, 0.5));
+  }
+  save_safetensors(config.dit, scaled);
+  EXPECT_THAT(refusal_of(config),
+              AllOf(HasSubstr(config.dit), HasSubstr("'blocks.1.ffn.0.weight': has no scale")));
+  scaled.emplace_back("blocks.1.ffn.0.scale_weight", at::full({}, 0.5));
+  save_safetensors(config.dit, scaled);
+  EXPECT_EQ(refusal_of(config), "accepted");
+}
+
+NamedTensors adapter(const std::string& layer) {
+  return {{layer + ".lora_down.weight", at::full({2, 128}, 0.1)},
+          {layer + ".lora_up.weight", at::full({128, 2}, 0.1)}};
+}
+
+TEST(Adapters, ThatDoNotFitAreRefusedBeforeAFilmIsBegun) {
+  const TemporaryFolder folder;
+  PretrainedConfig config;
+  config.lora = {folder / "l.safetensors"};
+  save_safetensors(config.lora[0], adapter("diffusion_model.blocks.0.other"));
+  EXPECT_THAT(refusal_of(config), HasSubstr("diffusion_model.blocks.0.other.lora_down.weight"));
+  save_safetensors(config.lora[0], adapter("diffusion_model.blocks.99.self_attn.q"));
+  EXPECT_THAT(refusal_of(config), HasSubstr("blocks.99.self_attn.q.weight"));
+  save_safetensors(config.lora[0], adapter("lora_unet_blocks.0.self_attn.q"));
+  EXPECT_EQ(refusal_of(config), "accepted");
+  save_safetensors(config.lora[0], {{"blocks.0.norm3.diff", at::ones({128})}});
+  EXPECT_EQ(refusal_of(config), "accepted");
+  config.resident_blocks = 0;
+  EXPECT_THAT(refusal_of(config), HasSubstr("an adapter kept apart cannot"));
+}
+
+TEST(Adapters, OfEverySpellingMakeTheSameTransformer) {
+  const TemporaryFolder folder;
+  at::Tensor first;
+  for (const std::string layer :
+       {"lora_unet_blocks_0_self_attn_q", "lora_unet_blocks.0.self_attn.q",
+        "diffusion_model.blocks.0.self_attn.q"}) {
+    PretrainedConfig config;
+    config.lora = {folder / "l.safetensors=0.5"};
+    save_safetensors(folder / "l.safetensors",
+                     adapter(layer) + NamedTensors{{layer + ".alpha", at::full({}, 4.0)}});
+    Pretrained model(config, at::kCPU);
+    for (const auto& [name, weight] : model.dit().parameters()) {
+      if (name != "blocks.0.self_attn.q.weight") continue;
+      const auto moved = weight - SafetensorsFile::open(kPocket + "dit.safetensors").load(name);
+      EXPECT_NEAR(moved.mean().item<double>(), 0.5 * 2 * 2 * 0.1 * 0.1, 1e-5);
+      if (!first.defined()) first = weight.clone();
+      EXPECT_TRUE(at::equal(weight, first)) << layer;
+    }
+    ASSERT_TRUE(first.defined());
+  }
+}
+
+}  // namespace
+}  // namespace svi
