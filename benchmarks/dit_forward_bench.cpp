@@ -77,7 +77,7 @@ int main(int argc, char** argv) {
   dit.keep_contexts(static_cast<std::size_t>(options.contexts));
   auto text = at::zeros({1, 512, 4096});
   text.narrow(1, 0, options.text).normal_();
-  const svi::Condition condition{.text = text, .image = {}, .clip = {}};
+  const svi::Condition condition{{svi::part::kText, text}};
   const auto noisy = at::randn({1, 16, options.frames, options.rows, options.columns});
   const auto timestep = at::full({1}, 700.F);
   const auto before = peak_mib();

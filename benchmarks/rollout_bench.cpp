@@ -21,6 +21,7 @@
 #include "svi/data/pocket_world.hpp"
 #include "svi/data/text_encoder.hpp"
 #include "svi/evaluate/evaluation.hpp"
+#include "svi/guidance/cfg.hpp"
 #include "svi/io/safetensors.hpp"
 #include "svi/metric/builtins.hpp"
 #include "svi/metric/drift.hpp"
@@ -78,13 +79,13 @@ int main(int argc, char** argv) {
   const auto variant = registry.make<Variant>(Document{}, "naive_chain");
   std::vector<std::unique_ptr<Metric>> metrics;
   metrics.push_back(registry.make<Metric>(Document{}, "pocket"));
-  const EulerSampler sampler({.steps = 10, .shift = 3, .cfg = 1});
+  const EulerSampler sampler({.steps = 10, .shift = 3});
   const ClipShape shape{5, 32, 32};
   RolloutConfig config;
   config.clips = clips;
-  const Rollout rollout(
-      dit, vae, [&](const auto& prompts) { return encoder.encode(prompts); }, *variant, sampler,
-      config, shape);
+  const NoGuidance guidance;
+  const Rollout rollout({dit, vae, [&](const auto& prompts) { return encoder.encode(prompts); },
+                         *variant, sampler, guidance, config, shape});
   const PocketWorld world({});
   const Evaluation evaluation(rollout, world, metrics, shape, clips,
                               film_frames(clips, shape.frames, 1));

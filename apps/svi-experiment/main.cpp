@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <sstream>
 
 #include "svi/core/abi.hpp"
@@ -22,6 +23,7 @@
 #include "svi/core/log.hpp"
 #include "svi/experiment/builtins.hpp"
 #include "svi/experiment/experiment.hpp"
+#include "svi/experiment/inheritance.hpp"
 #include "svi/experiment/overrides.hpp"
 #include "svi/experiment/reference.hpp"
 #include "svi/experiment/watch.hpp"
@@ -93,18 +95,21 @@ Arguments parse(int argc, char** argv) {
 svi::Document read_document(const Arguments& a, const svi::Communicator& world) {
   if (a.file.empty())
     svi::raise<svi::ConfigError>("command line: no INI file given; see svi-experiment --help");
-  std::string text;
-  if (world.rank() == 0) {
-    std::ifstream in(a.file, std::ios::binary);
-    std::ostringstream bytes;
-    bytes << in.rdbuf();
-    text =
-        (in ? "+" : "-") + bytes.str();  // the sign tells the other ranks whether there was a file
-  }
-  text = world.broadcast(text);
-  if (text.front() == '-')
-    svi::raise<svi::ConfigError>(a.file, ": cannot be opened; is the path right?");
-  auto document = svi::Document::parse(text.substr(1), a.file);
+  const auto read = [&](const std::string& path) -> std::optional<std::string> {
+    std::string text;
+    if (world.rank() == 0) {
+      std::ifstream in(path, std::ios::binary);
+      const bool is_file = in && !std::filesystem::is_directory(path);
+      std::ostringstream bytes;
+      if (is_file) bytes << in.rdbuf();
+      // The sign tells the other ranks whether there was a file.
+      text = (is_file ? "+" : "-") + bytes.str();
+    }
+    text = world.broadcast(text);
+    if (text.front() == '-') return std::nullopt;
+    return text.substr(1);
+  };
+  auto document = svi::read_with_bases(a.file, read);
   if (!a.size.empty()) document = svi::apply_size(document, a.size);
   for (const auto& setting : a.settings) {
     const auto equals = setting.find('=');

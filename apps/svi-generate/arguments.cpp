@@ -116,6 +116,7 @@ void set_defaults(Document& d, const Arguments& a, bool official) {
   set("sampler.type", "euler");
   set("collective.type", "mpi");
   if (official) {
+    set("guidance.type", "cfg");
     set("rollout.negative_prompt", kWanNegativePrompt);
     return;
   }
@@ -127,7 +128,7 @@ void set_defaults(Document& d, const Arguments& a, bool official) {
   set("film.noise", "svi");
   set("sampler.steps", "10");
   set("sampler.shift", "3");
-  set("sampler.cfg", "1");
+  set("guidance.type", "none");
 }
 
 }  // namespace
@@ -197,7 +198,8 @@ Document settings_of(const Arguments& a, bool official) {
   put(d, "film.crf", a.crf, "--crf");
   put(d, "sampler.type", a.sampler, "--sampler");
   put(d, "sampler.steps", a.steps, "--steps");
-  put(d, "sampler.cfg", a.cfg, "--cfg");
+  if (a.cfg) d.set("guidance.type", "cfg", "--cfg");
+  put(d, "guidance.scale", a.cfg, "--cfg");
   for (const auto& setting : a.settings) {
     const auto equals = setting.find('=');
     const auto path = setting.substr(0, equals);

@@ -116,12 +116,16 @@ std::vector<Request> requests_of(const Arguments& a, bool pocket) {
 struct FilmRollout {
   FrameRounding rounding = FrameRounding::none;
   std::string negative_prompt;
+  PassMode passes = PassMode::separate;
 
   void describe(OptionVisitor& visit) {
     visit(rounding,
           {.key = "rounding",
            .help = "rounding of decoded frames to 8 bits before they condition the next clip"});
     visit(negative_prompt, {.key = "negative_prompt", .help = "prompt of the unguided pass"});
+    visit(passes, {.key = "passes",
+                   .help = "separate: the guidance's passes run one by one; batched: as one pass "
+                           "over a larger batch"});
   }
 };
 
@@ -133,8 +137,8 @@ Config resolved_section(const Document& document, const char* name, Document& re
 }
 
 void check_sections(const Document& document) {
-  static const std::vector<std::string> kKnown = {"film",    "model",   "variant",
-                                                  "sampler", "rollout", "collective"};
+  static const std::vector<std::string> kKnown = {"film",     "model",   "variant",   "sampler",
+                                                  "guidance", "rollout", "collective"};
   for (const auto& section : document.sections()) {
     if (std::find(kKnown.begin(), kKnown.end(), section.name) == kKnown.end())
       raise<ConfigError>("command line: there is no section [", section.name, "]; sections are ",
@@ -160,8 +164,10 @@ class Film {
     const auto rollout = resolved_section<FilmRollout>(document, "rollout", settings_);
     rollout_.rounding = rollout.rounding;
     rollout_.negative_prompt = rollout.negative_prompt;
+    rollout_.passes = rollout.passes;
     variant_ = registry.make<Variant>(document, "", &settings_);
     sampler_ = registry.make<Sampler>(document, "", &settings_);
+    guidance_ = registry.make<Guidance>(document, "", &settings_);
     load_start(pocket);
     const auto plan = variant_->plan(0, 1);
     storyboard_.emplace(request_.segments, *variant_,
@@ -215,7 +221,7 @@ class Film {
     request.width = config_.width;
     request.prompts = static_cast<std::int64_t>(prompts().size());
     request.texts_cached = !model_.prompts().needs_network(prompts());
-    request.batched_guidance = settings_.get("sampler", "cfg_mode") == "batched";
+    request.batched_guidance = rollout_.passes == PassMode::batched;
     if (config_.tile) request.tile.emplace();
     return plan_memory(request, model_.memory_budget());
   }
@@ -228,8 +234,8 @@ class Film {
     EncodeImage encode_image;
     if (model_.needs_image())
       encode_image = [this](const at::Tensor& frames) { return model_.image(frames); };
-    const Rollout rollout(dit, model_.vae(), encode_text, *variant_, *sampler_, rollout_, config_,
-                          encode_image);
+    const Rollout rollout(Studio{dit, model_.vae(), encode_text, *variant_, *sampler_, *guidance_,
+                                 rollout_, config_, encode_image});
     const FrameSize size{config_.width, config_.height};
     const auto device = model_.device();
     const auto decode =
@@ -312,6 +318,7 @@ class Film {
   RolloutConfig rollout_;
   std::unique_ptr<Variant> variant_;
   std::unique_ptr<Sampler> sampler_;
+  std::unique_ptr<Guidance> guidance_;
   std::optional<Storyboard> storyboard_;
   FilmStart start_;
   std::int64_t clips_ = 0;

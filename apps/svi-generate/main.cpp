@@ -27,7 +27,7 @@ void on_signal(int number) {
 }
 
 void list(const svi::Registry& registry) {
-  for (const auto* kind : {"variant", "sampler"}) {
+  for (const auto* kind : {"variant", "sampler", "guidance"}) {
     const auto found = registry.kinds().find(kind);
     if (found == registry.kinds().end()) continue;
     for (const auto& [name, registration] : found->second)

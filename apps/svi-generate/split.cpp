@@ -9,32 +9,31 @@
 namespace svi::generate {
 namespace {
 
-// A message: what to do, then the five tensors, each as its number of dimensions (-1: undefined),
-// its sizes and its values in fp32.
+// A message: what to do, then the latent, the timestep and the number of condition parts, then each
+// part's name and tensor. A tensor is its number of dimensions, its sizes and its values in fp32.
 enum class Task : char { velocity, probe, finish };
 
+void append(std::string& bytes, std::int64_t number) {
+  bytes.append(reinterpret_cast<const char*>(&number), sizeof number);
+}
+
 void append(std::string& bytes, const at::Tensor& tensor) {
-  const auto put = [&](std::int64_t number) {
-    bytes.append(reinterpret_cast<const char*>(&number), sizeof number);
-  };
-  put(tensor.defined() ? tensor.dim() : -1);
-  if (!tensor.defined()) return;
-  for (const auto size : tensor.sizes()) put(size);
+  append(bytes, tensor.dim());
+  for (const auto size : tensor.sizes()) append(bytes, size);
   const auto values = tensor.to(at::kCPU, at::kFloat).contiguous();
   bytes.append(static_cast<const char*>(values.const_data_ptr()), values.nbytes());
 }
 
+std::int64_t take_number(const char*& next) {
+  std::int64_t value = 0;
+  std::memcpy(&value, next, sizeof value);
+  next += sizeof value;
+  return value;
+}
+
 at::Tensor take(const char*& next) {
-  const auto number = [&] {
-    std::int64_t value = 0;
-    std::memcpy(&value, next, sizeof value);
-    next += sizeof value;
-    return value;
-  };
-  const auto dims = number();
-  if (dims < 0) return {};
-  std::vector<std::int64_t> sizes(static_cast<std::size_t>(dims));
-  for (auto& size : sizes) size = number();
+  std::vector<std::int64_t> sizes(static_cast<std::size_t>(take_number(next)));
+  for (auto& size : sizes) size = take_number(next);
   auto tensor = at::empty(sizes, at::kFloat);
   std::memcpy(tensor.mutable_data_ptr(), next, tensor.nbytes());
   next += tensor.nbytes();
@@ -44,9 +43,27 @@ at::Tensor take(const char*& next) {
 std::string message(Task task, const at::Tensor& noisy, const at::Tensor& timestep,
                     const Condition& condition) {
   std::string bytes(1, static_cast<char>(task));
-  for (const auto& tensor : {noisy, timestep, condition.text, condition.image, condition.clip})
-    append(bytes, tensor);
+  append(bytes, noisy);
+  append(bytes, timestep);
+  const auto names = condition.names();
+  append(bytes, static_cast<std::int64_t>(names.size()));
+  for (const auto& name : names) {
+    append(bytes, static_cast<std::int64_t>(name.size()));
+    bytes += name;
+    append(bytes, condition[name]);
+  }
   return bytes;
+}
+
+Condition take_condition(const char*& next) {
+  Condition condition;
+  for (auto left = take_number(next); left > 0; --left) {
+    const auto size = static_cast<std::size_t>(take_number(next));
+    const std::string name(next, size);
+    next += size;
+    condition.set(name, take(next));
+  }
+  return condition;
 }
 
 }  // namespace
@@ -75,7 +92,7 @@ void compute_along(const WanDit& dit, const Communicator& group) {
     if (task == Task::finish) return;
     const char* next = bytes.data() + 1;
     const auto noisy = take(next), timestep = take(next);
-    const Condition condition{.text = take(next), .image = take(next), .clip = take(next)};
+    const auto condition = take_condition(next);
     if (task == Task::velocity) {
       dit.velocity(noisy, timestep, condition);
     } else {

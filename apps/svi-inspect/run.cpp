@@ -64,9 +64,9 @@ at::Tensor run_dit(const RunOptions& options, at::Device device) {
   const Inputs inputs(options.inputs, device);
   const auto x = inputs.get("x", 5, "[B, C, F, h, w]");
   const auto timestep = inputs.get("timestep", 1, "[B]");
-  const Condition condition{inputs.get("context", 3, "[B, L, D]"),
-                            inputs.get("y", 5, "[B, C, F, h, w]", true),
-                            inputs.get("clip_fea", 3, "[B, tokens, D]", true)};
+  const Condition condition{{part::kText, inputs.get("context", 3, "[B, L, D]")},
+                            {part::kImage, inputs.get("y", 5, "[B, C, F, h, w]", true)},
+                            {part::kClip, inputs.get("clip_fea", 3, "[B, tokens, D]", true)}};
   // Names and shapes first: sizes that a damaged file claims must not be allocated.
   const auto report = match(WanDit(config, at::TensorOptions(at::kMeta)).parameters(), weights);
   if (!report.complete())

@@ -11,7 +11,7 @@ namespace {
 
 class ClippedResidualTest : public testing::Test {
  protected:
-  ClippedResidualTest() { load_plugin(CLIPPED_RESIDUAL_FILE, registry_); }
+  ClippedResidualTest() { load_plugin(PLUGIN_FILE, registry_); }
 
   std::vector<BankedError> extract(const std::string& options, const at::Tensor& difference) {
     const auto document =

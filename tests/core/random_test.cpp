@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -62,6 +63,16 @@ TEST(Random, DerivedSeedsDiffer) {
   for (std::uint64_t salt = 0; salt < 1000; ++salt) seeds.insert(derive_seed(42, salt));
 
   EXPECT_EQ(seeds.size(), 1000u);
+}
+
+TEST(Permutation, HoldsEveryNumberOnceAndDependsOnTheKey) {
+  auto order = permutation({1, Purpose::data_order, 0, 0}, 1000);
+  EXPECT_NE(order, permutation({1, Purpose::data_order, 1, 0}, 1000));
+  EXPECT_EQ(order, permutation({1, Purpose::data_order, 0, 0}, 1000));
+
+  std::sort(order.begin(), order.end());
+  for (std::int64_t i = 0; i < 1000; ++i) EXPECT_EQ(order[static_cast<std::size_t>(i)], i);
+  EXPECT_EQ(permutation({1, Purpose::data_order, 0, 0}, 1), std::vector<std::int64_t>{0});
 }
 
 }  // namespace

@@ -42,17 +42,11 @@ DiagnosticReport run_wrong(const at::Tensor& offset, const ErrorMap::Config& con
   WrongModel model;
   model.offset = offset;
   const test::PlainChain variant;
-  return ErrorMap(config).run({model,
-                               arm.vae,
-                               arm.encode_text,
-                               variant,
-                               arm.sampler,
-                               arm.source,
-                               {FakeArm::kFrames, FakeArm::kHeight, FakeArm::kWidth},
-                               arm.rollout,
-                               at::kCPU,
-                               0,
-                               {}});
+  const Studio studio{model,           arm.vae,
+                      arm.encode_text, variant,
+                      arm.sampler,     arm.guidance,
+                      arm.rollout,     {FakeArm::kFrames, FakeArm::kHeight, FakeArm::kWidth}};
+  return ErrorMap(config).run({studio, arm.source, at::kCPU, 0, {}});
 }
 
 TEST(ErrorMap, OneStepErrorIsSigmaTimesTheVelocitysError) {

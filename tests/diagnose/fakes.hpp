@@ -10,6 +10,7 @@
 
 #include "svi/core/check.hpp"
 #include "svi/diagnose/diagnostic.hpp"
+#include "svi/guidance/cfg.hpp"
 #include "svi/sampler/euler.hpp"
 #include "svi/tensor/random.hpp"
 #include "svi/variant/chain_options.hpp"
@@ -55,7 +56,8 @@ class AffineModel final : public VelocityModel {
   at::Tensor velocity(const at::Tensor& noisy, const at::Tensor& timestep,
                       const Condition& condition) const override {
     const auto z = noisy.size(1);
-    const auto first = condition.image.narrow(1, condition.image.size(1) - z, z).narrow(2, 0, 1);
+    const auto first =
+        condition[part::kImage].narrow(1, condition[part::kImage].size(1) - z, z).narrow(2, 0, 1);
     const auto clip = mean + (first - mean) * gain + bias + noisy * fresh;  // [B, 3, F, h, w]
     return (noisy - clip) / (timestep / 1000).view({-1, 1, 1, 1, 1});
   }
@@ -108,7 +110,8 @@ struct FakeArm {
     return at::zeros({static_cast<std::int64_t>(prompts.size()), 2, 4});
   };
   ChainOptions chain;
-  EulerSampler sampler{{.steps = 1, .shift = 1, .cfg = 1}};
+  EulerSampler sampler{{.steps = 1, .shift = 1}};
+  NoGuidance guidance;
   StillSource source;
   RolloutConfig rollout;
 
@@ -116,17 +119,9 @@ struct FakeArm {
 
   DiagnosticReport run(const Diagnostic& diagnostic) const {
     const PlainChain variant(chain);
-    return diagnostic.run({model,
-                           vae,
-                           encode_text,
-                           variant,
-                           sampler,
-                           source,
-                           {kFrames, kHeight, kWidth},
-                           rollout,
-                           at::kCPU,
-                           0,
-                           {}});
+    const Studio studio{model,   vae,      encode_text, variant,
+                        sampler, guidance, rollout,     {kFrames, kHeight, kWidth}};
+    return diagnostic.run({studio, source, at::kCPU, 0, {}});
   }
 };
 

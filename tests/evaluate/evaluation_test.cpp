@@ -8,6 +8,7 @@
 #include "evaluate/tiny_models.hpp"
 #include "svi/core/check.hpp"
 #include "svi/data/pocket_world.hpp"
+#include "svi/guidance/cfg.hpp"
 #include "svi/sampler/euler.hpp"
 #include "svi/variant/chain_options.hpp"
 
@@ -68,16 +69,15 @@ class Plain final : public Variant {
 TEST(Evaluation, PutsEveryNumberWhereItsClipAndFrameAre) {
   const auto vae = test::tiny_vae();
   const test::CopyingModel model;
-  const EulerSampler sampler({.steps = 2, .shift = 5, .cfg = 1});
+  const EulerSampler sampler({.steps = 2, .shift = 5});
   const Plain variant;
   const PocketWorld world({});
   const ClipShape shape{17, 16, 16};
-  const Rollout rollout(
-      model, vae,
-      [](const auto& p) {
-        return at::zeros({static_cast<std::int64_t>(p.size()), 2, 4});
-      },
-      variant, sampler, {.clips = 3}, shape);
+  const NoGuidance guidance;
+  const auto no_text = [](const auto& p) {
+    return at::zeros({static_cast<std::int64_t>(p.size()), 2, 4});
+  };
+  const Rollout rollout({model, vae, no_text, variant, sampler, guidance, {.clips = 3}, shape});
   std::vector<std::unique_ptr<Metric>> metrics;
   metrics.push_back(std::make_unique<Clock>());
   metrics.push_back(std::make_unique<Places>());

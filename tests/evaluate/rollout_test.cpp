@@ -4,6 +4,7 @@
 
 #include "evaluate/tiny_models.hpp"
 #include "svi/core/check.hpp"
+#include "svi/guidance/cfg.hpp"
 #include "svi/sampler/euler.hpp"
 #include "svi/tensor/random.hpp"
 #include "svi/variant/chain_options.hpp"
@@ -35,6 +36,12 @@ std::vector<Scene> scenes(std::int64_t count) {
   return made;
 }
 
+const NoGuidance kUnguided;
+
+at::Tensor no_text(const std::vector<std::string>& prompts) {
+  return at::zeros({static_cast<std::int64_t>(prompts.size()), 2, 4});
+}
+
 struct Film {
   std::vector<RolledClip> clips;
   std::int64_t frames = 0;
@@ -43,13 +50,9 @@ struct Film {
 Film roll(ChainOptions options, RolloutConfig config, const std::vector<Scene>& films) {
   const auto vae = test::tiny_vae();
   const test::CopyingModel model;
-  const EulerSampler sampler({.steps = 3, .shift = 5, .cfg = 1});
+  const EulerSampler sampler({.steps = 3, .shift = 5});
   const Chain variant(options);
-  const Rollout rollout(model, vae,
-                        [](const auto& prompts) {
-                          return at::zeros({static_cast<std::int64_t>(prompts.size()), 2, 4});
-                        },
-                        variant, sampler, config, {17, 16, 16});
+  const Rollout rollout({model, vae, no_text, variant, sampler, kUnguided, config, {17, 16, 16}});
   Film film;
   rollout.run(films, [&](const RolledClip& clip) {
     EXPECT_EQ(clip.first_frame, film.frames);
@@ -116,17 +119,13 @@ TEST(Rollout, IsAFunctionOfSceneAndSeed) {
 TEST(Rollout, AClipAfterAFilmsLastFramesIsItsNextClip) {
   const auto vae = test::tiny_vae();
   const test::CopyingModel model;
-  const EulerSampler sampler({.steps = 3, .shift = 5, .cfg = 1});
+  const EulerSampler sampler({.steps = 3, .shift = 5});
   ChainOptions options;
   options.anchor_copies = 2;
   options.motion_frames = 5;
   const Chain variant(options);
-  const Rollout rollout(model, vae,
-                        [](const auto& prompts) {
-                          return at::zeros({static_cast<std::int64_t>(prompts.size()), 2, 4});
-                        },
-                        variant, sampler, {.clips = 2, .rounding = FrameRounding::truncate},
-                        {17, 16, 16});
+  const RolloutConfig config{.clips = 2, .rounding = FrameRounding::truncate};
+  const Rollout rollout({model, vae, no_text, variant, sampler, kUnguided, config, {17, 16, 16}});
   std::vector<RolledClip> clips;
   rollout.run(scenes(2), [&](const RolledClip& clip) { clips.push_back(clip); });
 

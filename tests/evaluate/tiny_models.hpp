@@ -24,10 +24,12 @@ inline WanVae tiny_vae() {
 /// condition.
 class CopyingModel final : public VelocityModel {
  public:
+  mutable int passes = 0;
   at::Tensor velocity(const at::Tensor& noisy, const at::Tensor& timestep,
                       const Condition& condition) const override {
-    const auto latent =
-        condition.image.narrow(1, condition.image.size(1) - noisy.size(1), noisy.size(1));
+    ++passes;
+    const auto& image = condition[part::kImage];
+    const auto latent = image.narrow(1, image.size(1) - noisy.size(1), noisy.size(1));
     return (noisy - latent) / (timestep / 1000).view({-1, 1, 1, 1, 1});
   }
 };

@@ -4,8 +4,11 @@
 
 #include "evaluate/tiny_models.hpp"
 #include "experiment/pool_batches.hpp"
+#include "svi/guidance/cfg.hpp"
+#include "svi/model/wan/condition.hpp"
 #include "svi/sampler/euler.hpp"
 #include "svi/tensor/random.hpp"
+#include "svi/variant/chain_options.hpp"
 
 namespace svi {
 namespace {
@@ -17,6 +20,18 @@ at::Tensor gaussian(std::uint32_t stream, at::IntArrayRef sizes) {
   return normal({2, Purpose::test, stream, 0}, sizes);
 }
 
+/// One motion frame, handed over as pixels unless a test says otherwise.
+class Chain final : public Variant {
+ public:
+  ChainOptions options;
+
+ private:
+  ClipPlan do_plan(std::int64_t clip, std::int64_t prompts) const override {
+    return options.plan(clip, prompts);
+  }
+  TrainingPlan do_training() const override { return options.training(); }
+};
+
 /// Four clips of 5 frames of 16 x 16: F = 2 latent frames of 4 x 4, four mask channels.
 struct Fixture {
   WanVae vae = test::tiny_vae();
@@ -27,8 +42,11 @@ struct Fixture {
                   .image_one = {},
                   .tail = gaussian(3, {4, 2, 1, 4, 4}),
                   .text = gaussian(4, {4, 2, 3})};
-  TrainingPlan plan;  // one motion frame
-  PoolRollouts rollouts{{pool, model, vae, sampler}, plan, kSeed, at::kCPU};
+  NoGuidance guidance;
+  Chain chain;
+  RolloutConfig config;
+  Studio studio{model, vae, {}, chain, sampler, guidance, config, {5, 16, 16}};
+  PoolRollouts rollouts{pool, studio, kSeed, at::kCPU};
 
   /// One clip at a time, as it is written down.
   GeneratedClips plain(const CarriedStart& start) const {
@@ -42,9 +60,11 @@ struct Fixture {
         for (std::int64_t c = 0; c < 2; ++c) image[4 + c][f] += start.carried[c][f];
       }
     }
-    const auto noise = normal({kSeed, Purpose::rollout_noise, stream, kStep}, {1, 2, 2, 4, 4});
-    const Condition condition{pool.text[clip].unsqueeze(0), image.unsqueeze(0), {}};
-    const auto video = vae.decode(sampler.sample(model, noise, condition, nullptr)).clamp(-1, 1);
+    const auto noise = normal({kSeed, Purpose::training_rollout, stream, kStep}, {1, 2, 2, 4, 4});
+    const Condition condition{{part::kText, pool.text[clip].unsqueeze(0)},
+                              {part::kImage, image.unsqueeze(0)}};
+    const auto video =
+        vae.decode(sampler.sample(Denoiser(model, guidance, condition), noise)).clamp(-1, 1);
     return {pool.tail[clip].unsqueeze(0), tail_latents(vae, video, 1)};
   }
 };
@@ -65,6 +85,67 @@ TEST(PoolRollouts, AsOneBatchEqualClipsOneAtATime) {
     EXPECT_TRUE(at::allclose(clips.generated[row], expected.generated[0], 1e-4, 1e-4)) << b;
   }
   EXPECT_TRUE(at::equal(fixture.pool.image, before));
+}
+
+TEST(PoolBatches, ShowEveryClipOnceBeforeAnyAgain) {
+  Fixture fixture;
+  PoolBatches batches(fixture.pool, {}, kSeed, 3);  // four clips, three samples a step
+  std::vector<int> seen(4);
+  const auto count = [&](std::int64_t step, std::int64_t first, std::int64_t size) {
+    const auto batch = batches.batch(step, first, size);
+    for (std::int64_t b = 0; b < size; ++b) {
+      for (std::size_t clip = 0; clip < 4; ++clip) {
+        const auto row = static_cast<std::int64_t>(clip);
+        seen[clip] += at::equal(batch.latent[b], fixture.pool.latent[row]);
+      }
+    }
+  };
+
+  for (std::int64_t step = 0; step < 4; ++step) {  // twelve samples: three epochs
+    count(step, 2, 1);                             // in another order than they come, as ranks ask
+    count(step, 0, 2);
+  }
+
+  EXPECT_EQ(seen, (std::vector<int>{3, 3, 3, 3}));
+}
+
+TEST(PoolRollouts, HandOverLatentsWhereTheVariantDoes) {
+  Fixture fixture;
+  fixture.chain.options.handover = Handover::latent;
+  const auto clips = fixture.rollouts.generate(kStep, {{0, {}}, {4, {}}});
+
+  for (std::int64_t b = 0; b < 2; ++b) {
+    const std::uint32_t stream = b == 0 ? 0 : 4;
+    const auto clip =
+        static_cast<std::int64_t>(uniform_index({kSeed, Purpose::rollout_start, stream, kStep}, 4));
+    EXPECT_TRUE(at::equal(clips.truth[b], fixture.pool.latent[clip].narrow(1, 1, 1)));
+  }
+  EXPECT_EQ(clips.generated.sizes(), clips.truth.sizes());
+}
+
+TEST(PoolRollouts, RoundFramesAsFilmsDo) {
+  Fixture plain, rounding;
+  rounding.config.rounding = FrameRounding::truncate;
+  rounding.studio.rollout = rounding.config;
+  PoolRollouts rollouts(rounding.pool, rounding.studio, kSeed, at::kCPU);
+
+  const auto exact = plain.rollouts.generate(kStep, {{0, {}}}).generated;
+  const auto truncated = rollouts.generate(kStep, {{0, {}}}).generated;
+
+  EXPECT_FALSE(at::equal(exact, truncated));
+}
+
+TEST(PoolRollouts, AreGuidedAsFilmsAre) {
+  Fixture fixture;
+  const ClassifierFreeGuidance guidance({.scale = 3});
+  const Studio studio{fixture.model, fixture.vae,    {},         fixture.chain, fixture.sampler,
+                      guidance,      fixture.config, {5, 16, 16}};
+  PoolRollouts guided(fixture.pool, studio, kSeed, at::kCPU);
+  fixture.model.passes = 0;
+
+  guided.generate(kStep, {{0, {}}});
+
+  EXPECT_EQ(fixture.model.passes, 4);  // two steps of two passes
 }
 
 }  // namespace

@@ -63,8 +63,8 @@ Input random_input(at::IntArrayRef latent, std::int64_t text_rows, std::int64_t 
   const auto bf16 = [](const at::Tensor& t) { return t.to(at::kBFloat16).to(at::kFloat); };
   const auto B = latent[0];
   Input input{bf16(at::randn(latent)), at::full({B}, 640.F), {}};
-  input.condition.text = bf16(at::randn({B, text_rows, 48}));
-  if (image_dim > 0) input.condition.clip = bf16(at::randn({B, 70, image_dim}));
+  input.condition.set(part::kText, bf16(at::randn({B, text_rows, 48})));
+  if (image_dim > 0) input.condition.set(part::kClip, bf16(at::randn({B, 70, image_dim})));
   return input;
 }
 
@@ -158,9 +158,9 @@ TEST(FusedForward, EqualsDiffusersWhileRecordingGradients) {
     dit.require_grad(true);
 
     const auto v = dit.velocity(fixture("input.x"), fixture("input.timestep"),
-                                {.text = fixture("input.context"),
-                                 .image = fixture("input.y"),
-                                 .clip = fixture("input.clip_fea")});
+                                {{part::kText, fixture("input.context")},
+                                 {part::kImage, fixture("input.y")},
+                                 {part::kClip, fixture("input.clip_fea")}});
 
     EXPECT_TRUE(v.requires_grad());
     EXPECT_LE(relative_error(v.detach(), fixture("output.v")), kFp32) << name;
@@ -171,7 +171,7 @@ TEST(KeptContexts, ChangeNoNumber) {
   for (const std::int64_t image_dim : {0, 24}) {
     const auto dit = lean_model(2, image_dim);
     auto a = random_input({1, 16, 2, 8, 8}, 30, image_dim), b = a;
-    b.condition.text = a.condition.text.flip(1);
+    b.condition.set(part::kText, a.condition[part::kText].flip(1));
     const auto first = lean_velocity(*dit, a), second = lean_velocity(*dit, b);
 
     dit->keep_contexts(1);  // each takes the other's place
@@ -251,10 +251,10 @@ TEST(KeptContexts, AreForgottenWhenWeightsOrAdaptersOrConditionsChange) {
     lean_velocity(dit, input);
     lora->flat().mul_(2);
   });
-  expect_followed([](WanDit&, Input& input) { input.condition.text.mul_(2); });
-  expect_followed([](WanDit&, Input& input) { input.condition.clip.mul_(2); });
+  expect_followed([](WanDit&, Input& input) { input.condition[part::kText].mul_(2); });
+  expect_followed([](WanDit&, Input& input) { input.condition[part::kClip].mul_(2); });
   expect_followed([](WanDit&, Input& input) {  // the same storage, written through a pointer
-    input.condition.text.mutable_data_ptr<float>()[0] += 3;
+    input.condition[part::kText].mutable_data_ptr<float>()[0] += 3;
   });
 }
 
@@ -263,8 +263,8 @@ TEST(TextPadding, OfEachLengthEqualsAttendingToEveryZeroRow) {
   const auto plain = copy_of(*dit, at::kDouble);
   for (const std::int64_t rows : {0, 1, 2, 79, 80}) {
     auto input = random_input({2, 16, 1, 8, 8}, 80);
-    input.condition.text.narrow(1, rows, 80 - rows).zero_();
-    if (rows > 0) input.condition.text[1].zero_();  // samples of different lengths
+    input.condition[part::kText].narrow(1, rows, 80 - rows).zero_();
+    if (rows > 0) input.condition[part::kText][1].zero_();  // samples of different lengths
 
     EXPECT_LE(relative_error(lean_velocity(*dit, input), lean_velocity(*plain, input)), kFp32)
         << rows;
@@ -278,8 +278,9 @@ TEST(TextPadding, OfOtherLengthIsAnotherContext) {
   WanDit dit(config);
   dit.load(lean_model(2)->parameters());
   auto shorter = random_input({1, 16, 1, 8, 8}, 20), longer = shorter;
-  shorter.condition.text.narrow(1, 10, 10).zero_();
-  longer.condition.text = at::constant_pad_nd(shorter.condition.text, {0, 0, 0, 60});
+  shorter.condition[part::kText].narrow(1, 10, 10).zero_();
+  longer.condition.set(part::kText,
+                       at::constant_pad_nd(shorter.condition[part::kText], {0, 0, 0, 60}));
   const auto expected = lean_velocity(dit, longer);
 
   dit.keep_contexts(2);
@@ -293,7 +294,7 @@ TEST(TextPadding, InTheMiddleIsKept) {
   const auto dit = lean_model(2);
   const auto plain = copy_of(*dit, at::kDouble);
   auto input = random_input({1, 16, 1, 8, 8}, 40);
-  input.condition.text.narrow(1, 3, 20).zero_();
+  input.condition[part::kText].narrow(1, 3, 20).zero_();
 
   EXPECT_LE(relative_error(lean_velocity(*dit, input), lean_velocity(*plain, input)), kFp32);
 }

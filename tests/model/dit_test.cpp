@@ -25,9 +25,9 @@ using testing::relative_error;
 constexpr double kTolerance = 1e-4;
 
 Condition condition_of(const Fixture& fixture) {
-  return {.text = fixture("input.context"),
-          .image = fixture("input.y"),
-          .clip = fixture("input.clip_fea")};
+  return {{part::kText, fixture("input.context")},
+          {part::kImage, fixture("input.y")},
+          {part::kClip, fixture("input.clip_fea")}};
 }
 
 std::unique_ptr<WanDit> model_of(const Fixture& fixture) {
@@ -69,26 +69,25 @@ TEST_P(WanDitOracle, GivesEachSampleOfABatchItsOwnTimeAndCondition) {
   const Fixture fixture(GetParam());
   const auto dit = model_of(fixture);
   const auto row = [](const at::Tensor& t) { return t.defined() ? t.narrow(0, 1, 1) : t; };
-  const auto all = condition_of(fixture);
 
   const at::NoGradGuard no_grad;
   const auto v = dit->velocity(row(fixture("input.x")), row(fixture("input.timestep")),
-                               {row(all.text), row(all.image), row(all.clip)});
+                               condition_of(fixture).rows(at::tensor({1})));
 
   EXPECT_LE(relative_error(v, row(fixture("output.v"))), kTolerance);
 }
 
 INSTANTIATE_TEST_SUITE_P(Configurations, WanDitOracle,
-                         ::testing::Values("dit_t2v", "dit_i2v_channels", "dit_i2v_clip",
-                                           "dit_odd"),
+                         ::testing::Values("dit_t2v", "dit_i2v_channels", "dit_i2v_clip", "dit_odd",
+                                           "dit_frame_time"),
                          [](const auto& test) { return std::string(test.param); });
 
-class WanDitGradients : public ::testing::TestWithParam<at::ScalarType> {};
+class WanDitGradients : public ::testing::TestWithParam<std::tuple<const char*, at::ScalarType>> {};
 
 TEST_P(WanDitGradients, OfEveryWeightEqualAutogradOfDiffusers) {
-  const Fixture fixture("dit_grad");
+  const Fixture fixture(std::get<0>(GetParam()));
   const auto dit = model_of(fixture);
-  dit->to(at::kCPU, GetParam());
+  dit->to(at::kCPU, std::get<1>(GetParam()));
   dit->require_grad(true);
 
   const auto v =
@@ -102,7 +101,57 @@ TEST_P(WanDitGradients, OfEveryWeightEqualAutogradOfDiffusers) {
 }
 
 INSTANTIATE_TEST_SUITE_P(FusedAndPlain, WanDitGradients,
-                         ::testing::Values(at::kFloat, at::kDouble));
+                         ::testing::Combine(::testing::Values("dit_grad", "dit_frame_time"),
+                                            ::testing::Values(at::kFloat, at::kDouble)));
+
+// fp32 and bf16 without gradients run the lean blocks, fp32 with them the fused, fp64 the plain.
+TEST(WanDit, OneTimePerFrameIsOneTimePerSampleWhereAllFramesAgree) {
+  const Fixture fixture("dit_i2v_channels");
+  const auto x = fixture("input.x"), timestep = fixture("input.timestep");
+  const auto per_frame = timestep.unsqueeze(1).expand({-1, x.size(2)});
+  for (const auto dtype : {at::kFloat, at::kBFloat16, at::kDouble}) {
+    for (const bool gradients : {false, true}) {
+      const auto dit = model_of(fixture);
+      dit->to(at::kCPU, dtype);
+      const c10::AutoGradMode mode(gradients);
+      const auto condition = condition_of(fixture);
+      EXPECT_TRUE(
+          at::equal(dit->velocity(x, timestep, condition), dit->velocity(x, per_frame, condition)))
+          << dtype << " " << gradients;
+    }
+  }
+}
+
+TEST(WanDit, RefusesTimesThatFitNeitherSamplesNorFrames) {
+  const Fixture fixture("dit_i2v_channels"), odd("dit_odd");
+  const auto dit = model_of(fixture), two_frame_patches = model_of(odd);
+  const at::NoGradGuard no_grad;
+  const auto message = [](const WanDit& model, const Fixture& given, const at::Tensor& timestep) {
+    try {
+      model.velocity(given("input.x"), timestep, condition_of(given));
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+
+  EXPECT_THAT(message(*dit, fixture, at::zeros({2, 3})), HasSubstr("neither [B] nor [B, F]"));
+  EXPECT_THAT(message(*dit, fixture, at::zeros({3})), HasSubstr("neither [B] nor [B, F]"));
+  EXPECT_THAT(message(*two_frame_patches, odd, at::zeros({2, 4})),
+              HasSubstr("one timestep per sample"));
+}
+
+TEST(WanDit, RefusesAConditionPartItDoesNotRead) {
+  const Fixture fixture("dit_t2v");
+  auto condition = condition_of(fixture);
+  condition.set(part::kAudio, at::ones({2, 1}));
+  try {
+    model_of(fixture)->velocity(fixture("input.x"), fixture("input.timestep"), condition);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("'audio'"));
+  }
+}
 
 TEST(WanDit, InBfloat16StaysCloseToFp32) {
   const Fixture fixture("dit_i2v_channels");
@@ -304,8 +353,9 @@ TEST(WanDit, InitialisesBySeedAloneAndPredictsZero) {
     EXPECT_TRUE(at::equal(pa[i].second, pb[i].second)) << pa[i].first;
   }
   EXPECT_FALSE(at::equal(pa[0].second, pc[0].second));
-  const auto v = a.velocity(at::randn({1, 16, 2, 4, 4}), at::tensor({500.F}),
-                            {.text = at::randn({1, 6, 8}), .image = at::randn({1, 20, 2, 4, 4})});
+  const auto v = a.velocity(
+      at::randn({1, 16, 2, 4, 4}), at::tensor({500.F}),
+      {{part::kText, at::randn({1, 6, 8})}, {part::kImage, at::randn({1, 20, 2, 4, 4})}});
   EXPECT_EQ(v.abs().max().item<float>(), 0);
 }
 
@@ -315,7 +365,8 @@ TEST(WanDit, LearnsFromScratch) {
   dit.require_grad(true);
   const auto noisy = at::randn({4, 16, 2, 4, 4});
   const auto target = noisy.flip(4);
-  const Condition condition{.text = at::randn({4, 6, 8}), .image = at::randn({4, 20, 2, 4, 4})};
+  const Condition condition{{part::kText, at::randn({4, 6, 8})},
+                            {part::kImage, at::randn({4, 20, 2, 4, 4})}};
   const auto timestep = at::tensor({900.F, 600.F, 300.F, 50.F});
   std::vector<double> losses;
 
@@ -342,10 +393,11 @@ TEST(WanDit, PadsShortTextWithZeros) {
   const auto noisy = at::randn({1, 16, 1, 4, 4}), image = at::randn({1, 20, 1, 4, 4});
   const auto text = at::randn({1, 4, 8}), t = at::tensor({700.F});
 
-  const auto padded =
-      dit.velocity(noisy, t, {.text = at::constant_pad_nd(text, {0, 0, 0, 2}), .image = image});
+  const auto padded = dit.velocity(
+      noisy, t, {{part::kText, at::constant_pad_nd(text, {0, 0, 0, 2})}, {part::kImage, image}});
 
-  EXPECT_TRUE(at::equal(dit.velocity(noisy, t, {.text = text, .image = image}), padded));
+  EXPECT_TRUE(
+      at::equal(dit.velocity(noisy, t, {{part::kText, text}, {part::kImage, image}}), padded));
 }
 
 TEST(WanDit, SaysWhichInputDoesNotFit) {
@@ -353,11 +405,13 @@ TEST(WanDit, SaysWhichInputDoesNotFit) {
   const auto noisy = at::zeros({1, 16, 1, 4, 4}), image = at::zeros({1, 20, 1, 4, 4});
   const auto text = at::zeros({1, 6, 8}), t = at::zeros({1});
 
-  EXPECT_THROW(dit.velocity(noisy, t, {.text = text}), Error);
-  EXPECT_THROW(dit.velocity(noisy, at::zeros({2}), {.text = text, .image = image}), Error);
-  EXPECT_THROW(dit.velocity(noisy, t, {.text = at::zeros({1, 7, 8}), .image = image}), Error);
+  EXPECT_THROW(dit.velocity(noisy, t, {{part::kText, text}}), Error);
+  EXPECT_THROW(dit.velocity(noisy, at::zeros({2}), {{part::kText, text}, {part::kImage, image}}),
+               Error);
+  EXPECT_THROW(dit.velocity(noisy, t, {{part::kText, at::zeros({1, 7, 8})}, {part::kImage, image}}),
+               Error);
   EXPECT_THROW(dit.velocity(at::zeros({1, 16, 1, 3, 4}), t,
-                            {.text = text, .image = at::zeros({1, 20, 1, 3, 4})}),
+                            {{part::kText, text}, {part::kImage, at::zeros({1, 20, 1, 3, 4})}}),
                Error);
   auto wrong = pocket();
   wrong.heads = 3;

@@ -205,9 +205,9 @@ TEST(ComposedLoras, ActLikeAllOfThemMerged) {
 
   const at::NoGradGuard no_grad;
   const auto noisy = at::randn({1, 4, 3, 4, 4});
-  const Condition condition{.text = at::randn({1, 5, 12}),
-                            .image = at::randn({1, 4, 3, 4, 4}),
-                            .clip = at::randn({1, 3, 16})};
+  const Condition condition{{part::kText, at::randn({1, 5, 12})},
+                            {part::kImage, at::randn({1, 4, 3, 4, 4})},
+                            {part::kClip, at::randn({1, 3, 16})}};
   const auto time = at::full({1}, 600.0);
   EXPECT_LE(relative_error(apart->velocity(noisy, time, condition),
                            merged->velocity(noisy, time, condition)),

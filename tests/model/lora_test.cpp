@@ -31,8 +31,9 @@ struct Adapted {
   }
 
   at::Tensor velocity(const Fixture& fixture) const {
-    return dit.velocity(fixture("input.x"), fixture("input.timestep"),
-                        {.text = fixture("input.context"), .image = fixture("input.y")});
+    return dit.velocity(
+        fixture("input.x"), fixture("input.timestep"),
+        {{part::kText, fixture("input.context")}, {part::kImage, fixture("input.y")}});
   }
 
   WanDit dit;
@@ -104,7 +105,8 @@ TEST(Lora, FreshAdapterChangesNothingAndDependsOnTheSeed) {
   dit.load(fixture.group("weights."));
   const LoraConfig config{.rank = 3, .alpha = 3};
   const auto lora = std::make_shared<Lora>(config, dit.linears(), 5);
-  const Condition condition{.text = fixture("input.context"), .image = fixture("input.y")};
+  const Condition condition{{part::kText, fixture("input.context")},
+                            {part::kImage, fixture("input.y")}};
   const auto plain = dit.velocity(fixture("input.x"), fixture("input.timestep"), condition);
 
   dit.attach(lora);

@@ -85,7 +85,10 @@ def inputs(seed, model, F, h, w, text_rows, noisy=16, image_tokens=0, batch=2):
 
 def run(model, given):
     x = torch.cat([given["x"], given["y"]], 1) if "y" in given else given["x"]
-    return model(x, given["timestep"], given["context"], given.get("clip_fea"), return_dict=False)[0]
+    time = given["timestep"]
+    if time.dim() == 2:  # diffusers takes a time per token: [B, F] to [B, L], tokens of a frame together
+        time = time.repeat_interleave(x.shape[3] * x.shape[4] // 4, dim=1)
+    return model(x, time, given["context"], given.get("clip_fea"), return_dict=False)[0]
 
 
 def save(name, heads, tensors):
@@ -134,11 +137,14 @@ def lora_fixture(name, seed):
     save(name, sizes["num_attention_heads"], tensors)
 
 
-def pretrain_fixture(name, seed):
-    """Gradients of every weight for loss = sum(v * r)."""
+def pretrain_fixture(name, seed, frame_time=False):
+    """Gradients of every weight for loss = sum(v * r); with `frame_time` each latent frame has a time of its own."""
     sizes = dict(SMALL, in_channels=8, out_channels=4, num_layers=2, ffn_dim=24)
     model = build(seed, **sizes)
-    given = inputs(seed + 1, model, 2, 4, 6, 5, noisy=4)
+    F, h, w = (3, 4, 6) if frame_time else (2, 4, 6)
+    given = inputs(seed + 1, model, F, h, w, 5, noisy=4)
+    if frame_time:
+        given["timestep"] = torch.tensor([[0.0, 412.5, 1000.0], [900.0, 1.0, 77.0]])  # [B, F]
     v = run(model, given)
     r = torch.randn(v.shape, generator=torch.Generator().manual_seed(seed + 2))
     (v * r).sum().backward()
@@ -167,3 +173,4 @@ if __name__ == "__main__":
                     in_channels=7, out_channels=3, ffn_dim=50, num_layers=2)
     lora_fixture("dit_lora", 5)
     pretrain_fixture("dit_grad", 6)
+    pretrain_fixture("dit_frame_time", 7, frame_time=True)

@@ -41,9 +41,9 @@ WanDitConfig sizes() {
 struct Inputs {
   at::Tensor noisy = at::randn({2, 8, 3, 8, 8});
   at::Tensor timestep = at::tensor({700.F, 200.F});
-  Condition condition = {.text = at::randn({2, 9, 24}),
-                         .image = at::randn({2, 12, 3, 8, 8}),
-                         .clip = at::randn({2, 7, 16})};
+  Condition condition = {{part::kText, at::randn({2, 9, 24})},
+                         {part::kImage, at::randn({2, 12, 3, 8, 8})},
+                         {part::kClip, at::randn({2, 7, 16})}};
 };
 
 at::Tensor velocity(const WanDit& dit, const Inputs& inputs) {

@@ -43,7 +43,7 @@ at::Tensor wide_velocity(const WanDit& dit) {
   const at::NoGradGuard no_grad;
   at::manual_seed(11);
   return dit.velocity(at::randn({2, 16, 2, 8, 8}), at::tensor({800.F, 300.F}),
-                      {.text = at::randn({2, 9, 32})});
+                      {{part::kText, at::randn({2, 9, 32})}});
 }
 
 double rms_error(const at::Tensor& a, const at::Tensor& b) {

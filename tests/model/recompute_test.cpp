@@ -28,9 +28,9 @@ WanDitConfig recompute_sizes() {
 struct RecomputeInputs {
   at::Tensor noisy = at::randn({2, 8, 5, 8, 8});
   at::Tensor timestep = at::full({2}, 700.0);
-  Condition condition = {.text = at::randn({2, 9, 24}),
-                         .image = at::randn({2, 12, 5, 8, 8}),
-                         .clip = at::randn({2, 7, 16})};
+  Condition condition = {{part::kText, at::randn({2, 9, 24})},
+                         {part::kImage, at::randn({2, 12, 5, 8, 8})},
+                         {part::kClip, at::randn({2, 7, 16})}};
 };
 
 std::unique_ptr<WanDit> recompute_model(at::ScalarType dtype) {
@@ -68,23 +68,29 @@ TEST_P(Recompute, GivesAdaptersTheVeryGradientsOfThePlainPass) {
   lora->flat().normal_(0, 0.1);
   lora->require_grad(true);
   dit->attach(lora);
-  const RecomputeInputs inputs;
-  const auto plain = outcome(*dit, inputs, false), again = outcome(*dit, inputs, true);
-  ASSERT_GT(plain[1].abs().max().item<double>(), 0);
-  EXPECT_TRUE(at::equal(plain[0], again[0]));
-  EXPECT_TRUE(at::equal(plain[1], again[1]));
+  RecomputeInputs inputs;
+  for (const auto& timestep : {inputs.timestep, at::rand({2, 5}) * 1000}) {  // [B], [B, F]
+    inputs.timestep = timestep;
+    const auto plain = outcome(*dit, inputs, false), again = outcome(*dit, inputs, true);
+    ASSERT_GT(plain[1].abs().max().item<double>(), 0);
+    EXPECT_TRUE(at::equal(plain[0], again[0]));
+    EXPECT_TRUE(at::equal(plain[1], again[1]));
+  }
 }
 
 TEST_P(Recompute, ReachesEveryWeightThroughTimeTextAndImage) {
   const auto dtype = GetParam();
   const auto dit = recompute_model(dtype);
   dit->require_grad(true);
-  const RecomputeInputs inputs;
-  const auto plain = outcome(*dit, inputs, false), again = outcome(*dit, inputs, true);
+  RecomputeInputs inputs;
   const double tolerance = dtype == at::kBFloat16 ? 2e-2 : 1e-5;  // blocks add up in another order
-  for (std::size_t i = 0; i < plain.size(); ++i) {
-    const auto scale = plain[i].abs().max().item<double>();
-    EXPECT_LE((plain[i] - again[i]).abs().max().item<double>(), tolerance * scale) << i;
+  for (const auto& timestep : {inputs.timestep, at::rand({2, 5}) * 1000}) {  // [B], [B, F]
+    inputs.timestep = timestep;
+    const auto plain = outcome(*dit, inputs, false), again = outcome(*dit, inputs, true);
+    for (std::size_t i = 0; i < plain.size(); ++i) {
+      const auto scale = plain[i].abs().max().item<double>();
+      EXPECT_LE((plain[i] - again[i]).abs().max().item<double>(), tolerance * scale) << i;
+    }
   }
 }
 
@@ -110,9 +116,9 @@ TEST(Recompute, KeepsOneInputPerBlockInsteadOfEverything) {
   RecomputeInputs inputs;
   inputs.noisy = at::randn({1, 8, 5, 32, 32});
   inputs.timestep = at::full({1}, 700.0);
-  inputs.condition = {.text = at::randn({1, 9, 24}),
-                      .image = at::randn({1, 12, 5, 32, 32}),
-                      .clip = at::randn({1, 7, 16})};
+  inputs.condition = {{part::kText, at::randn({1, 9, 24})},
+                      {part::kImage, at::randn({1, 12, 5, 32, 32})},
+                      {part::kClip, at::randn({1, 7, 16})}};
   kept_bytes(*dit, inputs, false);  // tables that are made once
   const auto all = kept_bytes(*dit, inputs, false), few = kept_bytes(*dit, inputs, true);
   EXPECT_LT(few, all / 4);

@@ -52,9 +52,9 @@ struct Inputs {
   Inputs() {
     at::manual_seed(4);
     noisy = at::randn({2, 8, 3, 6, 10});
-    condition = {.text = at::randn({2, 9, 24}),
-                 .image = at::randn({2, 12, 3, 6, 10}),
-                 .clip = at::randn({2, 7, 16})};
+    condition = {{part::kText, at::randn({2, 9, 24})},
+                 {part::kImage, at::randn({2, 12, 3, 6, 10})},
+                 {part::kClip, at::randn({2, 7, 16})}};
   }
   at::Tensor noisy;
   at::Tensor timestep = at::full({2}, 700.0);
@@ -126,11 +126,14 @@ TEST(SplitModel, StreamsBlocksIn8BitsLikeOneProcess) {
   dit->quantise({.allow = true});
   dit->place({.resident_blocks = 1, .storage = WeightStorage::stored});
   const Inputs inputs;
-  const auto whole = velocity(*dit, inputs);
+  Inputs per_frame;
+  per_frame.timestep = at::tensor({0.F, 500.F, 1000.F, 900.F, 10.F, 300.F}).view({2, 3});
+  const auto whole = velocity(*dit, inputs), whole_per_frame = velocity(*dit, per_frame);
 
   split(*dit, Communicator::world());
 
   EXPECT_LE(relative_error(velocity(*dit, inputs), whole), 1e-5);
+  EXPECT_LE(relative_error(velocity(*dit, per_frame), whole_per_frame), 1e-5);
 }
 
 TEST(SplitModel, NamesTheBlockThatIsNotFiniteOnEveryRank) {
@@ -157,16 +160,16 @@ TEST_P(SplitOracle, EqualsDiffusersWithRandomWeights) {
 
   const at::NoGradGuard no_grad;
   const auto v = dit.velocity(fixture("input.x"), fixture("input.timestep"),
-                              {.text = fixture("input.context"),
-                               .image = fixture("input.y"),
-                               .clip = fixture("input.clip_fea")});
+                              {{part::kText, fixture("input.context")},
+                               {part::kImage, fixture("input.y")},
+                               {part::kClip, fixture("input.clip_fea")}});
 
   EXPECT_LE(relative_error(v, fixture("output.v")), 1e-4);
 }
 
 INSTANTIATE_TEST_SUITE_P(Configurations, SplitOracle,
-                         ::testing::Values("dit_t2v", "dit_i2v_channels", "dit_i2v_clip",
-                                           "dit_odd"),
+                         ::testing::Values("dit_t2v", "dit_i2v_channels", "dit_i2v_clip", "dit_odd",
+                                           "dit_frame_time"),
                          [](const auto& test) { return std::string(test.param); });
 
 TEST(SplitRefuses, MoreRanksThanHeadsOrTokens) {
@@ -177,7 +180,8 @@ TEST(SplitRefuses, MoreRanksThanHeadsOrTokens) {
   const auto dit = random_model(config, at::kFloat);
   split(*dit, world);
   inputs.noisy = inputs.noisy.slice(2, 0, 1).slice(3, 0, 2).slice(4, 0, 2);  // one token
-  inputs.condition.image = inputs.condition.image.slice(2, 0, 1).slice(3, 0, 2).slice(4, 0, 2);
+  inputs.condition.set(part::kImage,
+                       inputs.condition[part::kImage].slice(2, 0, 1).slice(3, 0, 2).slice(4, 0, 2));
   EXPECT_THROW(velocity(*dit, inputs), Error);
 
   config.heads = 1;

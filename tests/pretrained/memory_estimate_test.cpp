@@ -92,9 +92,9 @@ void check_dit(const WanDitConfig& config, DitWork work, std::int64_t clip) {
   const auto B = work.batch;
   const auto noisy = at::randn({B, 16, work.frames, work.height, work.width});
   const Condition condition{
-      .text = at::randn({B, config.text_len, config.text_dim}),
-      .image = at::randn({B, 20, work.frames, work.height, work.width}),
-      .clip = clip > 0 ? at::randn({B, clip, config.image_dim}) : at::Tensor()};
+      {part::kText, at::randn({B, config.text_len, config.text_dim})},
+      {part::kImage, at::randn({B, 20, work.frames, work.height, work.width})},
+      {part::kClip, clip > 0 ? at::randn({B, clip, config.image_dim}) : at::Tensor()}};
   const auto timestep = at::full({B}, 500.0);
   work.clip_tokens = clip;
   expect_near(cat("transformer in ", work.dtype),

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "svi/core/check.hpp"
+#include "svi/guidance/cfg.hpp"
 #include "svi/io/safetensors.hpp"
 #include "svi/model/flow_schedule.hpp"
 #include "svi/sampler/euler.hpp"
@@ -32,6 +33,8 @@ class AnalyticModel final : public VelocityModel {
   }
 };
 
+const NoGuidance kUnguided;
+
 const SafetensorsFile& fixture() {
   static const auto file = SafetensorsFile::open(std::string(SVI_SOURCE_DIR) +
                                                  "/tests/data/sampler/trajectories.safetensors");
@@ -45,7 +48,7 @@ double relative_error(const at::Tensor& a, const at::Tensor& b) {
 // Largest relative error of the latents seen and the result against the fixture.
 double trajectory_error(const Sampler& sampler, const std::string& name) {
   const AnalyticModel model;
-  const auto result = sampler.sample(model, fixture().load("noise"), {}, nullptr);
+  const auto result = sampler.sample(Denoiser(model, kUnguided, {}), fixture().load("noise"));
   model.seen.push_back(result);
   const auto ours = at::stack(model.seen).flatten(1);  // [K + 1, 12]
   const auto theirs = fixture().load(name);
@@ -68,7 +71,7 @@ TEST(UniPcSampler, FollowsDiffusersOnBothTablesForEveryNumberOfStepsToFifty) {
     for (const int shift : {3, 5}) {
       for (int steps = 1; steps <= 50; ++steps) {
         const UniPcSampler sampler(
-            {.steps = steps, .shift = static_cast<double>(shift), .cfg = 1, .table = table});
+            {.steps = steps, .shift = static_cast<double>(shift), .table = table});
         const auto name = name_of(enum_names(table)[static_cast<int>(table)].c_str(), shift, steps);
         EXPECT_LE(trajectory_error(sampler, name), kTolerance) << name;
       }
@@ -94,7 +97,7 @@ TEST(UniPcSampler, HasTheTablesAndWholeTimestepsOfTheProgramsItIsNamedAfter) {
 TEST(EulerSampler, FollowsDiffusersForEveryNumberOfStepsToFifty) {
   for (const int shift : {3, 5}) {
     for (int steps = 1; steps <= 50; ++steps) {
-      const EulerSampler sampler({.steps = steps, .shift = static_cast<double>(shift), .cfg = 1});
+      const EulerSampler sampler({.steps = steps, .shift = static_cast<double>(shift)});
       const auto name = name_of("euler", shift, steps);
       EXPECT_LE(trajectory_error(sampler, name), kTolerance) << name;
     }
@@ -117,15 +120,15 @@ TEST(EulerSampler, HasTheSigmasOfDiffusersAndOfTheReferencesFiftyTestGrids) {
 }
 
 TEST(EulerSampler, TakesTheDistilledListAsFourStepsOfShiftFive) {
-  const EulerSampler listed({.cfg = 1, .timesteps = {1000, 750, 500, 250}});
-  const EulerSampler even({.steps = 4, .shift = 5, .cfg = 1});
+  const EulerSampler listed({.timesteps = {1000, 750, 500, 250}});
+  const EulerSampler even({.steps = 4, .shift = 5});
 
   ASSERT_EQ(listed.sigmas().size(), 4U);
   for (int i = 0; i < 4; ++i) EXPECT_FLOAT_EQ(listed.sigmas()[i], even.sigmas()[i]);
   EXPECT_FLOAT_EQ(listed.sigmas()[1], 0.9375F);
 
   const AnalyticModel model;
-  listed.sample(model, fixture().load("noise"), {}, nullptr);
+  listed.sample(Denoiser(model, kUnguided, {}), fixture().load("noise"));
   EXPECT_EQ(model.timesteps.size(), 4U);
 }
 
@@ -137,7 +140,7 @@ TEST(EulerSampler, RefusesTimestepsThatDoNotFall) {
 
 // The reference's arithmetic, operation by operation.
 TEST(EulerSampler, RoundsEveryOperationInBf16WhenAsked) {
-  const EulerSampler sampler({.steps = 10, .cfg = 1, .accumulate = Accumulation::bf16});
+  const EulerSampler sampler({.steps = 10, .accumulate = Accumulation::bf16});
   const FlowSchedule schedule(10, 5);
   const AnalyticModel model;
   auto latent = fixture().load("noise").to(at::kBFloat16);  // [1, 2, 1, 2, 3]
@@ -146,14 +149,69 @@ TEST(EulerSampler, RoundsEveryOperationInBf16WhenAsked) {
     latent = latent + model.velocity(latent, timestep, {}) * schedule.deltas()[i];
   }
 
-  const auto ours = sampler.sample(AnalyticModel(), fixture().load("noise"), {}, nullptr);
-  const auto fp32 = EulerSampler({.steps = 10, .cfg = 1})
-                        .sample(AnalyticModel(), fixture().load("noise"), {}, nullptr);
+  const auto ours = sampler.sample(Denoiser(model, kUnguided, {}), fixture().load("noise"));
+  const auto fp32 =
+      EulerSampler({.steps = 10}).sample(Denoiser(model, kUnguided, {}), fixture().load("noise"));
 
   EXPECT_EQ(ours.scalar_type(), at::kFloat);
   EXPECT_TRUE(at::equal(ours, latent.to(at::kFloat)));
   EXPECT_LE(relative_error(ours, fp32), 2e-2);
   EXPECT_GT(relative_error(ours, fp32), 0);
+}
+
+// Velocity of each frame from its own time: what tells frames apart.
+class FrameTimeModel final : public VelocityModel {
+ public:
+  at::Tensor velocity(const at::Tensor& noisy, const at::Tensor& timestep,
+                      const Condition&) const override {
+    const auto frames = timestep.dim() == 2 ? timestep.size(1) : 1;
+    return noisy * 0.5 + (timestep / 1000).view({noisy.size(0), 1, frames, 1, 1});
+  }
+};
+
+TEST(EulerSampler, StepByStepIsAWholeClip) {
+  const FrameTimeModel model;
+  const Denoiser denoiser(model, kUnguided, {});
+  const EulerSampler sampler({.steps = 6, .shift = 3});
+  const auto noise = at::randn({2, 3, 4, 2, 2});
+  auto latent = noise, framewise = noise;
+  for (std::size_t i = 0; i < sampler.sigmas().size(); ++i) {
+    const auto from = at::full({2}, sampler.sigmas()[i]);
+    const auto to = at::full({2}, i + 1 < sampler.sigmas().size() ? sampler.sigmas()[i + 1] : 0.F);
+    const auto index = static_cast<std::int64_t>(i);
+    latent = sampler.step(denoiser, latent, from, to, index);
+    framewise = sampler.step(denoiser, framewise, from.unsqueeze(1).expand({2, 4}),
+                             to.unsqueeze(1).expand({2, 4}), index);
+  }
+
+  const auto whole = sampler.sample(denoiser, noise);
+
+  EXPECT_LE(relative_error(latent, whole), 1e-6);
+  EXPECT_TRUE(at::equal(latent, framewise));
+}
+
+TEST(EulerSampler, MovesOnlyFramesWhoseTimesDiffer) {
+  const FrameTimeModel model;
+  const Denoiser denoiser(model, kUnguided, {});
+  const EulerSampler sampler({.steps = 6});
+  const auto latent = at::randn({1, 3, 3, 2, 2});
+  const auto from = at::tensor({0.2F, 0.5F, 1.F}).view({1, 3});
+  const auto to = at::tensor({0.2F, 0.25F, 1.F}).view({1, 3});
+
+  const auto moved = sampler.step(denoiser, latent, from, to, 0);
+
+  EXPECT_TRUE(at::equal(moved.select(2, 0), latent.select(2, 0)));
+  EXPECT_TRUE(at::equal(moved.select(2, 2), latent.select(2, 2)));
+  const auto expected = latent.select(2, 1) + (latent.select(2, 1) * 0.5 + 0.5) * -0.25;
+  EXPECT_TRUE(at::allclose(moved.select(2, 1), expected));
+}
+
+TEST(UniPcSampler, RefusesASingleStep) {
+  const FrameTimeModel model;
+  const Denoiser denoiser(model, kUnguided, {});
+  EXPECT_THROW(
+      UniPcSampler({}).step(denoiser, at::zeros({1, 1, 1, 1, 1}), at::ones({1}), at::zeros({1}), 0),
+      ConfigError);
 }
 
 }  // namespace

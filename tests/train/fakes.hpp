@@ -37,10 +37,12 @@ class FakeModel final : public VelocityModel {
 
   at::Tensor velocity(const at::Tensor& noisy, const at::Tensor& timestep,
                       const Condition& condition) const override {
-    const auto input = at::cat({noisy, condition.image}, 1).movedim(1, -1);  // [B, F, h, w, 2C+4]
+    const auto input =
+        at::cat({noisy, condition[part::kImage]}, 1).movedim(1, -1);  // [B, F, h, w, 2C+4]
     const auto mixed =
         at::matmul(input, parameters_[0].second.t()).movedim(-1, 1);  // [B, C, F, h, w]
-    const auto text = at::matmul(condition.text.mean(1), parameters_[2].second.t());  // [B, C]
+    const auto text =
+        at::matmul(condition[part::kText].mean(1), parameters_[2].second.t());        // [B, C]
     const auto bias = (timestep / 1000).unsqueeze(1) * parameters_[1].second + text;  // [B, C]
     return mixed + bias.view({-1, kC, 1, 1, 1});
   }

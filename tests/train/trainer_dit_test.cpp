@@ -33,12 +33,14 @@ class EvenData final : public BatchSource {
   }
 };
 
+enum class Trained { lora, full };
+
 /// A pocket transformer in training, recycling its errors.
 struct DitRun {
-  explicit DitRun(TrainingMode mode) : dit(small_config()), policy({}), source({}) {
+  explicit DitRun(Trained trained) : dit(small_config()), policy({}), source({}) {
     dit.initialise(1);
     collective.connect(Communicator::self());
-    if (mode == TrainingMode::lora) {
+    if (trained == Trained::lora) {
       lora = std::make_shared<Lora>(LoraConfig{.rank = 4, .alpha = 4}, dit.linears(), 1);
       dit.attach(lora);
     }
@@ -47,15 +49,12 @@ struct DitRun {
         Recycler::Parts{source, policy,
                         [] { return std::make_unique<TimeGridBank>(TimeGridBank::Config{}); }},
         5, 2, 2, Communicator::self());
-    trainer =
-        std::make_unique<Trainer>(Trainer::Config{.mode = mode,
-                                                  .steps = 60,
-                                                  .slots = 2,
-                                                  .micro_batch = 2,
-                                                  .optimizer = {.learning_rate = 3e-3}},
-                                  Trainer::Parts{dit, lora ? trainable(*lora) : trainable(dit),
-                                                 data, collective, recycler.get()},
-                                  5, Communicator::self());
+    trainer = std::make_unique<Trainer>(
+        Trainer::Config{
+            .steps = 60, .slots = 2, .micro_batch = 2, .optimizer = {.learning_rate = 3e-3}},
+        Trainer::Parts{dit, lora ? trainable(*lora) : trainable(dit), data, collective,
+                       recycler.get()},
+        5, Communicator::self());
   }
 
   WanDit dit;
@@ -69,8 +68,8 @@ struct DitRun {
 };
 
 TEST(TrainerDit, LearnsInBothModes) {
-  for (const auto mode : {TrainingMode::lora, TrainingMode::full}) {
-    DitRun run(mode);
+  for (const auto trained : {Trained::lora, Trained::full}) {
+    DitRun run(trained);
     double first = 0, last = 0;
     run.trainer->run([&](const StepReport& report) {
       if (report.step < 20) first += report.unweighted_loss;
@@ -82,7 +81,7 @@ TEST(TrainerDit, LearnsInBothModes) {
 }
 
 TEST(TrainerDit, MovesTheAdaptersAndNothingElse) {
-  DitRun run(TrainingMode::lora);
+  DitRun run(Trained::lora);
   NamedTensors before;
   for (const auto& [name, tensor] : run.dit.parameters()) before.emplace_back(name, tensor.clone());
   const auto adapters = run.lora->flat().clone();
@@ -95,8 +94,8 @@ TEST(TrainerDit, MovesTheAdaptersAndNothingElse) {
 }
 
 TEST(TrainerDit, ResumesBitForBit) {
-  for (const auto mode : {TrainingMode::lora, TrainingMode::full}) {
-    DitRun whole(mode), part(mode), resumed(mode);
+  for (const auto trained : {Trained::lora, Trained::full}) {
+    DitRun whole(trained), part(trained), resumed(trained);
     whole.trainer->run({}, 10);
     part.trainer->run({}, 4);
     resumed.trainer->load(part.trainer->state());

@@ -118,8 +118,9 @@ TEST(Trainer, DropsConditionsAtTheGivenRates) {
                         const Condition& condition) const override {
       for (std::int64_t b = 0; b < noisy.size(0); ++b) {
         ++samples;
-        no_text += at::equal(condition.text[b], at::full_like(condition.text[b], 9));
-        no_image += condition.image[b].count_nonzero().item<std::int64_t>() == 0;
+        no_text +=
+            at::equal(condition[part::kText][b], at::full_like(condition[part::kText][b], 9));
+        no_image += condition[part::kImage][b].count_nonzero().item<std::int64_t>() == 0;
       }
       return inner_.velocity(noisy, timestep, condition);
     }

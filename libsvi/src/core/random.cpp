@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 
 #include "svi/core/check.hpp"
 
@@ -66,6 +67,17 @@ void fill_uniform(const RandomKey& key, float* out, std::int64_t count) {
     const auto words = philox(key, static_cast<std::uint32_t>(i / 4));
     for (std::int64_t j = i; j < std::min(i + 4, count); ++j) out[j] = unit_float(words[j - i]);
   }
+}
+
+std::vector<std::int64_t> permutation(const RandomKey& key, std::int64_t count) {
+  std::vector<float> draws(static_cast<std::size_t>(count));
+  fill_uniform(key, draws.data(), count);
+  std::vector<std::int64_t> order(draws.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
+    return draws[static_cast<std::size_t>(a)] < draws[static_cast<std::size_t>(b)];
+  });
+  return order;
 }
 
 void fill_normal(const RandomKey& key, float* out, std::int64_t count) {

@@ -116,7 +116,7 @@ std::vector<std::int64_t> ErrorMap::measured_clips(const Config& config) {
 }
 
 DiagnosticReport ErrorMap::do_run(const DiagnosticView& view) const {
-  const auto seed = derive_seed(static_cast<std::uint64_t>(view.rollout.seed), kMapSalt);
+  const auto seed = derive_seed(static_cast<std::uint64_t>(view.studio.rollout.seed), kMapSalt);
   const auto clips =
       held_out_clips(view, config_.scenes, config_.moments, seed, "diagnostic.error_map");
   if (!clips.any_known()) {

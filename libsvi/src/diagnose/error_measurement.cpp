@@ -49,17 +49,19 @@ OneStepErrors unknown_errors(const DiagnosticView& view, std::int64_t S) {
   const auto nan = [](std::vector<std::int64_t> sizes) {
     return at::full(sizes, std::numeric_limits<double>::quiet_NaN(), at::kDouble);
   };
-  const auto stride = view.vae.config().spatial_stride();
-  const auto H = view.shape.height, W = view.shape.width;
-  return {nan({S, view.vae.latent_frames(view.shape.frames)}), nan({S, H / stride, W / stride}),
-          nan({S}), nan({S, H, W}), nan({S, radial_bands(H, W)})};
+  const auto stride = view.studio.vae.config().spatial_stride();
+  const auto H = view.studio.shape.height, W = view.studio.shape.width;
+  return {nan({S, view.studio.vae.latent_frames(view.studio.shape.frames)}),
+          nan({S, H / stride, W / stride}), nan({S}), nan({S, H, W}), nan({S, radial_bands(H, W)})};
 }
 
 /// The part of the next clip's condition that the handed frames are.
 at::Tensor told(const DiagnosticView& view, const Rollout& rollout, const ClipStart& start) {
-  const auto s = view.vae.config().temporal_stride();
+  const auto s = view.studio.vae.config().temporal_stride();
   const auto frames = (start.motion.size(2) - 1) / s + 1;
-  return rollout.condition(start).image.narrow(1, s, view.vae.config().z_dim).narrow(2, 0, frames);
+  return rollout.condition(start)[part::kImage]
+      .narrow(1, s, view.studio.vae.config().z_dim)
+      .narrow(2, 0, frames);
 }
 
 }  // namespace
@@ -68,21 +70,21 @@ OneStepErrors one_step_errors(const ErrorMap::Config& config, const DiagnosticVi
                               const HeldOutClips& clips, std::uint64_t seed,
                               const Advance& advance) {
   const auto S = static_cast<std::int64_t>(config.sigmas.size());
-  const Rollout rollout(view.model, view.vae, view.encode_text, view.variant, view.sampler,
-                        view.rollout, view.shape, view.encode_image);
+  const Rollout rollout(view.studio);
   std::vector<Sums> sums(config.sigmas.size());
   for (std::int64_t first = 0; first < clips.count(); first += config.batch) {
     const auto size = std::min(config.batch, clips.count() - first);
-    const auto clean = view.vae.encode(clips.truth.narrow(0, first, size));
-    const auto shown = view.vae.decode(clean).clamp(-1, 1);
+    const auto clean = view.studio.vae.encode(clips.truth.narrow(0, first, size));
+    const auto shown = view.studio.vae.decode(clean).clamp(-1, 1);
     const auto condition = rollout.condition(rows(clips.start, first, size));
     const auto noise = clip_noise(view, clips, first, size, seed, 0);  // of all flow times
     for (std::size_t i = 0; i < sums.size(); ++i) {
       const auto sigma = at::full({size}, config.sigmas[i], clean.options());
       const auto noisy = add_noise(clean, noise, sigma);
-      const auto velocity = view.model.velocity(noisy, sigma * 1000, condition).to(at::kFloat);
+      const auto velocity =
+          view.studio.model.velocity(noisy, sigma * 1000, condition).to(at::kFloat);
       const auto error = (velocity - target_velocity(clean, noise)) * -config.sigmas[i];
-      const auto decoded = (view.vae.decode(clean + error).clamp(-1, 1) - shown) * 0.5;
+      const auto decoded = (view.studio.vae.decode(clean + error).clamp(-1, 1) - shown) * 0.5;
       sums[i].add(to_double(known_rows(error, clips.known, first)),
                   to_double(known_rows(decoded, clips.known, first)));
       advance(size);
@@ -106,15 +108,13 @@ DriftErrors drift_errors(const ErrorMap::Config& config, const DiagnosticView& v
                          const std::vector<Scene>& scenes, const Advance& advance) {
   const auto wanted = ErrorMap::measured_clips(config);
   const auto D = static_cast<std::int64_t>(wanted.size());
-  const auto H = view.shape.height, W = view.shape.width, T = view.shape.frames;
+  const auto H = view.studio.shape.height, W = view.studio.shape.width,
+             T = view.studio.shape.frames;
   const auto m = motion_frames(view);
   const double nan = std::numeric_limits<double>::quiet_NaN();
   DriftErrors errors{at::full({D}, nan, at::kDouble), at::full({D, H, W}, nan, at::kDouble),
                      at::full({D, radial_bands(H, W)}, nan, at::kDouble)};
-  auto chain = view.rollout;
-  chain.clips = config.clips;
-  const Rollout rollout(view.model, view.vae, view.encode_text, view.variant, view.sampler, chain,
-                        view.shape, view.encode_image);
+  const Rollout rollout(with_clips(view.studio, config.clips));
   std::vector<at::Tensor> anchors;
   for (const auto& scene : scenes) anchors.push_back(scene.image);
   const auto anchor = at::stack(anchors);
@@ -132,10 +132,9 @@ DriftErrors drift_errors(const ErrorMap::Config& config, const DiagnosticView& v
     errors.by_pixel[row] = error.square().flatten(0, 2).mean(0).sqrt();
     errors.spectrum[row] = radial_power(error).flatten(0, 2).mean(0);
     at::Tensor carried;
-    if (view.variant.plan(1, 1).handover == Handover::latent) {
-      const auto f = (m - 1) / view.vae.config().temporal_stride() + 1;
-      const auto F = rolled.latent.size(2);
-      carried = (rolled.latent - view.vae.encode(truth)).narrow(2, F - f, f);
+    if (view.studio.variant.plan(1, 1).handover == Handover::latent) {
+      carried = rollout.handed_over(last, rolled.latent) -
+                rollout.handed_over(right, view.studio.vae.encode(truth));
     } else {
       carried = told(view, rollout, {last, anchor, rolled.prompts}) -
                 told(view, rollout, {right, anchor, rolled.prompts});

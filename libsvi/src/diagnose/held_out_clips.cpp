@@ -33,20 +33,21 @@ HeldOutClips held_out_clips(const DiagnosticView& view, std::int64_t count, std:
   HeldOutClips clips;
   std::vector<at::Tensor> motions, anchors, truths;
   for (auto index = view.first_scene; index < last; ++index) {
-    auto scene = view.source.scene(index, view.shape);
+    auto scene = view.source.scene(index, view.studio.shape);
     const auto moment = static_cast<std::int64_t>(uniform_index(
         draw_key(scene, seed, DiagnosticDraw::moment), static_cast<std::uint64_t>(moments)));
-    auto truth = view.source.truth(index, moment, view.shape.frames, view.shape);
-    if (!truth) truth = view.source.truth(index, 0, view.shape.frames, view.shape);
+    auto truth = view.source.truth(index, moment, view.studio.shape.frames, view.studio.shape);
+    if (!truth) truth = view.source.truth(index, 0, view.studio.shape.frames, view.studio.shape);
     scene.image = scene.image.to(view.device);
     clips.known.push_back(truth.has_value());
     truths.push_back(
         truth ? truth->to(view.device)
-              : scene.image.new_zeros({3, view.shape.frames, view.shape.height, view.shape.width}));
+              : scene.image.new_zeros({3, view.studio.shape.frames, view.studio.shape.height,
+                                       view.studio.shape.width}));
     motions.push_back(truth ? truths.back().narrow(1, 0, m)
                             : scene.image.unsqueeze(1).expand({-1, m, -1, -1}));
     anchors.push_back(scene.image);
-    const auto plan = view.variant.plan(1, static_cast<std::int64_t>(scene.prompts.size()));
+    const auto plan = view.studio.variant.plan(1, static_cast<std::int64_t>(scene.prompts.size()));
     clips.start.prompts.push_back(scene.prompts[static_cast<std::size_t>(plan.prompt_index)]);
     clips.scenes.push_back(std::move(scene));
   }
@@ -64,10 +65,10 @@ ClipStart rows(const ClipStart& start, std::int64_t first, std::int64_t count) {
 
 at::Tensor clip_noise(const DiagnosticView& view, const HeldOutClips& clips, std::int64_t first,
                       std::int64_t count, std::uint64_t seed, std::int64_t draw) {
-  const auto stride = view.vae.config().spatial_stride();
-  const std::vector<std::int64_t> sizes = {view.vae.config().z_dim,
-                                           view.vae.latent_frames(view.shape.frames),
-                                           view.shape.height / stride, view.shape.width / stride};
+  const auto stride = view.studio.vae.config().spatial_stride();
+  const std::vector<std::int64_t> sizes = {
+      view.studio.vae.config().z_dim, view.studio.vae.latent_frames(view.studio.shape.frames),
+      view.studio.shape.height / stride, view.studio.shape.width / stride};
   std::vector<at::Tensor> noises;
   for (auto i = first; i < first + count; ++i) {
     const auto& scene = clips.scenes[static_cast<std::size_t>(i)];
@@ -81,17 +82,18 @@ at::Tensor true_frames(const DiagnosticView& view, const std::vector<Scene>& sce
   std::vector<at::Tensor> frames;
   known.clear();
   for (const auto& scene : scenes) {
-    const auto truth = view.source.truth(scene.index, first, count, view.shape);
+    const auto truth = view.source.truth(scene.index, first, count, view.studio.shape);
     known.push_back(truth.has_value());
-    frames.push_back(truth ? *truth : at::zeros({3, count, view.shape.height, view.shape.width}));
+    frames.push_back(
+        truth ? *truth : at::zeros({3, count, view.studio.shape.height, view.studio.shape.width}));
   }
   return at::stack(frames).to(view.device);
 }
 
 std::int64_t motion_frames(const DiagnosticView& view) {
-  const auto m = view.variant.plan(1, 1).motion_frames;
-  SVI_CHECK(m < view.shape.frames, "[variant] motion_frames = ", m,
-            " leaves nothing to generate in a clip of ", view.shape.frames, " frames");
+  const auto m = view.studio.variant.plan(1, 1).motion_frames;
+  SVI_CHECK(m < view.studio.shape.frames, "[variant] motion_frames = ", m,
+            " leaves nothing to generate in a clip of ", view.studio.shape.frames, " frames");
   return m;
 }
 

@@ -54,20 +54,14 @@ double deviation_of(const std::vector<double>& values) {
   return std::sqrt(sum / static_cast<double>(values.size() - 1));
 }
 
-RolloutConfig chain_of(RolloutConfig config, std::int64_t clips) {
-  config.clips = clips;
-  return config;
-}
-
 }  // namespace
 
 LoopMeasurement::LoopMeasurement(const LoopGain::Config& config, const DiagnosticView& view)
     : config_(config),
       view_(view),
-      seed_(derive_seed(static_cast<std::uint64_t>(view.rollout.seed), kLoopSalt)),
+      seed_(derive_seed(static_cast<std::uint64_t>(view.studio.rollout.seed), kLoopSalt)),
       m_(motion_frames(view)),
-      rollout_(view.model, view.vae, view.encode_text, view.variant, view.sampler,
-               chain_of(view.rollout, config.clips), view.shape),
+      rollout_(with_clips(view.studio, config.clips)),
       clips_(held_out_clips(view, config.scenes, config.moments, seed_, "diagnostic.loop_gain")),
       start_(handed(clips_.start.motion)),
       truth_(last_frames(clips_.truth, m_)) {
@@ -98,7 +92,7 @@ at::Tensor LoopMeasurement::generate(const at::Tensor& motion, std::int64_t draw
     const auto size = std::min(config_.batch, clips_.count() - first);
     const auto noise = clip_noise(view_, clips_, first, size, seed_, draw);
     const auto latent = rollout_.clip_after(rows(all, first, size), noise);
-    made.push_back(last_frames(view_.vae.decode(latent).clamp(-1, 1), m_));
+    made.push_back(last_frames(view_.studio.vae.decode(latent).clamp(-1, 1), m_));
     advance(size);
   }
   return at::cat(made);
@@ -158,7 +152,7 @@ FreshError LoopMeasurement::fresh(const std::string& direction) const {
 at::Tensor LoopMeasurement::chain_rms() {
   const auto rms = at::full({static_cast<std::int64_t>(config_.directions.size()), config_.clips},
                             kNan, at::kDouble);
-  const auto fresh_frames = view_.shape.frames - m_;
+  const auto fresh_frames = view_.studio.shape.frames - m_;
   rollout_.run(clips_.scenes, [&](const RolledClip& rolled) {
     std::vector<bool> known;
     const auto truth =

@@ -33,18 +33,9 @@ std::int64_t film_frames(std::int64_t clips, std::int64_t frames, std::int64_t m
   return clips * (frames - motion_frames) + motion_frames;
 }
 
-Rollout::Rollout(const VelocityModel& model, const WanVae& vae, EncodeText encode_text,
-                 const Variant& variant, const Sampler& sampler, RolloutConfig config,
-                 ClipShape shape, EncodeImage encode_image)
-    : model_(model),
-      vae_(vae),
-      encode_text_(std::move(encode_text)),
-      variant_(variant),
-      sampler_(sampler),
-      config_(std::move(config)),
-      shape_(shape),
-      encode_image_(std::move(encode_image)) {
-  vae_.latent_frames(shape_.frames);  // refuses an illegal clip length before anything is generated
+Rollout::Rollout(Studio studio) : studio_(std::move(studio)) {
+  // Refuses an illegal clip length before anything is generated.
+  studio_.vae.latent_frames(studio_.shape.frames);
 }
 
 void Rollout::run(const std::vector<Scene>& scenes,
@@ -56,18 +47,19 @@ void Rollout::run(const std::vector<Scene>& scenes,
   ChainState state;
   state.anchor = at::stack(images);
   std::int64_t next_frame = 0;
-  for (; state.clip < config_.clips; ++state.clip) {
+  for (; state.clip < studio_.rollout.clips; ++state.clip) {
     const auto clip = state.clip;
     RolledClip rolled;
     rolled.clip = clip;
     ClipPlan plan;
     for (const auto& scene : scenes) {
-      plan = variant_.plan(clip, static_cast<std::int64_t>(scene.prompts.size()));
+      plan = studio_.variant.plan(clip, static_cast<std::int64_t>(scene.prompts.size()));
       rolled.prompts.push_back(scene.prompts[static_cast<std::size_t>(plan.prompt_index)]);
     }
     rolled.latent = sample_clip(state, rolled.prompts, noise(scenes, clip));
-    rolled.video = vae_.decode(rolled.latent).clamp(-1, 1);  // [B, 3, T, H, W]
-    const auto shown = shown_frames(plan, shape_.frames, clip == 0, clip + 1 == config_.clips);
+    rolled.video = studio_.vae.decode(rolled.latent).clamp(-1, 1);  // [B, 3, T, H, W]
+    const auto shown =
+        shown_frames(plan, studio_.shape.frames, clip == 0, clip + 1 == studio_.rollout.clips);
     rolled.frames = rolled.video.narrow(2, shown.first, shown.count);
     rolled.first_frame = next_frame;
     next_frame += shown.count;
@@ -78,14 +70,15 @@ void Rollout::run(const std::vector<Scene>& scenes,
 }
 
 at::Tensor Rollout::noise(const std::vector<Scene>& scenes, std::int64_t clip) const {
-  const auto stride = vae_.config().spatial_stride();
-  const std::vector<std::int64_t> sizes = {vae_.config().z_dim, vae_.latent_frames(shape_.frames),
-                                           shape_.height / stride, shape_.width / stride};
+  const auto stride = studio_.vae.config().spatial_stride();
+  const std::vector<std::int64_t> sizes = {
+      studio_.vae.config().z_dim, studio_.vae.latent_frames(studio_.shape.frames),
+      studio_.shape.height / stride, studio_.shape.width / stride};
   std::vector<at::Tensor> noises;
   for (const auto& scene : scenes) {
-    noises.push_back(normal({static_cast<std::uint64_t>(config_.seed), Purpose::rollout_noise,
-                             static_cast<std::uint32_t>(scene.index),
-                             static_cast<std::uint32_t>(config_.same_noise ? 0 : clip)},
+    noises.push_back(normal({static_cast<std::uint64_t>(studio_.rollout.seed),
+                             Purpose::rollout_noise, static_cast<std::uint32_t>(scene.index),
+                             static_cast<std::uint32_t>(studio_.rollout.same_noise ? 0 : clip)},
                             sizes));
   }
   return at::stack(noises);  // [B, z, F, h, w]
@@ -93,30 +86,45 @@ at::Tensor Rollout::noise(const std::vector<Scene>& scenes, std::int64_t clip) c
 
 at::Tensor Rollout::sample(const Condition& condition, const at::Tensor& noise,
                            const OnStep& on_step) const {
+  const c10::NoGradGuard no_gradients;
   Condition negative = condition;
-  if (!config_.negative_prompt.empty()) {
+  if (!studio_.rollout.negative_prompt.empty()) {
     const auto films = static_cast<std::size_t>(noise.size(0));
-    negative.text = encode_text_(std::vector<std::string>(films, config_.negative_prompt));
+    negative.set(part::kText, studio_.encode_text(std::vector<std::string>(
+                                  films, studio_.rollout.negative_prompt)));
   } else {
-    negative.text = at::zeros_like(condition.text);
+    negative.set(part::kText, at::zeros_like(condition[part::kText]));
   }
+  const Denoiser denoiser(studio_.model, studio_.guidance, condition, negative,
+                          studio_.rollout.passes);
   // Drawn on the CPU, so that every device sees the same numbers.
-  return sampler_.sample(model_, noise.to(condition.image.device()), condition, &negative, on_step);
+  return studio_.sampler.sample(denoiser, noise.to(condition[part::kText].device()), on_step);
 }
 
 Condition Rollout::told(const at::Tensor& image, const at::Tensor& first_frame,
                         const std::vector<std::string>& prompts) const {
-  return {.text = encode_text_(prompts),
-          .image = image,
-          .clip = encode_image_ ? encode_image_(first_frame) : at::Tensor()};
+  return {{part::kText, studio_.encode_text(prompts)},
+          {part::kImage, image},
+          {part::kClip, studio_.encode_image ? studio_.encode_image(first_frame) : at::Tensor()}};
 }
 
 Condition Rollout::condition(const ClipStart& start) const {
   c10::NoGradGuard no_gradients;
-  const auto motion = rounded(start.motion, config_.rounding);
+  const auto motion = rounded(start.motion, studio_.rollout.rounding);
   const auto image =
-      ConditionBuilder(vae_).build(motion, start.anchor, shape_.frames, rule(variant_.plan(1, 1)));
+      ConditionBuilder(studio_.vae)
+          .build(motion, start.anchor, studio_.shape.frames, rule(studio_.variant.plan(1, 1)));
   return told(image, motion.select(2, 0), start.prompts);
+}
+
+at::Tensor Rollout::handed_over(const at::Tensor& video, const at::Tensor& latent) const {
+  const c10::NoGradGuard no_gradients;
+  const auto plan = studio_.variant.plan(1, 1);
+  if (plan.handover == Handover::latent) {
+    const auto f = (plan.motion_frames - 1) / studio_.vae.config().temporal_stride() + 1;
+    return latent.narrow(2, latent.size(2) - f, f);
+  }
+  return tail_latents(studio_.vae, rounded(video, studio_.rollout.rounding), plan.motion_frames);
 }
 
 at::Tensor Rollout::clip_after(const ClipStart& start, const at::Tensor& noise) const {
@@ -127,28 +135,29 @@ at::Tensor Rollout::clip_after(const ClipStart& start, const at::Tensor& noise) 
 at::Tensor Rollout::sample_clip(const ChainState& state, const std::vector<std::string>& prompts,
                                 const at::Tensor& noise, const OnStep& on_step) const {
   c10::NoGradGuard no_gradients;
-  const auto plan = variant_.plan(state.clip, 1);  // prompts are chosen: one is as good as many
+  const auto plan =
+      studio_.variant.plan(state.clip, 1);  // prompts are chosen: one is as good as many
   const auto m = plan.motion_frames;
-  SVI_CHECK(m < shape_.frames, "[variant] motion_frames = ", m,
-            " leaves nothing to generate in a clip of ", shape_.frames, " frames");
-  const ConditionBuilder builder(vae_);
+  SVI_CHECK(m < studio_.shape.frames, "[variant] motion_frames = ", m,
+            " leaves nothing to generate in a clip of ", studio_.shape.frames, " frames");
+  const ConditionBuilder builder(studio_.vae);
   if (!state.last_frames.defined()) {
     const auto copies = plan.repeat_first ? m : 1;
     const auto motion = state.anchor.unsqueeze(2).expand({-1, -1, copies, -1, -1});
-    const auto image = builder.build(motion, state.anchor, shape_.frames, rule(plan));
+    const auto image = builder.build(motion, state.anchor, studio_.shape.frames, rule(plan));
     return sample(told(image, state.anchor, prompts), noise, on_step);
   }
   SVI_CHECK(state.last_frames.size(2) >= m, "the chain hands on ", state.last_frames.size(2),
             " frames, the variant wants ", m);
-  const auto motion =
-      rounded(state.last_frames.narrow(2, state.last_frames.size(2) - m, m), config_.rounding);
+  const auto motion = rounded(state.last_frames.narrow(2, state.last_frames.size(2) - m, m),
+                              studio_.rollout.rounding);
   at::Tensor image;
   if (plan.handover == Handover::latent && state.last_latent.defined()) {
-    const auto f = (m - 1) / vae_.config().temporal_stride() + 1;
+    const auto f = (m - 1) / studio_.vae.config().temporal_stride() + 1;
     const auto last = state.last_latent.narrow(2, state.last_latent.size(2) - f, f);
-    image = builder.build_from_latent(last, state.anchor, shape_.frames, m, rule(plan));
+    image = builder.build_from_latent(last, state.anchor, studio_.shape.frames, m, rule(plan));
   } else {
-    image = builder.build(motion, state.anchor, shape_.frames, rule(plan));
+    image = builder.build(motion, state.anchor, studio_.shape.frames, rule(plan));
   }
   return sample(told(image, motion.select(2, 0), prompts), noise, on_step);
 }

@@ -5,6 +5,7 @@
 #include "svi/data/builtins.hpp"
 #include "svi/diagnose/builtins.hpp"
 #include "svi/error/builtins.hpp"
+#include "svi/guidance/builtins.hpp"
 #include "svi/injection/builtins.hpp"
 #include "svi/memory/builtins.hpp"
 #include "svi/metric/builtins.hpp"
@@ -23,6 +24,7 @@ void register_builtins(Registry& registry) {
   register_memory(registrar);
   register_metric(registrar);
   register_parallel(registrar);
+  register_guidance(registrar);
   register_sampler(registrar);
 }
 

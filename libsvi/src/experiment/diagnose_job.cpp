@@ -63,21 +63,28 @@ void run_diagnose(const JobContext& context) {
   const auto dit = load_merged(context);
   const auto clip = section<ClipConfig>(document, "clip");
   check_clip(clip, vae.config(), dit->config());
-  const auto encode_text = text_encoder(model, context.device);
   const auto source = context.registry.make<ClipSource>(document, "");
   const auto variant = context.registry.make<Variant>(document, "");
   const auto sampler = context.registry.make<Sampler>(document, "");
+  const auto guidance = context.registry.make<Guidance>(document, "");
   const auto& name = context.job.diagnostic;
   const auto diagnostic = context.registry.make<Diagnostic>(document, name, nullptr,
                                                             std::string(kDiagnosticPrefix) + name);
 
   const StoppableModel model_until_stop(*dit, context.stop);
+  const Studio studio{model_until_stop,
+                      vae,
+                      text_encoder(model, context.device),
+                      *variant,
+                      *sampler,
+                      *guidance,
+                      section<RolloutConfig>(document, "rollout"),
+                      clip,
+                      image_encoder(model, context.device)};
   const auto report = diagnostic->run(
-      {model_until_stop, vae, encode_text, *variant, *sampler, *source, clip,
-       section<RolloutConfig>(document, "rollout"), context.device,
+      {studio, *source, context.device,
        section<EvaluationConfig>(document, "evaluation").first_scene,
-       [&](std::int64_t done, std::int64_t total) { context.progress.update(done, total); },
-       image_encoder(model, context.device)});
+       [&](std::int64_t done, std::int64_t total) { context.progress.update(done, total); }});
   check_dimensions(report, name);
   write_report(context, report);
 }

@@ -174,6 +174,7 @@ void run_evaluate(const JobContext& context) {
   const auto source = context.registry.make<ClipSource>(document, "");
   const auto variant = context.registry.make<Variant>(document, "");
   const auto sampler = context.registry.make<Sampler>(document, "");
+  const auto guidance = context.registry.make<Guidance>(document, "");
   const auto metrics = make_metrics(document, context.registry);
   const auto clip = section<ClipConfig>(document, "clip");
   check_clip(clip, vae.config(), dit->config());
@@ -193,8 +194,9 @@ void run_evaluate(const JobContext& context) {
   }
   FilmWriters films(context, evaluation_config, clip, *source, scenes);
   const StoppableModel model_until_stop(*dit, context.stop);
-  const Rollout rollout(model_until_stop, vae, text_encoder(model, context.device), *variant,
-                        *sampler, rollout_config, clip, image_encoder(model, context.device));
+  const Rollout rollout(Studio{model_until_stop, vae, text_encoder(model, context.device), *variant,
+                               *sampler, *guidance, rollout_config, clip,
+                               image_encoder(model, context.device)});
   const auto frames =
       film_frames(rollout_config.clips, clip.frames, variant->plan(1, 1).motion_frames);
   const Evaluation evaluation(rollout, *source, metrics, clip, rollout_config.clips, frames);

@@ -76,6 +76,7 @@ void complete(Plan& plan, const Document& document, const Registry& registry) {
     plan.arms.push_back(std::move(arm));
     for (const auto& entry : section.entries)
       plan.resolved.set(section.name, entry.key, entry.value, entry.origin);
+    pin_grid(plan.resolved, section.name, plan.arms.back().document);
   }
   if (plan.arms.empty()) {
     raise<ConfigError>(document.file(),
@@ -110,6 +111,7 @@ Plan Plan::make(const Document& document, Registry& registry) {
     plan.plugins.push_back(load_plugin(find_plugin(name), registry));
   }
   complete(plan, document, registry);
+  warn_of_other_grid(document);
   for (const auto& size : size_names(document)) {
     if (size == plan.experiment.size) {
       raise<ConfigError>(document.file(), ": [experiment] size = ", size,

@@ -1,8 +1,6 @@
 #pragma once
 
 #include "svi/evaluate/rollout.hpp"
-#include "svi/model/wan/vae.hpp"
-#include "svi/sampler/sampler.hpp"
 #include "svi/train/latent_pool.hpp"
 #include "svi/train/recycler.hpp"
 #include "svi/train/trainer.hpp"
@@ -10,39 +8,42 @@
 
 namespace svi {
 
-/// Training batches out of a clip pool: which clip a sample is depends on seed, step and sample
-/// alone.
-class PoolBatches final : public BatchSource {
+/// Training batches out of a clip pool, epoch by epoch: every clip comes once before any comes
+/// again. Which clip a sample is depends on seed, step and sample alone.
+class SVI_EXPORT PoolBatches final : public BatchSource {
  public:
-  PoolBatches(const LatentPool& pool, TrainingPlan plan, std::uint64_t seed)
-      : pool_(pool), plan_(plan), seed_(seed) {}
+  /// `samples_per_step` is the size of the global batch.
+  PoolBatches(const LatentPool& pool, TrainingPlan plan, std::uint64_t seed,
+              std::int64_t samples_per_step)
+      : pool_(pool), plan_(plan), seed_(seed), samples_per_step_(samples_per_step) {}
 
   TrainingBatch batch(std::int64_t step, std::int64_t first, std::int64_t count) override;
 
  private:
+  std::int64_t clip_of(std::int64_t sample);  // counted over the whole training
+
   const LatentPool& pool_;
   TrainingPlan plan_;
   std::uint64_t seed_;
+  std::int64_t samples_per_step_;
+  std::int64_t epoch_ = -1;          // of `order_`
+  std::vector<std::int64_t> order_;  // clips of that epoch
 };
 
 /// Generates clips of the pool with the model being trained, for on-policy errors: what the next
 /// clip would be conditioned on, beside what it should have been.
 class SVI_EXPORT PoolRollouts final : public ClipGenerator {
  public:
-  struct Parts {
-    const LatentPool& pool;
-    const VelocityModel& model;
-    const WanVae& vae;
-    const Sampler& sampler;
-  };
-  PoolRollouts(Parts parts, TrainingPlan plan, std::uint64_t seed, at::Device device)
-      : parts_(parts), plan_(plan), seed_(seed), device_(device) {}
+  /// Borrows the pool and what the studio borrows.
+  PoolRollouts(const LatentPool& pool, const Studio& studio, std::uint64_t seed, at::Device device)
+      : pool_(pool), studio_(studio), rollout_(studio), seed_(seed), device_(device) {}
 
   GeneratedClips generate(std::int64_t step, const std::vector<CarriedStart>& starts) override;
 
  private:
-  Parts parts_;
-  TrainingPlan plan_;
+  const LatentPool& pool_;
+  Studio studio_;
+  Rollout rollout_;
   std::uint64_t seed_;
   at::Device device_;
 };

@@ -66,9 +66,8 @@ void run_train_base(const JobContext& context) {
   const auto variant = context.registry.make<Variant>(document, "");
   const auto collective = context.registry.make<Collective>(document, "");
   collective->connect(context.team);
-  auto config = section<Trainer::Config>(document, "pretraining");
-  config.mode = TrainingMode::full;
-  PoolBatches batches(pool, variant->training(), seed);
+  const auto config = section<Trainer::Config>(document, "pretraining");
+  PoolBatches batches(pool, variant->training(), seed, config.slots * config.micro_batch);
   Trainer trainer(config, {dit, trainable(dit), batches, *collective}, seed, context.team);
   Curves curves(training_columns());
   train_with_checkpoints(context, trainer, curves);

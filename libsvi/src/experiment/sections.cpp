@@ -5,6 +5,7 @@
 #include <map>
 
 #include "svi/core/check.hpp"
+#include "svi/core/log.hpp"
 #include "svi/data/clip_source.hpp"
 #include "svi/diagnose/diagnostic.hpp"
 #include "svi/error/error_source.hpp"
@@ -58,6 +59,7 @@ void for_each_component(Visit&& visit) {
   visit.template operator()<ClipSource>("pocket_world");
   visit.template operator()<Variant>("naive_chain");
   visit.template operator()<Sampler>("euler");
+  visit.template operator()<Guidance>("cfg");
   visit.template operator()<ErrorSource>("one_step");
   visit.template operator()<InjectionPolicy>("bernoulli");
   visit.template operator()<MemoryBank>("time_grid");
@@ -118,6 +120,24 @@ void complete_metrics(const Document& document, const Registry& registry, Docume
   }
 }
 
+constexpr std::pair<const char*, const char*> kGridKeys[] = {{"bins", "steps"}, {"shift", "shift"}};
+
+/// Whether the bank has a grid of flow times, and the sampler one that it can take over.
+bool follows_sampler(const Document& document) {
+  return document.get("memory", "type").value_or("time_grid") == "time_grid" &&
+         document.get("sampler", "timesteps").value_or("").empty();
+}
+
+/// A bank's bins are those of the sampler's steps unless the file says otherwise.
+Document with_bank_on_sampler_grid(Document document) {
+  for (const auto& [of_bank, of_sampler] : kGridKeys) {
+    const auto wanted = document.get("sampler", of_sampler);
+    if (wanted && follows_sampler(document) && !document.get("memory", of_bank))
+      document.set("memory", of_bank, *wanted, cat("[sampler] ", of_sampler));
+  }
+  return document;
+}
+
 }  // namespace
 
 std::vector<std::string> names_below(const Document& document, std::string_view prefix) {
@@ -128,8 +148,29 @@ std::vector<std::string> names_below(const Document& document, std::string_view 
   return names;
 }
 
-Document complete_document(const Document& document, const Registry& registry) {
-  check_section_names(document);
+void warn_of_other_grid(const Document& document) {
+  if (!follows_sampler(document)) return;
+  for (const auto& [of_bank, of_sampler] : kGridKeys) {
+    const auto wanted = document.get("sampler", of_sampler), set = document.get("memory", of_bank);
+    if (!wanted || !set || *wanted == *set) continue;
+    SVI_WARN("memory", "[memory] ", of_bank, " = ", *set, ", but [sampler] ", of_sampler, " = ",
+             *wanted, ": the bank's bins are not the sampler's steps; leave [memory] ", of_bank,
+             " out to follow the sampler");
+  }
+}
+
+void pin_grid(Document& resolved, const std::string& arm, const Document& completed) {
+  for (const auto& [of_bank, of_sampler] : kGridKeys) {
+    const auto value = completed.get("memory", of_bank);
+    const auto path = cat("memory.", of_bank);
+    if (value && value != resolved.get("memory", of_bank) && !resolved.get(arm, path))
+      resolved.set(arm, path, *value, cat("[sampler] ", of_sampler));
+  }
+}
+
+Document complete_document(const Document& given, const Registry& registry) {
+  check_section_names(given);
+  const auto document = with_bank_on_sampler_grid(given);
   Document complete = document;
   for_each_fixed_section([&]<class Config>(const char* name, const char*) {
     auto config = parse_config<Config>(document, name);

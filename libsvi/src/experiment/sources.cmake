@@ -4,6 +4,7 @@ set(SVI_EXPERIMENT_SOURCES
   src/experiment/diagnose_job.cpp
   src/experiment/evaluate_job.cpp
   src/experiment/experiment.cpp
+  src/experiment/inheritance.cpp
   src/experiment/inputs.cpp
   src/experiment/jobs.cpp
   src/experiment/models.cpp

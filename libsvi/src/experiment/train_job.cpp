@@ -155,11 +155,21 @@ void run_train_lora(const JobContext& context) {
   const auto policy = context.registry.make<InjectionPolicy>(document, "");
   const auto collective = context.registry.make<Collective>(document, "");
   const auto sampler = context.registry.make<Sampler>(document, "");
+  const auto guidance = context.registry.make<Guidance>(document, "");
   collective->connect(context.team);
 
-  PoolBatches batches(pool, variant->training(), seed);
+  PoolBatches batches(pool, variant->training(), seed, config.slots * config.micro_batch);
   const auto vae = load_vae(model, context.device);
-  PoolRollouts rollouts({pool, *dit, vae, *sampler}, variant->training(), seed, context.device);
+  const Studio studio{*dit,
+                      vae,
+                      text_encoder(model, context.device),
+                      *variant,
+                      *sampler,
+                      *guidance,
+                      section<RolloutConfig>(document, "rollout"),
+                      section<ClipConfig>(document, "clip"),
+                      image_encoder(model, context.device)};
+  PoolRollouts rollouts(pool, studio, seed, context.device);
   const auto recycling = section<Recycler::Config>(document, "recycling");
   std::unique_ptr<Recycler> recycler;
   // Without a source of errors nothing is ever banked: plain fine-tuning.

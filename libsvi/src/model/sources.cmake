@@ -1,4 +1,5 @@
 set(SVI_MODEL_SOURCES
+  src/model/condition.cpp
   src/model/critic.cpp
   src/model/model.cpp
   src/model/flow_schedule.cpp

@@ -36,7 +36,7 @@ class Search {
   static std::optional<MemoryRemedy> guidance(MemoryRequest r) {
     if (!r.batched_guidance) return std::nullopt;
     r.batched_guidance = false;
-    return MemoryRemedy{"--set sampler.cfg_mode=separate", r};
+    return MemoryRemedy{"--set rollout.passes=separate", r};
   }
   static std::optional<MemoryRemedy> tile(MemoryRequest r) {
     if (r.tile) return std::nullopt;

@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include "sampler/guided_model.hpp"
 #include "svi/core/check.hpp"
 #include "svi/model/flow_schedule.hpp"
 
@@ -41,17 +40,24 @@ EulerSampler::EulerSampler(Config config) : config_(std::move(config)) {
                                       : shifted(config_.timesteps, config_.shift);
 }
 
-at::Tensor EulerSampler::do_sample(const VelocityModel& model, const at::Tensor& noise,
-                                   const Condition& positive, const Condition* negative,
+at::Tensor EulerSampler::do_step(const Denoiser& denoiser, const at::Tensor& latent,
+                                 const at::Tensor& from, const at::Tensor& to,
+                                 std::int64_t index) const {
+  const auto velocity = denoiser.velocity(latent, from * kTimestepsPerSigma, index);
+  const auto B = latent.size(0), frames = from.dim() == 2 ? from.size(1) : 1;
+  const auto way = (to - from).to(latent.device()).view({B, 1, frames, 1, 1});
+  return latent + velocity * way;
+}
+
+at::Tensor EulerSampler::do_sample(const Denoiser& denoiser, const at::Tensor& noise,
                                    const OnStep& on_step) const {
-  const GuidedModel guided(model, positive, negative, {config_.cfg, config_.cfg_mode});
   const auto dtype = config_.accumulate == Accumulation::bf16 ? at::kBFloat16 : at::kFloat;
   auto latent = noise.to(dtype);  // [B, C, F, h, w]
   const auto steps = static_cast<std::int64_t>(sigmas_.size());
   for (std::int64_t i = 0; i < steps; ++i) {
     const float sigma = sigmas_[i];
     const float next = i + 1 < steps ? sigmas_[i + 1] : 0.0F;
-    const auto velocity = guided.velocity(latent, 1000.0F * sigma, i);
+    const auto velocity = denoiser.velocity(latent, 1000.0F * sigma, i);
     // In bf16 the product is rounded before the sum, as in the reference.
     latent = dtype == at::kFloat ? latent.add(velocity, next - sigma)
                                  : latent + velocity * (next - sigma);

@@ -1,5 +1,4 @@
 set(SVI_SAMPLER_SOURCES
   src/sampler/euler.cpp
-  src/sampler/guided_model.cpp
   src/sampler/sampler.cpp
   src/sampler/unipc.cpp)

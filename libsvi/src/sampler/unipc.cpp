@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "sampler/guided_model.hpp"
-
 namespace svi {
 namespace {
 
@@ -72,10 +70,8 @@ UniPcSampler::UniPcSampler(Config config) : config_(config) {
   }
 }
 
-at::Tensor UniPcSampler::do_sample(const VelocityModel& model, const at::Tensor& noise,
-                                   const Condition& positive, const Condition* negative,
+at::Tensor UniPcSampler::do_sample(const Denoiser& denoiser, const at::Tensor& noise,
                                    const OnStep& on_step) const {
-  const GuidedModel guided(model, positive, negative, {config_.cfg, config_.cfg_mode});
   auto latent = noise.to(at::kFloat);  // [B, C, F, h, w]
   at::Tensor start;   // the corrected latent from which the last step set out, [B, C, F, h, w]
   at::Tensor m0, m1;  // data predictions of the last two steps, [B, C, F, h, w]
@@ -83,7 +79,7 @@ at::Tensor UniPcSampler::do_sample(const VelocityModel& model, const at::Tensor&
   const auto steps = static_cast<std::int64_t>(sigmas_.size());
   for (std::int64_t i = 0; i < steps; ++i) {
     const double sigma = sigmas_[i];
-    const auto data = latent - guided.velocity(latent, timesteps_[i], i) * sigma;
+    const auto data = latent - denoiser.velocity(latent, timesteps_[i], i) * sigma;
     if (step) latent = step->correct(start, m0, m1, data);
     start = latent;
     m1 = m0;

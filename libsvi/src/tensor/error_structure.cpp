@@ -2,26 +2,11 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
-#include <numeric>
-
 #include "svi/tensor/random.hpp"
 
 namespace svi {
 
 namespace {
-
-at::Tensor permutation(const RandomKey& key, std::int64_t count) {  // [count] int64
-  std::vector<float> draws(static_cast<std::size_t>(count));
-  fill_uniform(key, draws.data(), count);
-  auto order = at::empty({count}, at::kLong);
-  auto* first = order.mutable_data_ptr<std::int64_t>();
-  std::iota(first, first + count, 0);
-  std::stable_sort(first, first + count, [&](std::int64_t a, std::int64_t b) {
-    return draws[static_cast<std::size_t>(a)] < draws[static_cast<std::size_t>(b)];
-  });
-  return order;
-}
 
 at::Tensor rms(const at::Tensor& tensor, bool per_channel) {  // [C, F, h, w] -> broadcastable
   const auto squares = tensor.square();
@@ -33,7 +18,7 @@ at::Tensor rms(const at::Tensor& tensor, bool per_channel) {  // [C, F, h, w] ->
 std::vector<std::string> enum_names(ErrorStructure) { return {"intact", "shuffled", "gaussian"}; }
 
 at::Tensor permute_places(const at::Tensor& error, const RandomKey& key) {
-  const auto order = permutation(key, error[0].numel()).to(error.device());
+  const auto order = at::tensor(permutation(key, error[0].numel())).to(error.device());
   return error.flatten(1).index_select(1, order).view(error.sizes());
 }
 

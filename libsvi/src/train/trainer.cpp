@@ -19,10 +19,6 @@ RandomKey key_of(std::uint64_t seed, Purpose purpose, std::int64_t sample, std::
   return {seed, purpose, static_cast<std::uint32_t>(sample), static_cast<std::uint32_t>(step)};
 }
 
-at::Tensor moved(const at::Tensor& tensor, const at::Device& device) {
-  return tensor.defined() ? tensor.to(device) : tensor;
-}
-
 }  // namespace
 
 /// What one slot leaves for the report: [B, kColumns] fp64 on the CPU.
@@ -30,7 +26,6 @@ struct Trainer::SlotResult {
   at::Tensor rows;
 };
 
-std::vector<std::string> enum_names(TrainingMode) { return {"lora", "full"}; }
 std::vector<std::string> enum_names(TimeSampling) { return {"table", "uniform"}; }
 std::vector<std::string> enum_names(LossWeight) { return {"weighted", "unweighted"}; }
 std::vector<std::string> enum_names(Precision) { return {"fp32", "bf16"}; }
@@ -39,8 +34,6 @@ BatchSource::~BatchSource() = default;
 at::Tensor BatchSource::empty_text() { return {}; }
 
 void Trainer::Config::describe(OptionVisitor& visit) {
-  visit(mode, {.key = "mode",
-               .help = "lora: train adapters on a frozen model; full: train the model itself"});
   visit(steps, {.key = "steps", .help = "updates", .unit = "step", .min = 0, .max = 4294967295.0});
   visit(slots, {.key = "slots",
                 .help = "micro-batches per update; ranks share them",
@@ -124,23 +117,18 @@ at::Tensor Trainer::draw_times(std::int64_t first) const {
 std::vector<bool> Trainer::drop_conditions(std::int64_t first, Condition& condition) {
   std::vector<bool> image_dropped(static_cast<std::size_t>(config_.micro_batch), false);
   if (config_.text_drop == 0 && config_.image_drop == 0) return image_dropped;
-  const auto zero = [](at::Tensor& tensor, std::int64_t b) {
-    if (tensor.defined()) tensor[b].zero_();
-  };
-  for (auto* tensor : {&condition.text, &condition.image, &condition.clip}) {
-    if (tensor->defined()) *tensor = tensor->clone();
-  }
+  condition = condition.clone();
   for (std::int64_t b = 0; b < config_.micro_batch; ++b) {
     const auto key = key_of(seed_, Purpose::condition_drop, first + b, steps_done_);
     if (uniform(key, 0) < config_.text_drop) {
-      zero(condition.text, b);
+      condition.zero_row(part::kText, b);
       const auto empty = parts_.data.empty_text();
-      if (empty.defined() && condition.text.defined())
-        condition.text[b].narrow(0, 0, empty.size(0)).copy_(empty);
+      if (empty.defined() && condition.has(part::kText))
+        condition[part::kText][b].narrow(0, 0, empty.size(0)).copy_(empty);
     }
     if (uniform(key, 1) < config_.image_drop) {
-      zero(condition.image, b);
-      zero(condition.clip, b);
+      condition.zero_row(part::kImage, b);
+      condition.zero_row(part::kClip, b);
       image_dropped[static_cast<std::size_t>(b)] = true;
     }
   }
@@ -154,8 +142,7 @@ TrainingBatch Trainer::prepare(std::int64_t first) {
             " samples, asked for ", config_.micro_batch);
   const auto device = parameters_.device();
   batch.latent = batch.latent.to(device, at::kFloat);
-  batch.condition = {moved(batch.condition.text, device), moved(batch.condition.image, device),
-                     moved(batch.condition.clip, device)};
+  batch.condition = batch.condition.to(device);
   return batch;
 }
 
@@ -173,7 +160,7 @@ Trainer::SlotResult Trainer::train_slot(std::int64_t slot) {
   const auto sigma = times[0], weight = times[1];   // [B], [B]
   const auto dropped = drop_conditions(first, batch.condition);
 
-  const CleanBatch clean{batch.latent, noise, batch.condition.image, sigma, dropped};
+  const CleanBatch clean{batch.latent, noise, batch.condition[part::kImage], sigma, dropped};
   const BatchPlace place{steps_done_, config_.steps, slot, first};
   RecycledBatch seen;
   if (parts_.recycler != nullptr) {
@@ -181,10 +168,10 @@ Trainer::SlotResult Trainer::train_slot(std::int64_t slot) {
   } else {
     seen.noisy = add_noise(batch.latent, noise, sigma);
     seen.target = target_velocity(batch.latent, noise);
-    seen.image = batch.condition.image;
+    seen.image = batch.condition[part::kImage];
     seen.samples.resize(static_cast<std::size_t>(config_.micro_batch));
   }
-  batch.condition.image = seen.image;
+  batch.condition.set(part::kImage, seen.image);
 
   const c10::AutoGradMode with_gradients(true);
   const auto predicted =

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "svi/core/export.hpp"
@@ -39,10 +40,13 @@ class SVI_EXPORT Document {
   void set(std::string_view path, std::string value, std::string origin);
   void set(std::string_view section, std::string_view key, std::string value, std::string origin);
   void erase(std::string_view section);  // with all its entries
+  /// Adds an empty section where there is none of that name.
+  void add_section(std::string_view section, const std::string& origin) { touch(section, origin); }
 
   /// Canonical text: parse(text()) equals this document but for origins.
   std::string text() const;
-  const std::string& file() const { return file_; }  // as given to parse()
+  const std::string& file() const { return file_; }             // as given to parse()
+  void set_file(std::string file) { file_ = std::move(file); }  // for messages
 
  private:
   Section& touch(std::string_view section, const std::string& origin);

@@ -40,6 +40,10 @@ Config parse_config(const Document& document, const std::string& section) {
 /// The known name nearest to `given`, or empty if none is near: for "did you mean".
 SVI_EXPORT std::string nearest_name(std::string_view given, const std::vector<std::string>& known);
 
+/// The parts of a comma-separated list without the white space around them; empty ones are left
+/// out.
+SVI_EXPORT std::vector<std::string> split_list(const std::string& text);
+
 /// "a, b, c": for messages that list what is allowed.
 SVI_EXPORT std::string join(const std::vector<std::string>& parts,
                             std::string_view separator = ", ");

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "svi/core/export.hpp"
 
@@ -30,15 +31,16 @@ enum class Purpose : std::uint32_t {
   data_content = 17,     // procedural content, crops, anchor frame
   weight_init = 18,
   lora_init = 19,
-  rollout_noise = 20,    // initial noise of a generated clip
-  rollout_start = 21,    // start of an on-policy rollout
-  condition_drop = 22,   // condition or prompt dropped in pretraining
-  motion_frames = 23,    // how many motion frames a training sample shows
-  bootstrap = 24,        // resampling for confidence intervals
-  error_source = 25,     // draws of an error source itself
-  error_structure = 26,  // what takes the place of a recalled error's structure
-  diagnostic = 30,       // start frames, damage and noise of a diagnostic
-  damage = 32,           // procedural damage to real frames
+  rollout_noise = 20,     // initial noise of a generated clip
+  rollout_start = 21,     // start of an on-policy rollout
+  condition_drop = 22,    // condition or prompt dropped in pretraining
+  motion_frames = 23,     // how many motion frames a training sample shows
+  bootstrap = 24,         // resampling for confidence intervals
+  error_source = 25,      // draws of an error source itself
+  error_structure = 26,   // what takes the place of a recalled error's structure
+  training_rollout = 27,  // initial noise of a clip that training generates for its errors
+  diagnostic = 30,        // start frames, damage and noise of a diagnostic
+  damage = 32,            // procedural damage to real frames
   test = 1000,
 };
 
@@ -61,6 +63,9 @@ SVI_EXPORT double uniform(const RandomKey& key, std::uint32_t index = 0);
 /// Number `index` of the sequence, uniform over 0 .. count-1; `count` >= 1.
 SVI_EXPORT std::uint64_t uniform_index(const RandomKey& key, std::uint64_t count,
                                        std::uint32_t index = 0);
+
+/// A random order of 0 .. count - 1: that of the first `count` numbers of the sequence.
+SVI_EXPORT std::vector<std::int64_t> permutation(const RandomKey& key, std::int64_t count);
 
 /// Fills `out` with the first `count` numbers of the sequence: U[0, 1) and N(0, 1) in fp32.
 SVI_EXPORT void fill_uniform(const RandomKey& key, float* out, std::int64_t count);

@@ -21,18 +21,11 @@ namespace svi {
 
 /// One arm's model and everything that makes films with it; borrowed for the call.
 struct DiagnosticView {
-  const VelocityModel& model;     // with the arm's adapter merged in
-  const WanVae& vae;              // the codec
-  const EncodeText& encode_text;  // prompts to the text context
-  const Variant& variant;         // how clips are chained
-  const Sampler& sampler;         // with the run's settings
-  const ClipSource& source;       // held-out scenes
-  ClipShape shape;                // of every clip
-  RolloutConfig rollout;          // settings of films
-  at::Device device;              // where tensors must be
-  std::int64_t first_scene = 0;   // held-out scene with which the run's evaluation begins
+  const Studio& studio;          // its model has the arm's adapter merged in
+  const ClipSource& source;      // held-out scenes
+  at::Device device;             // where tensors must be
+  std::int64_t first_scene = 0;  // held-out scene with which the run's evaluation begins
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};  // may be empty
-  EncodeImage encode_image = {};  // empty for models without image branch
 };
 
 /// One table of numbers that a diagnostic gives.
@@ -54,7 +47,7 @@ struct DiagnosticReport {
 ///
 /// One job per arm and seed runs it, on one rank. Sizes and axes must be functions of the
 /// diagnostic's own options, the clip's shape and the codec alone, so that all arms fill one table.
-/// Random numbers are keyed by Purpose::diagnostic, `rollout.seed` and the scene. No gradients.
+/// Random numbers are keyed by Purpose::diagnostic, [rollout] seed and the scene. No gradients.
 class SVI_EXPORT Diagnostic : public Component {
  public:
   static constexpr std::string_view kKind = "diagnostic";

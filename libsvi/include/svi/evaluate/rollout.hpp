@@ -7,53 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "svi/config/option.hpp"
-#include "svi/data/clip_source.hpp"
-#include "svi/model/model.hpp"
-#include "svi/model/wan/vae.hpp"
-#include "svi/sampler/sampler.hpp"
-#include "svi/variant/variant.hpp"
+#include "svi/evaluate/studio.hpp"
 
 namespace svi {
-
-/// Prompts to text context [B, L, D].
-using EncodeText = std::function<at::Tensor(const std::vector<std::string>&)>;
-
-/// Images [B, 3, H, W] in [-1, 1] to image tokens [B, tokens, D].
-using EncodeImage = std::function<at::Tensor(const at::Tensor&)>;
-
-/// What happens to decoded frames before they condition the next clip.
-enum class FrameRounding {
-  none,      // fp32 frames go on as they are
-  nearest,   // rounded to 8 bits, as a file on disk would hold them
-  truncate,  // the reference: truncated to 8 bits, half a level darker with each clip
-};
-inline std::vector<std::string> enum_names(FrameRounding) {
-  return {"none", "nearest", "truncate"};
-}
-
-/// Options of a rollout, `[rollout]`.
-struct RolloutConfig {
-  std::int64_t clips = 10;
-  std::int64_t seed = 0;
-  FrameRounding rounding = FrameRounding::none;
-  bool same_noise = false;
-  std::string negative_prompt = {};
-
-  void describe(OptionVisitor& visit) {
-    visit(clips, {.key = "clips", .help = "clips per film", .unit = "clips", .min = 1, .max = 1e6});
-    visit(seed, {.key = "seed",
-                 .help = "seed of the initial noise; scene and clip select the sequence",
-                 .min = 0});
-    visit(rounding,
-          {.key = "rounding",
-           .help = "rounding of decoded frames to 8 bits before they condition the next clip"});
-    visit(same_noise,
-          {.key = "same_noise",
-           .help = "use the same noise for every clip of a film (known to accumulate artefacts)"});
-    visit(negative_prompt, {.key = "negative_prompt", .help = "prompt of the unguided pass"});
-  }
-};
 
 /// One finished clip of a batch of films.
 struct RolledClip {
@@ -98,13 +54,12 @@ SVI_EXPORT std::int64_t film_frames(std::int64_t clips, std::int64_t frames,
 ///
 /// Memory and time per clip do not grow with the film. A film depends on its scene and the seed
 /// alone, not on the batch it is made in (up to the rounding of batched kernels) and not on ranks.
-/// Borrows everything.
+/// Models with an image branch see the first of the motion frames.
 class SVI_EXPORT Rollout {
  public:
-  /// `encode_image` is called for models with an image branch: with the first of the motion frames.
-  Rollout(const VelocityModel& model, const WanVae& vae, EncodeText encode_text,
-          const Variant& variant, const Sampler& sampler, RolloutConfig config, ClipShape shape,
-          EncodeImage encode_image = {});
+  /// Throws Error where the codec cannot make clips of that length. Borrows what the studio
+  /// borrows.
+  explicit Rollout(Studio studio);
 
   /// Rolls out all scenes as one batch; calls `on_clip` as soon as a clip's frames are final.
   void run(const std::vector<Scene>& scenes,
@@ -120,22 +75,20 @@ class SVI_EXPORT Rollout {
   Condition condition(const ClipStart& start) const;
   /// That clip alone: noise [B, z, F, h, w] to the sampled latent of the same shape.
   at::Tensor clip_after(const ClipStart& start, const at::Tensor& noise) const;
+  /// The same for a condition made elsewhere. `condition` and `noise` on any device.
+  at::Tensor sample(const Condition& condition, const at::Tensor& noise,
+                    const OnStep& on_step = {}) const;
+  /// What a finished clip puts into the next one's condition, [B, z, f, h, w]: its last motion
+  /// frames, rounded and encoded again, or its last latent frames, as the variant's plan says.
+  /// video [B, 3, T, H, W] in [-1, 1], latent [B, z, F, h, w].
+  at::Tensor handed_over(const at::Tensor& video, const at::Tensor& latent) const;
 
  private:
   at::Tensor noise(const std::vector<Scene>& scenes, std::int64_t clip) const;
   Condition told(const at::Tensor& image, const at::Tensor& first_frame,
                  const std::vector<std::string>& prompts) const;
-  at::Tensor sample(const Condition& condition, const at::Tensor& noise,
-                    const OnStep& on_step = {}) const;
 
-  const VelocityModel& model_;
-  const WanVae& vae_;
-  EncodeText encode_text_;
-  const Variant& variant_;
-  const Sampler& sampler_;
-  RolloutConfig config_;
-  ClipShape shape_;
-  EncodeImage encode_image_;
+  Studio studio_;
 };
 
 }  // namespace svi

@@ -28,6 +28,7 @@ struct ExperimentConfig {
   ExperimentKind kind = ExperimentKind::ablation;
   std::vector<std::string> plugins;
   std::vector<std::int64_t> seeds = {0};
+  std::vector<std::string> base;
   std::string results = "results";
   std::string size;
   std::vector<std::string> inputs;
@@ -41,6 +42,9 @@ struct ExperimentConfig {
                  .help = "ablation: compare arms on given weights; pretrain: train a codec and a "
                          "base model; critic: train the critic of [metric.critic]"});
     visit(plugins, {.key = "plugins", .help = "plugins to load, by name or path"});
+    visit(base, {.key = "base",
+                 .help = "files that this one extends, relative to it: their sections come first, "
+                         "key by key; merged before anything else, hence empty in resolved.ini"});
     visit(
         seeds,
         {.key = "seeds", .help = "training seeds; every trained arm runs once per seed", .min = 0});

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "svi/config/option.hpp"
-#include "svi/sampler/guidance.hpp"
 #include "svi/sampler/sampler.hpp"
 
 namespace svi {
@@ -18,21 +17,18 @@ SVI_EXPORT std::vector<std::string> enum_names(Accumulation);
 /// Flow matching by Euler steps: x <- x + v (sigma_next - sigma) over a shifted table.
 ///
 /// The latent is fp32 throughout; `accumulate = bf16` rounds it, the velocity and the guidance
-/// after every operation, as the reference pipeline does. At cfg = 1 or without a negative
-/// condition there is one pass a step. Source: Li et al. 2025 (arXiv 2510.09212), the reference
-/// pipeline's flow-matching scheduler.
+/// after every operation, as the reference pipeline does. Source: Li et al. 2025 (arXiv
+/// 2510.09212), the reference pipeline's flow-matching scheduler.
 ///
 /// Step-distilled adapters (lightx2v's) want few steps at fixed times and no guidance: `steps = 4,
-/// shift = 5, cfg = 1`. Their recipes list the times before the shift, 1000, 750, 500, 250; those
-/// are the ones of 4 steps, and `timesteps` takes any other list. LightX2V's own sampler draws
-/// fresh noise between its steps; this one never does, as in the usual workflows.
+/// shift = 5` and `[guidance] type = none`. Their recipes list the times before the shift, 1000,
+/// 750, 500, 250; those are the ones of 4 steps, and `timesteps` takes any other list. LightX2V's
+/// own sampler draws fresh noise between its steps; this one never does, as in the usual workflows.
 class SVI_EXPORT EulerSampler final : public Sampler {
  public:
   struct Config {
     std::int64_t steps = 50;
     double shift = 5;
-    double cfg = 5;
-    CfgMode cfg_mode = CfgMode::separate;
     Accumulation accumulate = Accumulation::fp32;
     std::vector<double> timesteps = {};
 
@@ -42,13 +38,6 @@ class SVI_EXPORT EulerSampler final : public Sampler {
                     .help = "time shift s: sigma = s u / (1 + (s - 1) u)",
                     .min = 1e-3,
                     .max = 100});
-      visit(cfg, {.key = "cfg",
-                  .help = "scale of classifier-free guidance; 1: off",
-                  .min = 0,
-                  .max = 100});
-      visit(cfg_mode,
-            {.key = "cfg_mode",
-             .help = "separate: two passes per step; batched: one pass with twice the batch"});
       visit(accumulate,
             {.key = "accumulate",
              .help = "precision of the latent between steps; bf16 equals the reference"});
@@ -65,13 +54,13 @@ class SVI_EXPORT EulerSampler final : public Sampler {
   /// Throws ConfigError where `config.problem()` is not empty.
   explicit EulerSampler(Config config);
 
-  /// sigma of each step, in (0, 1], falling; the step after the last leads to 0.
-  const std::vector<float>& sigmas() const { return sigmas_; }
+  const std::vector<float>& sigmas() const override { return sigmas_; }
 
  private:
-  at::Tensor do_sample(const VelocityModel& model, const at::Tensor& noise,
-                       const Condition& positive, const Condition* negative,
+  at::Tensor do_sample(const Denoiser& denoiser, const at::Tensor& noise,
                        const OnStep& on_step) const override;
+  at::Tensor do_step(const Denoiser& denoiser, const at::Tensor& latent, const at::Tensor& from,
+                     const at::Tensor& to, std::int64_t index) const override;
   Config config_;
   std::vector<float> sigmas_;
 };

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "svi/config/option.hpp"
-#include "svi/sampler/guidance.hpp"
 #include "svi/sampler/sampler.hpp"
 
 namespace svi {
@@ -17,7 +16,7 @@ SVI_EXPORT std::vector<std::string> enum_names(UniPcTable);
 
 /// UniPC for flow matching (Zhao et al. 2023, arXiv 2302.04867): predictor and corrector of order
 /// 2, B(h) = e^h - 1, data prediction, last step of order 1; fp32 latents, coefficients in fp64.
-/// Like Wan's own sampler: one model pass (two with guidance) a step.
+/// Like Wan's own sampler: one evaluation of the denoiser a step.
 ///
 /// Tables differ, though all shift u by sigma = s u / (1 + (s - 1) u). Wan's own program
 /// (`official`) takes K even steps of u from 0.999 towards 0, diffusers from 1 towards 0.001 with
@@ -30,8 +29,6 @@ class SVI_EXPORT UniPcSampler final : public Sampler {
   struct Config {
     std::int64_t steps = 50;
     double shift = 5;
-    double cfg = 5;
-    CfgMode cfg_mode = CfgMode::separate;
     UniPcTable table = UniPcTable::official;
 
     void describe(OptionVisitor& visit) {
@@ -40,27 +37,18 @@ class SVI_EXPORT UniPcSampler final : public Sampler {
                     .help = "time shift s: sigma = s u / (1 + (s - 1) u)",
                     .min = 1e-3,
                     .max = 100});
-      visit(cfg, {.key = "cfg",
-                  .help = "scale of classifier-free guidance; 1: off",
-                  .min = 0,
-                  .max = 100});
-      visit(cfg_mode,
-            {.key = "cfg_mode",
-             .help = "separate: two passes per step; batched: one pass with twice the batch"});
       visit(table, {.key = "table", .help = "flow times of Wan's own program, or of diffusers"});
     }
   };
 
   explicit UniPcSampler(Config config);
 
-  /// sigma of each step, in (0, 1), falling; the step after the last leads to 0.
-  const std::vector<float>& sigmas() const { return sigmas_; }
+  const std::vector<float>& sigmas() const override { return sigmas_; }
   /// What the model receives in each step: whole numbers.
   const std::vector<double>& timesteps() const { return timesteps_; }
 
  private:
-  at::Tensor do_sample(const VelocityModel& model, const at::Tensor& noise,
-                       const Condition& positive, const Condition* negative,
+  at::Tensor do_sample(const Denoiser& denoiser, const at::Tensor& noise,
                        const OnStep& on_step) const override;
   Config config_;
   std::vector<float> sigmas_;

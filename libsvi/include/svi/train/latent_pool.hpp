@@ -47,9 +47,4 @@ struct SVI_EXPORT LatentPool {
   static LatentPool open(const std::filesystem::path& path);
 };
 
-/// What the last `motion_frames` of a clip [B, 3, T, H, W] become at the head of the next clip's
-/// condition: [B, z, f, h, w].
-SVI_EXPORT at::Tensor tail_latents(const WanVae& vae, const at::Tensor& video,
-                                   std::int64_t motion_frames);
-
 }  // namespace svi

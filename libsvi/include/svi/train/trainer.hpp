@@ -22,10 +22,6 @@
 
 namespace svi {
 
-/// What is trained: adapters on a frozen model, or the model itself.
-enum class TrainingMode { lora, full };
-SVI_EXPORT std::vector<std::string> enum_names(TrainingMode);
-
 /// How flow times are drawn: uniformly over the shifted table (dense near noise), or over [0, 1].
 enum class TimeSampling { table, uniform };
 SVI_EXPORT std::vector<std::string> enum_names(TimeSampling);
@@ -80,7 +76,6 @@ struct StepReport {
 class SVI_EXPORT Trainer {
  public:
   struct Config {
-    TrainingMode mode = TrainingMode::lora;
     std::int64_t steps = 1000;
     std::int64_t slots = 1;
     std::int64_t micro_batch = 1;

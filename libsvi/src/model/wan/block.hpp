@@ -7,6 +7,7 @@
 
 #include "model/wan/contexts.hpp"
 #include "model/wan/dit_parts.hpp"
+#include "model/wan/modulation.hpp"
 #include "model/wan/split.hpp"
 
 namespace svi::wan {
@@ -21,14 +22,15 @@ struct FiniteProbe {
 
 /// What every block sees besides the tokens.
 struct Stream {
-  at::Tensor modulation = {};             // [B, 6, D]  fp32
-  at::Tensor head_modulation = {};        // [B, 2, D]  fp32
+  at::Tensor modulation = {};             // [B, 6, D] or, per latent frame, [B, F, 6, D]  fp32
+  at::Tensor head_modulation = {};        // [B, 2, D] or [B, F, 2, D]  fp32
   at::Tensor text = {};                   // [B, L, D]
   at::Tensor image = {};                  // [B, tokens, D] or undefined
   std::shared_ptr<Context> context = {};  // text and image of the lean blocks, not the two above
   WanRope rope = {};
   FiniteProbe* probe = nullptr;
   const Split* split = nullptr;  // where the tokens are this rank's share of them
+  FrameOfToken frames = {};      // whose modulation a token takes
 };
 
 /// WanDit::velocity, watched by `probe` where it is not null.

@@ -25,9 +25,10 @@ at::Tensor cross(const WanAttention& layer, const at::Tensor& x, const Stream& s
   return fused::linear(y, {&layer.o});
 }
 
-// Rows of a modulation are [B, D]; 0, 1, 2 are shift, scale and gate, 3, 4, 5 again.
+// Rows of a modulation are [B, D], or [B, F, D] where time differs from frame to frame; 0, 1, 2 are
+// shift, scale and gate, 3, 4, 5 again.
 Gain modulate(const at::Tensor& e, std::int64_t shift) {
-  return {.mul = e.select(1, shift + 1), .add = e.select(1, shift), .one = 1};
+  return {.mul = e.select(-2, shift + 1), .add = e.select(-2, shift), .one = 1};
 }
 
 struct FusedTokens {
@@ -40,18 +41,19 @@ std::vector<at::Tensor> fused_block(const WanBlock& block, FusedTokens tokens, c
                                     const at::Tensor& next, const Stream& stream,
                                     const WanDitConfig& config) {
   auto& [x, h] = tokens;
+  const auto& frames = stream.frames;
   const auto& self = block.self_attn;
   const auto attended =
       fused::self_attention(fused::linear(h, {&self.q, &self.k, &self.v}), self.norm_q, self.norm_k,
                             stream.rope, config.heads, config.eps);
   std::tie(x, h) =
-      fused::add_norm(x, fused::linear(attended, {&self.o}), e.select(1, 2),
-                      {.mul = block.norm3_weight, .add = block.norm3_bias}, config.eps);
+      fused::add_norm(x, fused::linear(attended, {&self.o}), e.select(-2, 2),
+                      {.mul = block.norm3_weight, .add = block.norm3_bias}, frames, config.eps);
   std::tie(x, h) = fused::add_norm(x, cross(block.cross_attn, h, stream, config), {},
-                                   modulate(e, 3), config.eps);
+                                   modulate(e, 3), frames, config.eps);
   const auto hidden = fused::gelu(fused::linear(h, {&block.ffn_0}));
-  std::tie(x, h) = fused::add_norm(x, fused::linear(hidden, {&block.ffn_2}), e.select(1, 5),
-                                   modulate(next, 0), config.eps);
+  std::tie(x, h) = fused::add_norm(x, fused::linear(hidden, {&block.ffn_2}), e.select(-2, 5),
+                                   modulate(next, 0), frames, config.eps);
   return {x, h};
 }
 
@@ -61,18 +63,19 @@ bool can_fuse(const at::Tensor& x) { return x.is_cpu() && x.scalar_type() == at:
 
 at::Tensor run_blocks_fused(const WanDitParts& parts, at::Tensor x, const Stream& stream) {
   const auto& config = parts.config;
-  std::vector<at::Tensor> e;  // [B, 6, D] per block, then [B, 2, D] of the head
+  std::vector<at::Tensor> e;  // [B, (F,) 6, D] per block, then [B, (F,) 2, D] of the head
   for (const auto& block : parts.blocks) e.push_back(block.modulation + stream.modulation);
   e.push_back(stream.head_modulation);
 
-  at::Tensor h = fused::norm(x, modulate(e[0], 0), config.eps);
+  at::Tensor h = fused::norm(x, modulate(e[0], 0), stream.frames, config.eps);
   BlockFeed feed(parts);
   for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
     const auto block = feed.next();
-    const Body body = [&parts, i, held = std::weak_ptr(block),
-                       rope = stream.rope](const std::vector<at::Tensor>& in) {
+    const Body body = [&parts, i, held = std::weak_ptr(block), rope = stream.rope,
+                       frames = stream.frames](const std::vector<at::Tensor>& in) {
       return fused_block(*held_or_ready(held, parts, i), {in[0], in[1]}, in[2], in[3],
-                         {.text = in[4], .image = in[5], .rope = rope}, parts.config);
+                         {.text = in[4], .image = in[5], .rope = rope, .frames = frames},
+                         parts.config);
     };
     const std::vector<at::Tensor> inputs{x, h, e[i], e[i + 1], stream.text, stream.image};
     const auto outputs = parts.recompute ? recomputed(body, inputs) : body(inputs);

@@ -30,10 +30,11 @@ constexpr std::int64_t kFeedForwardRows = 4096;
 // The residual stream, fp32, and its latest norm in the dtype of the weights.
 struct LeanTokens {
   at::Tensor x, h;  // [B, L, D]
+  FrameOfToken frames;
   double eps;
 
   void add_norm(const at::Tensor& y, const at::Tensor& gate, const Gain& gain) {
-    lean::residual_norm(x, y, gate, gain, eps, 0, h.size(0) * h.size(1), h);
+    lean::residual_norm(x, y, gate, gain, frames, eps, 0, h.size(0) * h.size(1), h);
   }
 };
 
@@ -98,8 +99,8 @@ void feed_forward(const WanBlock& block, LeanTokens& tokens, const at::Tensor& g
     const auto n = std::min(kFeedForwardRows, flat.size(0) - first);
     const auto hidden =
         lean::linear(flat.narrow(0, first, n), block.ffn_0, lean::Activation::gelu_tanh);
-    lean::residual_norm(tokens.x, lean::linear(hidden, block.ffn_2), gate, next, tokens.eps, first,
-                        n, tokens.h);
+    lean::residual_norm(tokens.x, lean::linear(hidden, block.ffn_2), gate, next, tokens.frames,
+                        tokens.eps, first, n, tokens.h);
   }
 }
 
@@ -112,17 +113,18 @@ bool can_run_lean(const at::Tensor& x) {
 at::Tensor run_blocks_lean(const WanDitParts& parts, const at::Tensor& x, const Stream& stream) {
   const auto& config = parts.config;
   const lean::Heads heads{config.heads, config.eps};
-  // Row i of a modulation is [B, D]; rows 0, 1, 2 are shift, scale and gate, 3, 4, 5 again.
-  std::vector<at::Tensor> e;  // [B, 6, D] per block, then [B, 2, D] of the head
+  // Row i of a modulation is [B, D], or [B, F, D] where time differs from frame to frame; rows 0,
+  // 1, 2 are shift, scale and gate, 3, 4, 5 again.
+  std::vector<at::Tensor> e;  // [B, (F,) 6, D] per block, then [B, (F,) 2, D] of the head
   for (const auto& block : parts.blocks) {
     e.push_back(block.modulation.to(at::kFloat) + stream.modulation);
   }
   e.push_back(stream.head_modulation);
   const auto modulate = [&](std::size_t block, std::int64_t shift) {
-    return Gain{.mul = e[block].select(1, shift + 1), .add = e[block].select(1, shift), .one = 1};
+    return Gain{.mul = e[block].select(-2, shift + 1), .add = e[block].select(-2, shift), .one = 1};
   };
 
-  LeanTokens tokens{x.to(at::kFloat), at::empty_like(x), config.eps};
+  LeanTokens tokens{x.to(at::kFloat), at::empty_like(x), stream.frames, config.eps};
   tokens.add_norm({}, {}, modulate(0, 0));
   BlockFeed feed(parts, Takes::stored);
   for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
@@ -131,12 +133,12 @@ at::Tensor run_blocks_lean(const WanDitParts& parts, const at::Tensor& x, const 
     const Gain affine{.mul = block.norm3_weight.to(at::kFloat),
                       .add = block.norm3_bias.to(at::kFloat)};
     tokens.add_norm(lean_self_attention(block.self_attn, tokens.h, stream, heads),
-                    e[i].select(1, 2), affine);
+                    e[i].select(-2, 2), affine);
     const auto keys = stream.context->block(
         i, [&] { return context_keys(block.cross_attn, *stream.context, heads); });
     tokens.add_norm(lean_cross_attention(block.cross_attn, tokens.h, *keys, heads), {},
                     modulate(i, 3));
-    feed_forward(block, tokens, e[i].select(1, 5), modulate(i + 1, 0));
+    feed_forward(block, tokens, e[i].select(-2, 5), modulate(i + 1, 0));
   }
   return tokens.h;
 }

@@ -40,13 +40,20 @@ at::Tensor plain_cross_attention(const WanAttention& layer, const at::Tensor& x,
   return linear(y, layer.o);
 }
 
+// The rows of a modulation, [B, n, D] or [B, F, n, D], one by one and ready to meet tokens.
+std::vector<at::Tensor> spread(const at::Tensor& rows, std::int64_t L, FrameOfToken frames) {
+  std::vector<at::Tensor> spread;
+  for (const auto& row : rows.unbind(-2)) spread.push_back(spread_over_tokens(row, L, frames));
+  return spread;
+}
+
 at::Tensor plain_block(const WanBlock& block, std::size_t index, at::Tensor x, const Stream& stream,
                        const WanDitConfig& config) {
   const auto see = [&](const char* part) {
     if (stream.probe) stream.probe->see(cat("block ", index, ", ", part), x);
   };
-  const auto e =
-      (block.modulation.to(at::kFloat) + stream.modulation).chunk(6, 1);  // [B, 1, D] each
+  const auto all = block.modulation.to(at::kFloat) + stream.modulation;
+  const auto e = spread(all, x.size(1), stream.frames);  // [B, 1, D] or [B, L, D] each
   const auto attended = plain_self_attention(
       block.self_attn, modulated_norm(x, e[0], e[1], config.eps), stream, config);
   x = gated_add(x, attended, e[2]);
@@ -70,21 +77,22 @@ at::Tensor run_blocks_plain(const WanDitParts& parts, at::Tensor x, const Stream
   for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
     const auto block = feed.next();
     const Body body = [&parts, i, held = std::weak_ptr(block), rope = stream.rope,
-                       probe = stream.probe,
-                       split = stream.split](const std::vector<at::Tensor>& in) {
+                       probe = stream.probe, split = stream.split,
+                       frames = stream.frames](const std::vector<at::Tensor>& in) {
       const Stream seen{.modulation = in[1],
                         .text = in[2],
                         .image = in[3],
                         .rope = rope,
                         .probe = probe,
-                        .split = split};
+                        .split = split,
+                        .frames = frames};
       return std::vector<at::Tensor>{
           plain_block(*held_or_ready(held, parts, i), i, in[0], seen, parts.config)};
     };
     const std::vector<at::Tensor> inputs{x, stream.modulation, stream.text, stream.image};
     x = (parts.recompute ? recomputed(body, inputs) : body(inputs))[0];
   }
-  const auto e = stream.head_modulation.chunk(2, 1);
+  const auto e = spread(stream.head_modulation, x.size(1), stream.frames);
   return modulated_norm(x, e[0], e[1], config.eps);
 }
 

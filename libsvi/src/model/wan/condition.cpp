@@ -62,4 +62,17 @@ at::Tensor ConditionBuilder::build_from_latent(const at::Tensor& motion, const a
   return y;
 }
 
+at::Tensor tail_latents(const WanVae& vae, const at::Tensor& video, std::int64_t motion_frames) {
+  const auto m = motion_frames;
+  const auto s = vae.config().temporal_stride();
+  const auto f = (m - 1) / s + 1;
+  // The codec wants s k + 1 frames; causal, so that what follows frame m does not matter.
+  const auto wanted = s * (f - 1) + 1;
+  auto last = video.narrow(2, video.size(2) - m, m);
+  if (wanted > m)
+    last = at::cat({last, last.narrow(2, m - 1, 1).expand({-1, -1, wanted - m, -1, -1})}, 2);
+  if (wanted < m) last = last.narrow(2, 0, wanted);
+  return vae.encode(last);
+}
+
 }  // namespace svi

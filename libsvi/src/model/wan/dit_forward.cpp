@@ -45,6 +45,24 @@ void check_text(const WanDitConfig& config, const at::Tensor& text) {
             " rows, the model takes ", config.text_len);
 }
 
+// [B, F] whose frames agree as [B]: one row of the time embedding per sample, hence its very bits.
+at::Tensor per_sample_if_equal(const at::Tensor& timestep) {
+  if (timestep.dim() == 1) return timestep;
+  const auto first = timestep.select(1, 0);
+  return (timestep == first.unsqueeze(1)).all().item<bool>() ? first : timestep;
+}
+
+void check_timestep(const WanDitConfig& config, const at::Tensor& timestep,
+                    const at::Tensor& noisy) {
+  const auto B = noisy.size(0), F = noisy.size(2);
+  const bool per_sample = timestep.dim() == 1 && timestep.size(0) == B;
+  const bool per_frame = timestep.dim() == 2 && timestep.size(0) == B && timestep.size(1) == F;
+  SVI_CHECK(per_sample || per_frame, "timestep ", timestep.sizes(),
+            " is neither [B] nor [B, F], one per sample or latent frame of ", noisy.sizes());
+  SVI_CHECK(per_sample || config.patch[0] == 1, "a model whose patches span ", config.patch[0],
+            " latent frames takes one timestep per sample, not one per frame");
+}
+
 at::Tensor padded(const at::Tensor& text, std::int64_t length) {
   const auto L = text.size(1);
   return length > L ? at::constant_pad_nd(text, {0, 0, 0, length - L}) : text;
@@ -97,15 +115,15 @@ std::vector<at::Tensor> context_weights(const WanDitParts& parts) {
 
 std::shared_ptr<wan::Context> context_of(const WanDitParts& parts, const Condition& condition) {
   const auto& config = parts.config;
-  const auto [text, last_weight] = wan::without_padding(condition.text, config.text_len);
+  const auto [text, last_weight] = wan::without_padding(condition[part::kText], config.text_len);
   const auto make = [&parts, &condition, &rows = text, weight = last_weight](bool keep) {
     const auto image =
-        parts.config.image_dim > 0 ? embed_image(parts, condition.clip) : at::Tensor();
+        parts.config.image_dim > 0 ? embed_image(parts, condition[part::kClip]) : at::Tensor();
     return std::make_shared<wan::Context>(embed_text(parts, rows), weight, image,
                                           parts.blocks.size(), keep);
   };
   return parts.contexts->find(
-      text, last_weight, config.image_dim > 0 ? condition.clip : at::Tensor(),
+      text, last_weight, config.image_dim > 0 ? condition[part::kClip] : at::Tensor(),
       context_weights(parts), parts.lora == nullptr ? 0 : parts.lora->scale(), make);
 }
 
@@ -114,11 +132,12 @@ at::Tensor join_input(const WanDitConfig& config, const at::Tensor& noisy,
                       const Condition& condition, at::ScalarType dtype) {
   const auto [B, C, F, h, w] = dims<5>(noisy, "noisy [B, C, F, h, w]");
   auto x = noisy.to(dtype);
-  if (condition.image.defined() && config.in_dim > C) {
-    const auto sizes = dims<5>(condition.image, "condition.image [B, 4 + C, F, h, w]");
+  const auto& image = condition[part::kImage];
+  if (image.defined() && config.in_dim > C) {
+    const auto sizes = dims<5>(image, "condition.image [B, 4 + C, F, h, w]");
     SVI_CHECK(sizes[0] == B && sizes[2] == F && sizes[3] == h && sizes[4] == w, "condition.image ",
-              condition.image.sizes(), " does not fit noisy ", noisy.sizes());
-    x = at::cat({x, condition.image.to(dtype)}, 1);
+              image.sizes(), " does not fit noisy ", noisy.sizes());
+    x = at::cat({x, image.to(dtype)}, 1);
   }
   SVI_CHECK(x.size(1) == config.in_dim, "the model takes ", config.in_dim,
             " input channels, noisy and condition.image give ", x.size(1));
@@ -135,6 +154,7 @@ at::Tensor own_share(const wan::Split& split, const at::Tensor& tokens, wan::Str
             "around it");
   const auto own = split.tokens(tokens.size(1));
   stream.split = &split;
+  stream.frames.first = own.first;
   stream.rope.cos = stream.rope.cos.narrow(0, own.first, own.count);
   stream.rope.sin = stream.rope.sin.narrow(0, own.first, own.count);
   return tokens.narrow(1, own.first, own.count);
@@ -147,9 +167,8 @@ at::Tensor WanDit::velocity(const at::Tensor& noisy, const at::Tensor& timestep,
   return wan::forward(*parts_, noisy, timestep, condition, nullptr);
 }
 
-at::Tensor wan::forward(const WanDitParts& parts, const at::Tensor& noisy,
-                        const at::Tensor& timestep, const Condition& condition,
-                        FiniteProbe* probe) {
+at::Tensor wan::forward(const WanDitParts& parts, const at::Tensor& noisy, const at::Tensor& times,
+                        const Condition& condition, FiniteProbe* probe) {
   const auto see = [&](const char* part, const at::Tensor& output) {
     if (probe) probe->see(part, output);
   };
@@ -157,27 +176,35 @@ at::Tensor wan::forward(const WanDitParts& parts, const at::Tensor& noisy,
   const auto dtype = parts.head.weight.scalar_type();
   const auto input = join_input(config, noisy, condition, dtype);
   const auto B = input.size(0);
-  SVI_CHECK(timestep.dim() == 1 && timestep.size(0) == B, "timestep ", timestep.sizes(),
-            " is not one per sample of ", noisy.sizes());
-  SVI_CHECK(condition.text.defined() && condition.text.size(0) == B,
-            "condition.text must have one context per sample");
-  SVI_CHECK(config.image_dim == 0 || condition.clip.defined(),
+  check_timestep(config, times, noisy);
+  const auto timestep = per_sample_if_equal(times);
+  condition.require_known({part::kText, part::kImage, part::kClip});
+  const auto& text = condition[part::kText];
+  SVI_CHECK(text.defined() && text.size(0) == B, "condition.text must have one context per sample");
+  SVI_CHECK(config.image_dim == 0 || condition.has(part::kClip),
             "this model has an image branch: condition.clip is missing");
   const auto f = input.size(2) / config.patch[0], h = input.size(3) / config.patch[1],
              w = input.size(4) / config.patch[2];
 
-  const auto wave = wan_sinusoid(timestep, config.freq_dim).to(parts.time_0.weight.scalar_type());
-  const auto time = wan::linear(at::silu(wan::linear(wave, parts.time_0)), parts.time_2);
+  const auto wave =
+      wan_sinusoid(timestep.flatten(), config.freq_dim).to(parts.time_0.weight.scalar_type());
+  auto time = wan::linear(at::silu(wan::linear(wave, parts.time_0)), parts.time_2);
+  auto modulation = wan::linear(at::silu(time), parts.time_projection)
+                        .unflatten(1, {6, config.dim})
+                        .to(at::kFloat);
+  if (timestep.dim() == 2) {  // [B, F, D], [B, F, 6, D]
+    time = time.unflatten(0, timestep.sizes());
+    modulation = modulation.unflatten(0, timestep.sizes());
+  }
   wan::Stream stream;
-  stream.modulation = wan::linear(at::silu(time), parts.time_projection)
-                          .unflatten(1, {6, config.dim})
-                          .to(at::kFloat);
-  stream.head_modulation = parts.head_modulation.to(at::kFloat) + time.to(at::kFloat).unsqueeze(1);
+  stream.modulation = modulation;
+  stream.head_modulation = parts.head_modulation.to(at::kFloat) + time.to(at::kFloat).unsqueeze(-2);
+  stream.frames.tokens = h * w;
   see("time embedding", stream.modulation);
   see("time embedding", stream.head_modulation);
   stream.rope = parts.rope(f, h, w, input.device());
   stream.probe = probe;
-  check_text(config, condition.text);
+  check_text(config, text);
 
   auto x = patchify(input, config.patch);  // [B, L, C pf ph pw]
   if (parts.split != nullptr) x = own_share(*parts.split, x, stream);
@@ -188,10 +215,10 @@ at::Tensor wan::forward(const WanDitParts& parts, const at::Tensor& noisy,
     stream.context = context_of(parts, condition);
     x = wan::run_blocks_lean(parts, x, stream);
   } else {
-    stream.text = embed_text(parts, padded(condition.text, config.text_len));
+    stream.text = embed_text(parts, padded(text, config.text_len));
     see("text embedding", stream.text);
     if (config.image_dim > 0) {
-      stream.image = embed_image(parts, condition.clip);
+      stream.image = embed_image(parts, condition[part::kClip]);
       see("image embedding", stream.image);
     }
     x = probe == nullptr && wan::can_fuse(x) ? wan::run_blocks_fused(parts, x, stream)

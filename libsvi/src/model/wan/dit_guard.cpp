@@ -48,9 +48,8 @@ std::string WanDit::first_non_finite(const at::Tensor& noisy, const at::Tensor& 
   wan::FiniteProbe probe;
   probe.see("the noisy latent, before the model", noisy);
   probe.see("the timestep, before the model", timestep);
-  probe.see("condition.text, before the model", condition.text);
-  probe.see("condition.image, before the model", condition.image);
-  probe.see("condition.clip, before the model", condition.clip);
+  for (const auto& name : condition.names())
+    probe.see("condition." + name + ", before the model", condition[name]);
   if (probe.first_bad.empty()) wan::forward(*parts_, noisy, timestep, condition, &probe);
   const auto weights = bad_weights(*parts_);
   if (probe.first_bad.empty() && weights.empty()) return {};

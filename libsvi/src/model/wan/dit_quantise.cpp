@@ -30,8 +30,9 @@ at::Tensor sample_velocity(const WanDit& dit, const WanDitParts& parts, std::uin
   const auto times = at::tensor({900.F, 500.F, 100.F}).to(parts.head.weight.device());
   const auto noisy = normal({3, c.in_dim, 2 * c.patch[0], 4 * c.patch[1], 4 * c.patch[2]});
   Condition condition;
-  condition.text = normal({3, c.text_len > 0 ? std::min(kText, c.text_len) : kText, c.text_dim});
-  if (c.image_dim > 0) condition.clip = normal({3, kImage, c.image_dim});
+  const auto rows = c.text_len > 0 ? std::min(kText, c.text_len) : kText;
+  condition.set(part::kText, normal({3, rows, c.text_dim}));
+  if (c.image_dim > 0) condition.set(part::kClip, normal({3, kImage, c.image_dim}));
   return dit.velocity(noisy, times, condition).to(at::kDouble);
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/wan/dit_parts.hpp"
+#include "model/wan/modulation.hpp"
 
 // The fp32 CPU path of the transformer: operations fused into few passes over memory, each with its
 // own backward, so that a step spends its time in matrix products. All tensors are contiguous fp32
@@ -23,19 +24,21 @@ namespace svi::wan::fused {
 /// that need no gradient get none.
 at::Tensor linear(const at::Tensor& x, std::initializer_list<const WanLinear*> layers);
 
-/// Gain and offset of a norm: [B, D], one per sample, or [D]. The gain used is `one + mul`.
+/// Gain and offset of a norm: [D], [B, D], one per sample, or [B, F, D], one per latent frame. The
+/// gain used is `one + mul`.
 struct Gain {
   at::Tensor mul, add;
   double one = 0;
 };
 
-/// sum = x + gate y and h = LayerNorm(sum) (one + mul) + add; x, y [B, L, D], gate [B, D] or
-/// undefined. Returns {sum, h}.
+/// sum = x + gate y and h = LayerNorm(sum) (one + mul) + add; x, y [B, L, D], gate [B, D], [B, F,
+/// D] or undefined. Returns {sum, h}.
 std::pair<at::Tensor, at::Tensor> add_norm(const at::Tensor& x, const at::Tensor& y,
-                                           const at::Tensor& gate, const Gain& gain, double eps);
+                                           const at::Tensor& gate, const Gain& gain,
+                                           FrameOfToken frames, double eps);
 
 /// LayerNorm(x) (one + mul) + add.
-at::Tensor norm(const at::Tensor& x, const Gain& gain, double eps);
+at::Tensor norm(const at::Tensor& x, const Gain& gain, FrameOfToken frames, double eps);
 
 /// The attention core: RMSNorm of q and k over all of D, rotary positions where `rope` is given,
 /// softmax attention. q, k and v are consecutive columns of qkv [B, L, 3 D] (self-attention), or q

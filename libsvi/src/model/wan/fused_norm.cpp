@@ -17,41 +17,31 @@ using Maybe = std::optional<at::Tensor>;
 constexpr std::int64_t kNormGrain = 64;
 constexpr std::int64_t kGeluGrain = 1 << 15;
 
-// A [B, D] or [D] table as a pointer per sample.
-struct Rows {
-  explicit Rows(const at::Tensor& table)
-      : data(table.defined() ? table.const_data_ptr<float>() : nullptr),
-        stride(table.defined() && table.dim() == 2 ? table.stride(0) : 0) {}
-  const float* of(std::int64_t sample) const {
-    return data == nullptr ? nullptr : data + sample * stride;
-  }
-  const float* data;
-  std::int64_t stride;
-};
-
-// A gradient summed over the rows of each sample: [B, D], zero, or undefined where unwanted.
-at::Tensor sums(bool wanted, std::int64_t B, std::int64_t D, const at::TensorOptions& options) {
-  return wanted ? at::zeros({B, D}, options) : at::Tensor();
-}
-
-float* row_of(const at::Tensor& table, std::int64_t sample) {
-  return table.defined() ? table.mutable_data_ptr<float>() + sample * table.size(1) : nullptr;
+// A gradient of `table` summed over the tokens it modulates: zeros of its sizes, but with a row per
+// sample where all samples share one, or undefined where unwanted.
+at::Tensor sums(bool wanted, const at::Tensor& table, std::int64_t B) {
+  if (!wanted) return {};
+  auto sizes = table.sizes().vec();
+  if (sizes.size() == 1) sizes.insert(sizes.begin(), B);
+  return at::zeros(sizes, table.options());
 }
 
 at::Tensor like(const at::Tensor& sum_per_sample, const at::Tensor& table) {
-  return !sum_per_sample.defined() || table.dim() == 2 ? sum_per_sample : sum_per_sample.sum(0);
+  return !sum_per_sample.defined() || table.dim() > 1 ? sum_per_sample : sum_per_sample.sum(0);
 }
 
 // Inputs: x, y, gate, mul, add. Outputs: sum, h (h alone where there is no y).
 struct AddNorm : torch::autograd::Function<AddNorm> {
   static variable_list forward(AutogradContext* ctx, const at::Tensor& x, const Maybe& y,
                                const Maybe& gate, const at::Tensor& mul, const at::Tensor& add,
-                               double one, double eps) {
+                               double one, std::int64_t frame_tokens, double eps) {
+    const FrameOfToken frames{.tokens = frame_tokens};
     const auto B = x.size(0), L = x.size(1), D = x.size(2);
     const auto sum = y ? at::empty_like(x) : x;
     const auto h = at::empty_like(x);
     const auto moments = at::empty({2, B * L}, x.options());
-    const Rows gates(gate.value_or(at::Tensor())), muls(mul), adds(add);
+    const ModulationRows gates(gate.value_or(at::Tensor()), L, frames), muls(mul, L, frames),
+        adds(add, L, frames);
     auto* mean = moments.mutable_data_ptr<float>();
     auto* rstd = mean + B * L;
     const auto* x_data = x.const_data_ptr<float>();
@@ -60,12 +50,11 @@ struct AddNorm : torch::autograd::Function<AddNorm> {
     auto* h_data = h.mutable_data_ptr<float>();
     at::parallel_for(0, B * L, kNormGrain, [&](std::int64_t begin, std::int64_t end) {
       for (auto i = begin; i < end; ++i) {
-        const auto b = i / L;
         const AddNormRow row{.x = x_data + i * D,
                              .y = y_data == nullptr ? nullptr : y_data + i * D,
-                             .gate = gates.of(b),
-                             .mul = muls.of(b),
-                             .add = adds.of(b),
+                             .gate = gates.of(i),
+                             .mul = muls.of(i),
+                             .add = adds.of(i),
                              .offset = static_cast<float>(one),
                              .sum = sum_data == nullptr ? nullptr : sum_data + i * D,
                              .h = h_data + i * D};
@@ -73,6 +62,7 @@ struct AddNorm : torch::autograd::Function<AddNorm> {
       }
     });
     ctx->saved_data["one"] = one;
+    ctx->saved_data["frame_tokens"] = frame_tokens;
     ctx->set_materialize_grads(false);
     // y is only read for the gradient of its gate.
     const bool keep_y = y && gate && gate->requires_grad();
@@ -95,10 +85,14 @@ struct AddNorm : torch::autograd::Function<AddNorm> {
     const std::size_t gate_at = 2, mul_at = 1 + has_y + gate.defined();
     const bool wants_gate = gate.defined() && ctx->needs_input_grad(gate_at);
     const bool wants_gain = ctx->needs_input_grad(mul_at) || ctx->needs_input_grad(mul_at + 1);
-    const auto g_gate = sums(wants_gate, B, D, sum.options());
-    const auto g_mul = sums(wants_gain, B, D, sum.options());
-    const auto g_add = sums(wants_gain, B, D, sum.options());
-    const Rows gates(gate), muls(mul);
+    const auto g_gate = sums(wants_gate, gate, B);
+    const auto g_mul = sums(wants_gain, mul, B);
+    const auto g_add = sums(wants_gain, mul, B);
+    const FrameOfToken frames{.tokens = ctx->saved_data["frame_tokens"].toInt()};
+    const ModulationRows gates(gate, L, frames), muls(mul, L, frames);
+    const ModulationRows g_gates(g_gate, L, frames), g_muls(g_mul, L, frames),
+        g_adds(g_add, L, frames);
+    const auto writable = [](const float* row) { return const_cast<float*>(row); };
     const auto* mean = saved[4].const_data_ptr<float>();
     const auto* rstd = mean + B * L;
     const auto one = static_cast<float>(ctx->saved_data["one"].toDouble());
@@ -113,22 +107,22 @@ struct AddNorm : torch::autograd::Function<AddNorm> {
         for (auto i = b * L; i < (b + 1) * L; ++i) {
           const AddNormRowGrad row{.sum = at_row(sum, i),
                                    .y = at_row(y, i),
-                                   .gate = gates.of(b),
-                                   .mul = muls.of(b),
+                                   .gate = gates.of(i),
+                                   .mul = muls.of(i),
                                    .offset = one,
                                    .g_sum = at_row(g_sum, i),
                                    .g_h = at_row(g_h, i),
                                    .g_x = into_row(g_x, i),
                                    .g_y = into_row(g_y, i),
-                                   .g_gate = row_of(g_gate, b),
-                                   .g_mul = row_of(g_mul, b),
-                                   .g_add = row_of(g_add, b)};
+                                   .g_gate = writable(g_gates.of(i)),
+                                   .g_mul = writable(g_muls.of(i)),
+                                   .g_add = writable(g_adds.of(i))};
           add_norm_row_backward(row, D, mean[i], rstd[i]);
         }
       }
     });
     const auto g_first = wants_y && !gate.defined() ? g_x : g_y;
-    return {g_x, g_first, g_gate, like(g_mul, mul), like(g_add, mul), {}, {}};
+    return {g_x, g_first, g_gate, like(g_mul, mul), like(g_add, mul), {}, {}, {}};
   }
 };
 
@@ -161,14 +155,15 @@ struct Gelu : torch::autograd::Function<Gelu> {
 }  // namespace
 
 std::pair<at::Tensor, at::Tensor> add_norm(const at::Tensor& x, const at::Tensor& y,
-                                           const at::Tensor& gate, const Gain& gain, double eps) {
+                                           const at::Tensor& gate, const Gain& gain,
+                                           FrameOfToken frames, double eps) {
   const auto out = AddNorm::apply(x, Maybe(y), gate.defined() ? Maybe(gate) : Maybe(), gain.mul,
-                                  gain.add, gain.one, eps);
+                                  gain.add, gain.one, frames.tokens, eps);
   return {out[0], out[1]};
 }
 
-at::Tensor norm(const at::Tensor& x, const Gain& gain, double eps) {
-  return AddNorm::apply(x, Maybe(), Maybe(), gain.mul, gain.add, gain.one, eps)[0];
+at::Tensor norm(const at::Tensor& x, const Gain& gain, FrameOfToken frames, double eps) {
+  return AddNorm::apply(x, Maybe(), Maybe(), gain.mul, gain.add, gain.one, frames.tokens, eps)[0];
 }
 
 at::Tensor gelu(const at::Tensor& x) { return Gelu::apply(x); }

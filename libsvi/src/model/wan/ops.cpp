@@ -3,11 +3,20 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include "model/wan/modulation.hpp"
 #include "svi/model/lora.hpp"
 #include "svi/model/wan/dense.hpp"
 #include "svi/tensor/instruction_set.hpp"
 
 namespace svi::wan {
+
+at::Tensor spread_over_tokens(const at::Tensor& table, std::int64_t L, FrameOfToken frames) {
+  if (table.dim() == 2) return table.unsqueeze(1);
+  const auto frame =
+      (at::arange(L, at::TensorOptions(at::kLong).device(table.device())) + frames.first)
+          .floor_divide(frames.tokens);
+  return table.index_select(1, frame);
+}
 
 at::Tensor linear(const at::Tensor& x, const WanLinear& layer) {
   // A block that is computed again for its gradients must see what it saw without recording them.

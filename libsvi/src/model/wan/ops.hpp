@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "model/wan/dit_parts.hpp"
+#include "model/wan/modulation.hpp"
 
 namespace svi::wan {
 
@@ -12,11 +13,12 @@ namespace svi::wan {
 at::Tensor linear(const at::Tensor& x, const WanLinear& layer);
 
 /// LayerNorm(x) (1 + scale) + shift in fp32, in the dtype of x. x [B, L, D]; shift, scale [B, 1,
-/// D].
+/// D] or [B, L, D].
 at::Tensor modulated_norm(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale,
                           double eps);
 
-/// x + y gate in fp32, in the dtype of x. x, y [B, L, D]; gate [B, 1, D].
+/// x + y gate in fp32, in the dtype of x. x, y [B, L, D]; gate [B, 1, D] or
+/// [B, L, D].
 at::Tensor gated_add(const at::Tensor& x, const at::Tensor& y, const at::Tensor& gate);
 
 /// LayerNorm with gain and offset, in fp32, in the dtype of x.

@@ -53,4 +53,9 @@ class SVI_EXPORT ConditionBuilder {
   const WanVae& vae_;
 };
 
+/// What the last `motion_frames` of a clip [B, 3, T, H, W] become at the head of the next clip's
+/// condition: [B, z, f, h, w].
+SVI_EXPORT at::Tensor tail_latents(const WanVae& vae, const at::Tensor& video,
+                                   std::int64_t motion_frames);
+
 }  // namespace svi

@@ -6,8 +6,9 @@ import sys
 import tempfile
 import unittest
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ANALYSIS = ROOT / "analysis"
+sys.path[:0] = [str(ANALYSIS), str(pathlib.Path(__file__).resolve().parent)]
 
 from svi_analysis import environment  # noqa: E402
 
@@ -178,11 +179,11 @@ class Comparing(WithResult):
         self.assertIn("54 comparisons were made", comparing.note(self.result, found))
 
     def test_script_compares_with_the_baseline_named(self):
-        done = subprocess.run([sys.executable, HERE / "compare", self.path, "--baseline", "plain", "--quantities", "psnr"],
+        done = subprocess.run([sys.executable, ANALYSIS / "compare", self.path, "--baseline", "plain", "--quantities", "psnr"],
                               capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("against plain fine-tuning", done.stdout)
-        done = subprocess.run([sys.executable, HERE / "compare", self.path, "--baseline", "bose"], capture_output=True,
+        done = subprocess.run([sys.executable, ANALYSIS / "compare", self.path, "--baseline", "bose"], capture_output=True,
                               text=True, check=False)
         self.assertEqual(done.returncode, 2)
         self.assertIn("its arms are base, plain", done.stderr)
@@ -294,7 +295,7 @@ class CriteriaFiles(WithResult):
                 criteria.judge(self.path, criteria.read(self.write(text)))
 
     def test_example_of_the_documentation_can_be_read(self):
-        text = (HERE.parent / "docs" / "analysis.md").read_text(encoding="utf-8")
+        text = (ROOT / "docs" / "analysis.md").read_text(encoding="utf-8")
         example = text.split("```ini\n")[1].split("```")[0]
         asked = criteria.read(self.write(example))
         self.assertEqual([c.name for c in asked.criteria], ["cure", "kept", "slope", "plateau", "control", "gain"])
@@ -304,7 +305,7 @@ class CriteriaFiles(WithResult):
 
     def test_exit_codes(self):
         path = self.write(GOOD)
-        command = [sys.executable, HERE / "check_thresholds", self.path, "--criteria", path]
+        command = [sys.executable, ANALYSIS / "check_thresholds", self.path, "--criteria", path]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("5 of 7 criteria are met", done.stdout)

@@ -9,8 +9,9 @@ import tempfile
 import time
 import unittest
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ANALYSIS = ROOT / "analysis"
+sys.path[:0] = [str(ANALYSIS), str(pathlib.Path(__file__).resolve().parent)]
 
 from svi_analysis import environment  # noqa: E402
 
@@ -25,7 +26,7 @@ from svi_analysis.report import data, live, media, page  # noqa: E402
 
 
 def script(*arguments):
-    return subprocess.run([sys.executable, HERE / "report", *map(str, arguments)], capture_output=True, text=True, check=False)
+    return subprocess.run([sys.executable, ANALYSIS / "report", *map(str, arguments)], capture_output=True, text=True, check=False)
 
 
 class WithStudy(unittest.TestCase):

@@ -10,8 +10,9 @@ import tempfile
 import time
 import unittest
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ANALYSIS = ROOT / "analysis"
+sys.path[:0] = [str(ANALYSIS), str(pathlib.Path(__file__).resolve().parent)]
 
 from svi_analysis import environment  # noqa: E402
 

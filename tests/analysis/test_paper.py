@@ -8,8 +8,9 @@ import sys
 import tempfile
 import unittest
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ANALYSIS = ROOT / "analysis"
+sys.path[:0] = [str(ANALYSIS), str(pathlib.Path(__file__).resolve().parent)]
 
 from svi_analysis import environment  # noqa: E402
 
@@ -23,7 +24,7 @@ from svi_analysis import paper, paper_figures, results, tabular  # noqa: E402
 
 
 def script(name, *arguments):
-    return subprocess.run([sys.executable, HERE / name, *map(str, arguments)], capture_output=True, text=True, check=False)
+    return subprocess.run([sys.executable, ANALYSIS / name, *map(str, arguments)], capture_output=True, text=True, check=False)
 
 
 class WithStudy(unittest.TestCase):

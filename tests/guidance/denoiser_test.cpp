@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "svi/core/check.hpp"
+#include "svi/guidance/cfg.hpp"
 #include "svi/model/wan/dit.hpp"
 #include "svi/sampler/euler.hpp"
 #include "svi/sampler/unipc.hpp"
@@ -51,13 +52,15 @@ at::Tensor weight_of(const WanDit& dit, const std::string& wanted) {
 }
 
 const auto kSize = std::vector<std::int64_t>{2, 4, 2, 4, 4};
-Condition condition(std::uint32_t stream) { return {.text = random_tensor({2, 5, 12}, stream)}; }
+Condition condition(std::uint32_t stream) {
+  return {{part::kText, random_tensor({2, 5, 12}, stream)}};
+}
 
 std::string message_of(const Sampler& sampler, const VelocityModel& model,
                        const at::Tensor& noise = random_tensor(kSize, 100)) {
-  const auto positive = condition(101), negative = condition(102);
+  const ClassifierFreeGuidance guidance({.scale = 5});
   try {
-    sampler.sample(model, noise, positive, &negative);
+    sampler.sample(Denoiser(model, guidance, condition(101), condition(102)), noise);
   } catch (const Error& error) {
     return error.what();
   }
@@ -71,7 +74,7 @@ class TextModel final : public VelocityModel {
   at::Tensor velocity(const at::Tensor& noisy, const at::Tensor&,
                       const Condition& condition) const override {
     ++passes;
-    return at::zeros_like(noisy) + condition.text.mean({1, 2}).view({-1, 1, 1, 1, 1});
+    return at::zeros_like(noisy) + condition[part::kText].mean({1, 2}).view({-1, 1, 1, 1, 1});
   }
 };
 
@@ -79,57 +82,135 @@ TEST(Guidance, BatchedPassesGiveTheNumbersOfSeparateOnes) {
   const auto dit = small_dit();
   const auto noise = random_tensor(kSize, 100);
   const auto positive = condition(101), negative = condition(102);
-  const auto run = [&](CfgMode mode) {
-    return EulerSampler({.steps = 5, .cfg_mode = mode}).sample(*dit, noise, positive, &negative);
+  const ClassifierFreeGuidance guidance({.scale = 5});
+  const auto run = [&](PassMode mode) {
+    return EulerSampler({.steps = 5})
+        .sample(Denoiser(*dit, guidance, positive, negative, mode), noise);
   };
 
-  const auto separate = run(CfgMode::separate);
-  const auto batched = run(CfgMode::batched);
+  const auto separate = run(PassMode::separate);
+  const auto batched = run(PassMode::batched);
 
   const auto error = (separate - batched).abs().max() / separate.abs().max();
   EXPECT_LE(error.item<double>(), 1e-5);
 }
 
 TEST(Guidance, PushesAwayFromTheNegativeByTheScale) {
-  const Condition positive{.text = at::full({1, 1, 1}, 3.0)};
-  const Condition negative{.text = at::full({1, 1, 1}, 1.0)};
+  const Condition positive{{part::kText, at::full({1, 1, 1}, 3.0)}};
+  const Condition negative{{part::kText, at::full({1, 1, 1}, 1.0)}};
   const auto noise = at::zeros({1, 1, 1, 2, 2});
-  for (const auto mode : {CfgMode::separate, CfgMode::batched}) {
-    const EulerSampler sampler({.steps = 3, .cfg = 4, .cfg_mode = mode});
-    const auto latent = sampler.sample(TextModel(), noise, positive, &negative);
+  const ClassifierFreeGuidance guidance({.scale = 4});
+  for (const auto mode : {PassMode::separate, PassMode::batched}) {
+    const TextModel model;
+    const auto latent = EulerSampler({.steps = 3})
+                            .sample(Denoiser(model, guidance, positive, negative, mode), noise);
     EXPECT_NEAR(latent.max().item<double>(), -9, 1e-5);  // v = 1 + 4 (3 - 1), over sigma 1 to 0
   }
 }
 
 TEST(Guidance, RunsOnePassAStepWhenOffOrBatched) {
-  const Condition text{.text = at::ones({1, 1, 1})};
+  const Condition positive{{part::kText, at::ones({1, 1, 1})}};
+  const auto negative = positive.clone();
   const auto noise = at::zeros({1, 1, 1, 2, 2});
-  const auto passes = [&](double cfg, CfgMode mode) {
+  const auto passes = [&](double scale, PassMode mode) {
     const TextModel model;
-    UniPcSampler({.steps = 3, .cfg = cfg, .cfg_mode = mode}).sample(model, noise, text, &text);
+    const ClassifierFreeGuidance guidance({.scale = scale});
+    UniPcSampler({.steps = 3}).sample(Denoiser(model, guidance, positive, negative, mode), noise);
     return model.passes;
   };
 
-  EXPECT_EQ(passes(5, CfgMode::separate), 6);
-  EXPECT_EQ(passes(5, CfgMode::batched), 3);
-  EXPECT_EQ(passes(1, CfgMode::separate), 3);
-  EXPECT_EQ(passes(1, CfgMode::batched), 3);
+  EXPECT_EQ(passes(5, PassMode::separate), 6);
+  EXPECT_EQ(passes(5, PassMode::batched), 3);
+  EXPECT_EQ(passes(1, PassMode::separate), 3);
+  EXPECT_EQ(passes(1, PassMode::batched), 3);
 }
 
 TEST(Guidance, RefusesToBatchConditionsOfDifferentShape) {
-  const Condition positive{.text = at::ones({1, 2, 1})}, negative{.text = at::ones({1, 1, 1})};
-  const EulerSampler sampler({.steps = 1, .cfg_mode = CfgMode::batched});
-  EXPECT_THROW(sampler.sample(TextModel(), at::zeros({1, 1, 1, 2, 2}), positive, &negative), Error);
+  const Condition positive{{part::kText, at::ones({1, 2, 1})}};
+  const Condition negative{{part::kText, at::ones({1, 1, 1})}};
+  const TextModel model;
+  const ClassifierFreeGuidance guidance({.scale = 5});
+  const Denoiser denoiser(model, guidance, positive, negative, PassMode::batched);
+  try {
+    EulerSampler({.steps = 1}).sample(denoiser, at::zeros({1, 1, 1, 2, 2}));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("condition.text"));
+    EXPECT_THAT(error.what(), HasSubstr("passes = separate"));
+  }
+}
+
+TEST(Guidance, GuidesInsideItsIntervalOnly) {
+  const Condition positive{{part::kText, at::full({1, 1, 1}, 3.0)}};
+  const Condition negative{{part::kText, at::full({1, 1, 1}, 1.0)}};
+  const TextModel model;
+  const ClassifierFreeGuidance guidance({.scale = 4, .sigma_low = 0.3, .sigma_high = 0.8});
+  const Denoiser denoiser(model, guidance, positive, negative);
+  const auto noise = at::zeros({1, 1, 1, 2, 2});
+  const auto at_time = [&](double timestep) {
+    return denoiser.velocity(noise, timestep, 0).max().item<double>();
+  };
+
+  EXPECT_DOUBLE_EQ(at_time(900), 3);
+  EXPECT_DOUBLE_EQ(at_time(800), 9);
+  EXPECT_DOUBLE_EQ(at_time(300), 9);
+  EXPECT_DOUBLE_EQ(at_time(299), 3);
+  EXPECT_EQ(denoiser.evaluations(), 6);
+}
+
+TEST(Guidance, NeedsANegativeConditionForAnUnguidedPass) {
+  const Condition positive{{part::kText, at::ones({1, 1, 1})}};
+  const TextModel model;
+  const ClassifierFreeGuidance guidance({.scale = 5});
+  EXPECT_THROW(Denoiser(model, guidance, positive).velocity(at::zeros({1, 1, 1, 2, 2}), 500, 0),
+               Error);
+}
+
+// Passes "nothing", "a", "a and b", and "a" once more.
+class FourPasses final : public Guidance {
+  std::vector<GuidancePass> do_passes(const GuidanceStep&, const Condition& positive,
+                                      const Condition& negative) const override {
+    auto only_a = negative;
+    only_a.set("a", positive["a"]);
+    return {{"nothing", negative}, {"a", only_a, 2}, {"both", positive, 3}, {"a again", only_a, 5}};
+  }
+};
+
+TEST(Denoiser, RunsEqualPassesOnceAndAddsTheirWeights) {
+  class Sum final : public VelocityModel {
+   public:
+    mutable int passes = 0;
+    at::Tensor velocity(const at::Tensor& noisy, const at::Tensor&,
+                        const Condition& condition) const override {
+      ++passes;
+      return at::zeros_like(noisy) + (condition["a"] + condition["b"]).view({-1, 1, 1, 1, 1});
+    }
+  };
+  const Condition positive{{"a", at::full({1}, 1.0)}, {"b", at::full({1}, 10.0)}};
+  const Condition negative{{"a", at::zeros({1})}, {"b", at::zeros({1})}};
+  const FourPasses guidance;
+  for (const auto mode : {PassMode::separate, PassMode::batched}) {
+    const Sum model;
+    const Denoiser denoiser(model, guidance, positive, negative, mode);
+
+    const auto v = denoiser.velocity(at::zeros({1, 1, 1, 2, 2}), 500, 0);
+
+    EXPECT_DOUBLE_EQ(v.max().item<double>(), 7 * 1 + 3 * 11);
+    EXPECT_EQ(model.passes, mode == PassMode::separate ? 3 : 1);
+    EXPECT_EQ(denoiser.evaluations(), 3);
+  }
 }
 
 TEST(Sampler, ReportsEveryStepInOrder) {
-  const Condition text{.text = at::ones({1, 1, 1})};
+  const TextModel model;
+  const NoGuidance unguided;
+  const Denoiser denoiser(model, unguided, {{part::kText, at::ones({1, 1, 1})}});
   const auto noise = at::zeros({1, 1, 1, 2, 2});
   const EulerSampler euler({.steps = 3});
   const UniPcSampler unipc({.steps = 3});
   for (const Sampler* sampler : std::vector<const Sampler*>{&euler, &unipc}) {
     std::vector<std::pair<std::int64_t, std::int64_t>> steps;
-    sampler->sample(TextModel(), noise, text, nullptr,
+    sampler->sample(denoiser, noise,
                     [&](std::int64_t done, std::int64_t all) { steps.emplace_back(done, all); });
     EXPECT_THAT(steps, ::testing::ElementsAre(std::pair(1, 3), std::pair(2, 3), std::pair(3, 3)));
   }
@@ -177,14 +258,17 @@ TEST(FiniteGuard, NamesThePassAndTheStep) {
    public:
     at::Tensor velocity(const at::Tensor& noisy, const at::Tensor& timestep,
                         const Condition& condition) const override {
-      const bool bad = timestep[0].item<double>() < 900 && !condition.image.defined();
+      const bool bad = timestep[0].item<double>() < 900 && !condition.has(part::kImage);
       return at::full_like(noisy, bad ? std::numeric_limits<double>::infinity() : 0);
     }
   };
-  const Condition positive{.image = at::ones({1})}, negative{};
+  const Condition positive{{part::kImage, at::ones({1})}};
+  const Condition negative{{part::kText, at::ones({1})}};
+  const Poisoned model;
+  const ClassifierFreeGuidance guidance({.scale = 5});
   const EulerSampler sampler({.steps = 4});  // timesteps 1000, 937.5, 833.3, 625
   try {
-    sampler.sample(Poisoned(), at::zeros({1, 1, 1, 2, 2}), positive, &negative);
+    sampler.sample(Denoiser(model, guidance, positive, negative), at::zeros({1, 1, 1, 2, 2}));
     FAIL();
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("negative pass of step 2"));

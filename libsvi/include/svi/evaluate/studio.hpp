@@ -1,0 +1,83 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "svi/config/option.hpp"
+#include "svi/data/clip_source.hpp"
+#include "svi/guidance/denoiser.hpp"
+#include "svi/model/model.hpp"
+#include "svi/model/wan/vae.hpp"
+#include "svi/sampler/sampler.hpp"
+#include "svi/variant/variant.hpp"
+
+namespace svi {
+
+/// Prompts to text context [B, L, D].
+using EncodeText = std::function<at::Tensor(const std::vector<std::string>&)>;
+
+/// Images [B, 3, H, W] in [-1, 1] to image tokens [B, tokens, D].
+using EncodeImage = std::function<at::Tensor(const at::Tensor&)>;
+
+/// What happens to decoded frames before they condition the next clip.
+enum class FrameRounding {
+  none,      // fp32 frames go on as they are
+  nearest,   // rounded to 8 bits, as a file on disk would hold them
+  truncate,  // the reference: truncated to 8 bits, half a level darker with each clip
+};
+inline std::vector<std::string> enum_names(FrameRounding) {
+  return {"none", "nearest", "truncate"};
+}
+
+/// Options of a rollout, `[rollout]`.
+struct RolloutConfig {
+  std::int64_t clips = 10;
+  std::int64_t seed = 0;
+  FrameRounding rounding = FrameRounding::none;
+  bool same_noise = false;
+  std::string negative_prompt = {};
+  PassMode passes = PassMode::separate;
+
+  void describe(OptionVisitor& visit) {
+    visit(clips, {.key = "clips", .help = "clips per film", .unit = "clips", .min = 1, .max = 1e6});
+    visit(seed, {.key = "seed",
+                 .help = "seed of the initial noise; scene and clip select the sequence",
+                 .min = 0});
+    visit(rounding,
+          {.key = "rounding",
+           .help = "rounding of decoded frames to 8 bits before they condition the next clip"});
+    visit(same_noise,
+          {.key = "same_noise",
+           .help = "use the same noise for every clip of a film (known to accumulate artefacts)"});
+    visit(negative_prompt, {.key = "negative_prompt", .help = "prompt of the unguided pass"});
+    visit(passes, {.key = "passes",
+                   .help = "separate: the guidance's passes run one by one; batched: as one pass "
+                           "over a larger batch"});
+  }
+};
+
+/// All that films are made with. One model, one way of making films; training, films, experiments
+/// and diagnostics share it, so that none of them forgets a part. Borrows everything.
+struct Studio {
+  const VelocityModel& model;
+  const WanVae& vae;
+  EncodeText encode_text;
+  const Variant& variant;
+  const Sampler& sampler;
+  const Guidance& guidance;
+  RolloutConfig rollout;
+  ClipShape shape;
+  EncodeImage encode_image = {};  // empty for models without an image branch
+};
+
+/// The same studio for films of another number of clips.
+inline Studio with_clips(Studio studio, std::int64_t clips) {
+  studio.rollout.clips = clips;
+  return studio;
+}
+
+}  // namespace svi

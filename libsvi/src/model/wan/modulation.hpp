@@ -1,0 +1,44 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace svi::wan {
+
+/// Which latent frame a token of a sample belongs to, where time differs from frame to frame.
+struct FrameOfToken {
+  std::int64_t tokens = 1;  // of one latent frame
+  std::int64_t first = 0;   // index, among all tokens of the sample, of the first one here
+
+  std::int64_t of(std::int64_t token) const { return (first + token) / tokens; }
+};
+
+/// A table that modulates tokens: [D] for all, [B, D] per sample, or [B, F, D] per latent frame;
+/// fp32 with contiguous rows, or undefined. Finds the row for a token of the flat stream [B L].
+class ModulationRows {
+ public:
+  ModulationRows(const at::Tensor& table, std::int64_t L, FrameOfToken frames)
+      : data_(table.defined() ? table.const_data_ptr<float>() : nullptr),
+        sample_(table.defined() && table.dim() > 1 ? table.stride(0) : 0),
+        frame_(table.defined() && table.dim() > 2 ? table.stride(1) : 0),
+        L_(L),
+        frames_(frames) {}
+
+  const float* of(std::int64_t row) const {
+    if (data_ == nullptr) return nullptr;
+    const auto* sample = data_ + row / L_ * sample_;
+    return frame_ == 0 ? sample : sample + frames_.of(row % L_) * frame_;
+  }
+
+ private:
+  const float* data_;
+  std::int64_t sample_, frame_, L_;
+  FrameOfToken frames_;
+};
+
+/// The table spread over tokens, for plain tensor operations: [B, 1, D] for [B, D], [B, L, D] for
+/// [B, F, D].
+at::Tensor spread_over_tokens(const at::Tensor& table, std::int64_t L, FrameOfToken frames);
+
+}  // namespace svi::wan
