@@ -118,12 +118,11 @@ LoraFile LoraFile::open(const std::string& path) {
   return file;
 }
 
-LoadReport merge_lora(WanDit& dit, const WeightedLora& lora, bool allow_unmatched) {
-  const c10::NoGradGuard no_grad;
+LoadReport fit_lora(const NamedTensors& tensors, const LoraFile& file, bool allow_unmatched) {
   std::unordered_map<std::string, at::Tensor> weights;
-  for (auto& [name, weight] : dit.parameters()) weights.emplace(name, weight);
+  for (const auto& [name, weight] : tensors) weights.emplace(name, weight);
   LoadReport report;
-  for (const auto& update : lora.file.updates) {
+  for (const auto& update : file.updates) {
     const auto found = weights.find(update.weight);
     if (found == weights.end()) {
       report.unexpected.push_back(update.weight);
@@ -137,9 +136,16 @@ LoadReport merge_lora(WanDit& dit, const WeightedLora& lora, bool allow_unmatche
     }
   }
   if (!report.mismatched.empty() || (!report.unexpected.empty() && !allow_unmatched)) {
-    raise<IoError>(lora.file.origin,
-                   ": this adapter does not fit the transformer: ", report.text());
+    raise<IoError>(file.origin, ": this adapter does not fit the transformer: ", report.text());
   }
+  return report;
+}
+
+LoadReport merge_lora(WanDit& dit, const WeightedLora& lora, bool allow_unmatched) {
+  const c10::NoGradGuard no_grad;
+  auto report = fit_lora(dit.parameters(), lora.file, allow_unmatched);
+  std::unordered_map<std::string, at::Tensor> weights;
+  for (auto& [name, weight] : dit.parameters()) weights.emplace(name, weight);
   for (const auto& update : lora.file.updates) {
     const auto found = weights.find(update.weight);
     if (found == weights.end()) continue;

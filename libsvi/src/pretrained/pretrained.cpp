@@ -122,7 +122,10 @@ void Pretrained::Parts::read_headers() {
   facts.gpu = !device.is_cpu();
   for (const auto& [name, tensor] : dit_weights) facts.fp32_bytes += 4 * tensor.numel();
   compute = choose_compute(config.dtype, facts);
-  for (const auto& text : config.lora) loras.push_back(lora_choice(text, files.folder));
+  for (const auto& text : config.lora) {
+    loras.push_back(lora_choice(text, files.folder));
+    fit_lora(dit_weights, LoraFile::open(loras.back().path.string()));
+  }
 
   const auto codec = to_official(open_weights(files.vae), WeightKind::vae, files.vae.string());
   try {

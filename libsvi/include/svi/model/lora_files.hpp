@@ -46,6 +46,11 @@ struct WeightedLora {
   double strength = 1;  // factor on its scale
 };
 
+/// Compares an adapter with the transformer's tensors, names and shapes alone. Throws IoError as
+/// merge_lora does.
+SVI_EXPORT LoadReport fit_lora(const NamedTensors& tensors, const LoraFile& file,
+                               bool allow_unmatched = false);
+
 /// Adds the adapter to the transformer's weights for good: computed in fp32, rounded once to the
 /// weight's dtype. Merge before weights are stored in 8 bits. Throws IoError naming each update
 /// that the model has no place for (or passes it over with `allow_unmatched`, in the report's
