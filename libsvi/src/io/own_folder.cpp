@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 constexpr const char *kMark = ".svi", *kLock = "run.lock";
 constexpr int kDepth = 4;  // no file of svi's lies deeper
 
-std::string first_line(const fs::path& file) {
+std::string mark_line(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   std::string line;
   std::getline(in, line);
@@ -72,7 +72,7 @@ bool OwnFolder::marked() const {
   std::error_code error;
   const auto mark = path_ / kMark;
   return fs::is_regular_file(fs::symlink_status(mark, error)) &&
-         first_line(mark).starts_with("svi " + kind_);
+         mark_line(mark).starts_with("svi " + kind_);
 }
 
 OwnFolder::State OwnFolder::state() const {
