@@ -8,7 +8,6 @@
 //   svi-experiment experiments/ablation_eimg.ini --set arm.erft.training.steps=100 --validate
 //   svi-experiment --watch results/ablation_eimg
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <boost/program_options.hpp>
@@ -18,15 +17,18 @@
 #include <optional>
 #include <sstream>
 
+#include "svi/config/command_line.hpp"
 #include "svi/core/abi.hpp"
 #include "svi/core/check.hpp"
 #include "svi/core/log.hpp"
+#include "svi/core/terminal.hpp"
 #include "svi/experiment/builtins.hpp"
 #include "svi/experiment/experiment.hpp"
 #include "svi/experiment/inheritance.hpp"
 #include "svi/experiment/overrides.hpp"
 #include "svi/experiment/reference.hpp"
 #include "svi/experiment/watch.hpp"
+#include "svi/io/output_path.hpp"
 #include "svi/parallel/environment.hpp"
 #include "svi/parallel/stop.hpp"
 
@@ -53,7 +55,8 @@ po::options_description options(Arguments& a) {
   add("size", po::value(&a.size), "apply [size.NAME] of the file, such as full");
   add("resume", po::bool_switch(&a.run.resume),
       "continue a stopped run; for a finished run, print its table");
-  add("overwrite", po::bool_switch(&a.run.overwrite), "delete earlier results of the same name");
+  add("overwrite", po::bool_switch(&a.run.overwrite),
+      "replace earlier results of the same name; files of others stay");
   add("validate", po::bool_switch(&a.validate), "check the file, compute nothing");
   add("watch", po::bool_switch(&a.watch),
       "follow a run from another terminal; takes FILE.ini or a result folder");
@@ -69,17 +72,30 @@ po::options_description options(Arguments& a) {
   return visible;
 }
 
+/// The word that is the experiment: one that ends in .ini, else the first that stands alone.
+svi::CommandPart* file_among(std::vector<svi::CommandPart>& parts) {
+  svi::CommandPart* file = nullptr;
+  for (auto& part : parts) {
+    if (!part.stray) continue;
+    if (part.words.back().ends_with(".ini")) return &part;
+    if (file == nullptr) file = &part;
+  }
+  return file;
+}
+
 Arguments parse(int argc, char** argv) {
   Arguments a;
   auto visible = options(a);
-  po::options_description all;
-  all.add(visible).add_options()("file", po::value(&a.file));
-  po::positional_options_description positional;
-  positional.add("file", 1);
   try {
+    const auto parsed = po::command_line_parser(argc, argv).options(visible).run();
+    auto parts = svi::command_parts(parsed);
+    if (auto* file = file_among(parts)) {
+      a.file = file->words.back();
+      file->stray = false;
+    }
+    svi::refuse_stray_words("svi-experiment", parts, {"set", "plugin"});
     po::variables_map values;
-    po::store(po::command_line_parser(argc, argv).options(all).positional(positional).run(),
-              values);
+    po::store(parsed, values);
     po::notify(values);
     a.described = values.count("describe") > 0;
   } catch (const po::error& error) {
@@ -138,9 +154,7 @@ int watch(const Arguments& a, const svi::Communicator& world) {
   if (world.rank() != 0) return 0;
   svi::WatchOptions options;
   options.redraw = isatty(STDOUT_FILENO) != 0;
-  winsize window{};
-  if (options.redraw && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0)
-    options.columns = window.ws_col;
+  options.columns = svi::terminal_columns(STDOUT_FILENO);
   const auto end = svi::watch_run(folder, options);
   return end == svi::WatchEnd::complete ? 0 : end == svi::WatchEnd::stopped ? kStopped : 1;
 }
@@ -172,6 +186,7 @@ int run(const Arguments& a, const svi::Communicator& world, char** argv) {
   const auto document = read_document(a, world);
   const auto plan = svi::Plan::make(document, registry);
   if (a.validate) {
+    if (speaks) svi::check_output_folder(plan.folder());
     const auto sizes = svi::size_names(document);
     if (speaks) {
       std::cout << a.file << ": valid; " << plan.arms.size() << " arms";

@@ -3,7 +3,9 @@
 #include <boost/program_options.hpp>
 #include <sstream>
 
+#include "svi/config/command_line.hpp"
 #include "svi/core/check.hpp"
+#include "svi/core/processors.hpp"
 
 namespace svi::generate {
 namespace {
@@ -47,7 +49,7 @@ po::options_description options(Arguments& a) {
       "use the pocket base without its adapter: the film drifts");
   add("dtype", store(a.dtype), "precision: auto, fp32 or bf16");
   add("device", po::value(&a.device), "auto, cpu or cuda");
-  add("threads", po::value(&a.threads), "CPU threads; default: all cores");
+  add("threads", store(a.threads), "CPU threads, at most one per processor; default: all");
   add("plugin", po::value(&a.plugins)->composing(),
       "load this plugin first, by name or path; may be repeated");
 
@@ -61,7 +63,8 @@ po::options_description options(Arguments& a) {
   add("steps", store(a.steps), "sampling steps per clip");
   add("cfg", store(a.cfg), "scale of classifier-free guidance; 1: off");
   add("sampler", store(a.sampler), "name of the sampler; --list-variants lists them");
-  add("crf", store(a.crf), "compression of the file: 0 (lossless) to 51 (worst)");
+  add("crf", store(a.crf),
+      "compression of the file: 1 (best) to 51 (worst); 0: lossless, which browsers cannot play");
   add("set", po::value(&a.settings)->composing(),
       "any other setting: section.key=value, such as variant.motion_frames=5; may be repeated");
 
@@ -79,10 +82,12 @@ po::options_description options(Arguments& a) {
 
   po::options_description run("Run");
   add = run.add_options();
-  add("out", po::value(&a.out), "file of the video, or folder for several films");
+  add("out", po::value(&a.out),
+      "file of the video (.mp4, .m4v, .mov or .mkv), or folder for several films");
   add("resume", po::bool_switch(&a.resume),
       "continue a stopped film, or make a finished film longer (--clips)");
-  add("overwrite", po::bool_switch(&a.overwrite), "replace an earlier film of the same name");
+  add("overwrite", po::bool_switch(&a.overwrite),
+      "make the film anew; it replaces an earlier one of the same name when it is complete");
   add("redecode", po::bool_switch(&a.redecode),
       "decode and encode the stored latents again, for example with another --crf");
   add("validate", po::bool_switch(&a.validate), "check everything, make nothing");
@@ -136,8 +141,11 @@ void set_defaults(Document& d, const Arguments& a, bool official) {
 Arguments parse_arguments(int argc, char** argv) {
   Arguments a;
   try {
+    const auto described = options(a);  // what is parsed refers to it
+    const auto parsed = po::command_line_parser(argc, argv).options(described).run();
+    refuse_stray_words("svi-generate", command_parts(parsed), {"image", "lora", "plugin", "set"});
     po::variables_map values;
-    po::store(po::command_line_parser(argc, argv).options(options(a)).run(), values);
+    po::store(parsed, values);
     po::notify(values);
   } catch (const po::error& error) {
     raise<ConfigError>("command line: ", error.what(), "; see svi-generate --help");
@@ -148,6 +156,8 @@ Arguments parse_arguments(int argc, char** argv) {
     raise<ConfigError>("command line: --samples brings its own images and prompts");
   if (a.overwrite && (a.resume || a.redecode))
     raise<ConfigError>("command line: --overwrite excludes --resume and --redecode");
+  const auto problem = threads_problem(a.threads.value_or(1));
+  if (!problem.empty()) raise<ConfigError>("command line: --threads ", *a.threads, ": ", problem);
   if (!a.continue_video.empty() && a.images.size() > 1)
     raise<ConfigError>("command line: --continue-video makes one film; give one --image at most");
   return a;
@@ -163,6 +173,11 @@ std::string usage() {
          "\\\n"
          "    --prompt \"a cat walks\" --clips 20 --out cat.mp4\n"
          "  svi-generate ... --out cat.mp4 --resume --clips 40   the same film, twice as long\n\n"
+         "Exit codes:\n"
+         "  0  the films are complete\n"
+         "  2  an option, a file or a plugin is wrong; the message says what to do\n"
+         "  3  stopped by Ctrl-C or SIGTERM after the last whole clip; --resume continues\n"
+         "  1  any other failure\n\n"
          "Documentation: docs/generating.md\n";
   return out.str();
 }

@@ -16,9 +16,8 @@ struct Arguments {
               device = "auto";
   std::vector<std::string> images, loras, plugins, settings;
   std::optional<std::string> size, sampler, dtype;
-  std::optional<std::int64_t> clips, seed, steps, frames, crf, resident_blocks;
+  std::optional<std::int64_t> clips, seed, steps, frames, crf, resident_blocks, threads;
   std::optional<double> cfg, fps;
-  std::int64_t threads = 0;
   bool resume = false, overwrite = false, redecode = false, no_lora = false, int8 = false,
        tile = false, force = false, split = false, validate = false;
   bool help = false, version = false, verbose = false, list_variants = false;

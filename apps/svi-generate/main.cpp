@@ -8,6 +8,7 @@
 #include <c10/util/Exception.h>
 
 #include <csignal>
+#include <filesystem>
 #include <iostream>
 
 #include "arguments.hpp"
@@ -50,6 +51,7 @@ int run(const svi::generate::Arguments& a, const svi::Communicator& world) {
     if (speaks) list(registry);
     return 0;
   }
+  std::signal(SIGPIPE, SIG_IGN);  // who reads along may leave; the film goes on
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
   return svi::generate::make_films(a, registry, world);
@@ -78,6 +80,10 @@ int main_with_mpi(int argc, char** argv) {
     code = 2;
   } catch (const svi::IoError& error) {
     std::cerr << "svi-generate: " << error.what() << std::endl;
+    code = 2;
+  } catch (const std::filesystem::filesystem_error& error) {
+    std::cerr << "svi-generate: " << error.path1().string() << ": " << error.code().message()
+              << std::endl;
     code = 2;
   } catch (const std::exception& error) {
     std::cerr << "svi-generate: " << text_of(error) << std::endl;

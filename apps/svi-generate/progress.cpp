@@ -1,11 +1,14 @@
 #include "progress.hpp"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <iomanip>
 #include <iostream>
 #include <sstream>
 
 #include "svi/core/clock.hpp"
+#include "svi/core/terminal.hpp"
 
 namespace svi::generate {
 
@@ -15,6 +18,12 @@ using Phase = FilmProgress::Phase;
 
 constexpr double kRedrawSeconds = 0.2, kLineSeconds = 30;
 constexpr double kSamplingShare = 0.9;  // of a clip's time, until one has been made
+
+/// Where there is no room for all, how far the film is goes before its name.
+std::string fitted_progress(const std::string& name, const std::string& text, int columns) {
+  const auto all = name + ": " + text;
+  return fit_columns(all, columns) == all ? all : fit_columns(text, columns);
+}
 
 }  // namespace
 
@@ -33,7 +42,7 @@ double ProgressLine::now() const {
 
 std::string ProgressLine::text(const FilmProgress& p) const {
   std::ostringstream out;
-  out << name_ << ": clip " << p.clip + 1 << "/" << p.clips;
+  out << "clip " << p.clip + 1 << "/" << p.clips;
   if (p.phase == Phase::joining) {
     out << "  joining";
     return out.str();
@@ -63,10 +72,12 @@ void ProgressLine::show(const FilmProgress& p) {
   if (new_clip && terminal_ && now() - drawn_ < kRedrawSeconds) return;
   drawn_ = now();
   if (terminal_) {
-    std::cerr << "\r\033[K" << text(p) << std::flush;
+    // A line that wraps, or fills the last column, would not be drawn over.
+    std::cerr << "\r\033[K" << fitted_progress(name_, text(p), terminal_columns(STDERR_FILENO) - 1)
+              << std::flush;
     drew_ = true;
   } else {
-    std::cerr << text(p) << std::endl;
+    std::cerr << name_ << ": " << text(p) << std::endl;
   }
 }
 

@@ -10,6 +10,7 @@
 #include "networks.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/atomic_file.hpp"
+#include "svi/io/output_path.hpp"
 #include "svi/io/safetensors.hpp"
 #include "svi/model/key_maps.hpp"
 #include "svi/model/lora_files.hpp"
@@ -78,13 +79,17 @@ void write_weights(const fs::path& out, const NamedTensors& tensors,
     total += bytes;
   }
   if (shards.size() == 1) return write_file_of(out, shards.front(), dtype);
+  const auto index = out.string() + ".index.json";
+  check_new_file(index);
+  for (std::size_t i = 0; i < shards.size(); ++i)
+    check_new_file(shard_path(out, i + 1, shards.size()));
   nlohmann::json map;
   for (std::size_t i = 0; i < shards.size(); ++i) {
     const auto path = shard_path(out, i + 1, shards.size());
     write_file_of(path, shards[i], dtype);
     for (const auto& [name, tensor] : shards[i]) map[name] = path.filename().string();
   }
-  write_file(out.string() + ".index.json",
+  write_file(index,
              nlohmann::json{{"metadata", {{"total_size", total}}}, {"weight_map", map}}.dump(1));
 }
 

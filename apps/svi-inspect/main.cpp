@@ -4,7 +4,9 @@
 #include <iostream>
 
 #include "inspect.hpp"
+#include "svi/config/command_line.hpp"
 #include "svi/core/check.hpp"
+#include "svi/io/output_path.hpp"
 
 namespace {
 
@@ -23,7 +25,8 @@ constexpr const char* kUsage =
     "fp32|bf16|fp16]\n"
     "            [--lora FILE[=STRENGTH] ...] [--shard-gib N] [--heads N] [--copy NAME]\n"
     "    writes a transformer, codec or encoder with other names, precision or shards, and merges "
-    "adapters\n"
+    "adapters;\n"
+    "    never replaces a file\n"
     "svi-inspect run dit|vae-encode|vae-decode --weights W --inputs I --out O [--heads N] "
     "[--device cpu|cuda] [--copy NAME]\n"
     "    computes one forward pass in fp32: reads the named tensors of I, writes those of O\n"
@@ -55,9 +58,10 @@ int inspect(int argc, char** argv) {
       "shard-gib", po::value(&conversion.shard_gib))("copy", po::value(&options.copy));
   po::positional_options_description positional;
   positional.add("words", -1);
+  const auto parsed =
+      po::command_line_parser(argc, argv).options(described).positional(positional).run();
   po::variables_map values;
-  po::store(po::command_line_parser(argc, argv).options(described).positional(positional).run(),
-            values);
+  po::store(parsed, values);
   po::notify(values);
   if (values.count("help") != 0) {
     std::cout << kUsage;
@@ -65,12 +69,20 @@ int inspect(int argc, char** argv) {
   }
   const bool runs = !words.empty() && words[0] == "run";
   const bool converts = words.size() > 1 && words[0] == "convert";
-  if (words.size() != (runs || converts ? 2u : 1u)) {
+  const auto expected = runs || converts ? 2u : 1u;
+  if (words.size() > expected) {
+    auto parts = svi::command_parts(parsed);
+    std::size_t taken = 0;
+    for (auto& part : parts) part.stray = part.stray && ++taken > expected;
+    svi::refuse_stray_words("svi-inspect", parts, {"lora"});
+  }
+  if (words.size() != expected) {
     svi::raise<svi::ConfigError>("expected FILE, convert FILE, or run and a model; see ",
                                  "svi-inspect --help");
   }
   if (options.heads < 0)
     svi::raise<svi::ConfigError>("--heads ", options.heads, ": must be above 0");
+  if (!options.out.empty()) svi::check_new_file(options.out);
   if (converts) {
     if (options.out.empty()) svi::raise<svi::ConfigError>("convert: --out is missing");
     conversion.input = words[1];

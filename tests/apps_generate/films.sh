@@ -52,6 +52,9 @@ made --clips 1 --continue-video given.mp4 --out more.mp4
 made --clips 2 --continue-video given.mp4 --out more.mp4 --resume
 same_film continued.mp4 more.mp4
 
+made --clips 2 --continue-video given.mp4 --out more.mp4 --redecode --crf 40
+[ "$(frames more.mp4)" = "$(frames continued.mp4)" ] || fail "decoded again after a video: $(frames more.mp4) frames"
+
 made --clips 4 --out again.mp4 --redecode --crf 40
 [ "$(stat -c %s again.mp4)" -lt "$(stat -c %s whole.mp4)" ] || fail "a higher crf gives a smaller file"
 [ "$(frames again.mp4)" = 17 ] || fail "decoded again: other frames"

@@ -339,6 +339,25 @@ TEST_F(Inspect, RefusesToConvertAModelThatIsNotWhole) {
   EXPECT_FALSE(fs::exists(path("x.safetensors")));
 }
 
+TEST_F(Inspect, WritesOverNoFile) {
+  const auto dit = std::string(SVI_SOURCE_DIR) + "/data/pocket/dit.safetensors";
+  fs::copy_file(dit, path("in.safetensors"));
+  const auto convert = "convert " + path("in.safetensors") + " --out ";
+  expect_refused(convert + path("in.safetensors"), "is there already");
+  expect_refused(convert + path("nowhere/x.safetensors"), "is not there");
+  fs::create_symlink(path("in.safetensors"), path("link.safetensors"));
+  expect_refused(convert + path("link.safetensors"), "is a link");
+  fs::copy_file(dit, path("s-00002-of-00003.safetensors"));
+  expect_refused(convert + path("s.safetensors") + " --shard-gib 0.0024", "is there already");
+  EXPECT_FALSE(fs::exists(path("s-00001-of-00003.safetensors")));
+  EXPECT_EQ(fs::file_size(path("in.safetensors")), fs::file_size(dit));
+}
+
+TEST_F(Inspect, ShowsHowStrayWordsAreMeant) {
+  expect_refused("my weights.safetensors", "my weights.safetensors");
+  expect_refused("convert a b --out c", "b belongs to no option");
+}
+
 TEST_F(Inspect, RefusesConversionsItCannotDo) {
   const auto dit = std::string(SVI_SOURCE_DIR) + "/data/pocket/dit.safetensors ";
   expect_refused("convert " + dit, "--out is missing");

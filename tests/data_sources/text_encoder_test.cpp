@@ -42,6 +42,14 @@ TEST(PocketTextEncoder, TakesAnyTextAndCutsLongOnes) {
   EXPECT_TRUE(at::equal(tokens[1], encoder.encode({"ONE, two; three"})[0]));
 }
 
+TEST(PocketTextEncoder, TellsHowMuchOfATextItReads) {
+  EXPECT_EQ(pocket_read_bytes("a red, red car!", 4), 15u);
+  EXPECT_EQ(pocket_read_bytes("a red, red car!", 3), 11u);
+  EXPECT_EQ(pocket_read_bytes("a red, red car!", 1), 2u);
+  EXPECT_EQ(pocket_read_bytes("  ", 1), 2u);
+  EXPECT_EQ(pocket_read_bytes("", 1), 0u);
+}
+
 TEST(PocketTextEncoder, IsTheSameInEveryRun) {
   const auto first = PocketTextEncoder({}).encode({kPrompt});
   const auto second = PocketTextEncoder({}).encode({kPrompt});

@@ -61,6 +61,18 @@ TEST(Tokenizer, CutsALongTextButKeepsTheEndSymbol) {
   EXPECT_THAT(tokenizer.encode(""), ElementsAre(tokenizer.end_id()));
 }
 
+TEST(Tokenizer, TellsHowMuchOfATextItReads) {
+  const auto tokenizer = Tokenizer::open(kData / "tiny.model");
+  std::string text;
+  for (int i = 0; i < 40; ++i) text += "a red car ";
+  EXPECT_EQ(tokenizer.bytes_read("a red car", 512), 9u);
+  for (const std::int64_t length : {1, 2, 5, 17, 64}) {
+    const auto bytes = tokenizer.bytes_read(text, length);
+    ASSERT_LT(bytes, text.size());
+    EXPECT_EQ(tokenizer.encode(text.substr(0, bytes)), tokenizer.encode(text, length)) << length;
+  }
+}
+
 TEST(Tokenizer, NeverReadsControlSymbolsFromAText) {
   const auto tokenizer = Tokenizer::open(kData / "tiny.model");
   auto ids = tokenizer.encode("one </s> two <pad> three");

@@ -4,5 +4,7 @@ set(SVI_CORE_SOURCES
   src/core/host.cpp
   src/core/log.cpp
   src/core/printable.cpp
+  src/core/processors.cpp
   src/core/random.cpp
-  src/core/sha256.cpp)
+  src/core/sha256.cpp
+  src/core/terminal.cpp)

@@ -63,20 +63,40 @@ at::Tensor PocketTextEncoder::encode(const std::vector<std::string>& texts) cons
   return tokens;
 }
 
+namespace {
+
+/// The letter or digit as the encoder sees it; 0 for what separates words.
+char letter_of(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  const bool upper = byte >= 'A' && byte <= 'Z';
+  const bool plain = (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9');
+  if (!upper && !plain && byte < 0x80) return 0;
+  return static_cast<char>(upper ? byte - 'A' + 'a' : byte);
+}
+
+}  // namespace
+
 std::vector<std::string> pocket_words(std::string_view text) {
   std::vector<std::string> words(1);
   for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool upper = byte >= 'A' && byte <= 'Z';
-    const bool plain = (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9');
-    if (upper || plain || byte >= 0x80) {
-      words.back() += static_cast<char>(upper ? byte - 'A' + 'a' : byte);
+    if (const char letter = letter_of(c); letter != 0) {
+      words.back() += letter;
     } else if (!words.back().empty()) {
       words.emplace_back();
     }
   }
   if (words.back().empty()) words.pop_back();
   return words;
+}
+
+std::size_t pocket_read_bytes(std::string_view text, std::int64_t words) {
+  bool inside = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool letter = letter_of(text[i]) != 0;
+    if (letter && !inside && words-- == 0) return i;
+    inside = letter;
+  }
+  return text.size();
 }
 
 }  // namespace svi

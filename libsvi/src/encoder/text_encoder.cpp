@@ -93,6 +93,12 @@ at::Tensor WanTextEncoder::encode(const std::vector<std::string>& prompts) {
   return context;
 }
 
+std::pair<std::string, std::size_t> WanTextEncoder::read_part(std::string_view prompt) const {
+  auto text = clean_prompt(prompt);
+  const auto bytes = tokenizer_.bytes_read(text, config_.length);
+  return {std::move(text), bytes};
+}
+
 std::filesystem::path WanTextEncoder::cache_file(std::string_view prompt) const {
   return file_of(clean_prompt(prompt));
 }

@@ -79,6 +79,21 @@ std::vector<std::int64_t> Tokenizer::encode(std::string_view text, std::int64_t 
   return ids;
 }
 
+std::size_t Tokenizer::bytes_read(std::string_view text, std::int64_t length) const {
+  const auto& model = content_->model;
+  const auto encoded = model.EncodeAsImmutableProto(absl::string_view(text.data(), text.size()));
+  std::int64_t ids = 0;
+  int last = -1;
+  for (const auto& piece : encoded.pieces()) {
+    const int id =
+        model.IsByte(static_cast<int>(piece.id())) ? model.unk_id() : static_cast<int>(piece.id());
+    const bool joined = id == last && id == model.unk_id();  // as encode() does
+    last = id;
+    if (!joined && ++ids > length - 1) return piece.begin();
+  }
+  return text.size();
+}
+
 std::int64_t Tokenizer::size() const { return content_->model.GetPieceSize(); }
 std::int64_t Tokenizer::end_id() const { return content_->model.eos_id(); }
 const std::string& Tokenizer::hash() const { return content_->hash; }

@@ -3,15 +3,16 @@
 #include <ATen/Parallel.h>
 
 #include <filesystem>
-#include <fstream>
+#include <functional>
 #include <iostream>
 #include <optional>
-#include <sstream>
 
 #include "inputs.hpp"
 #include "jobs.hpp"
 #include "models.hpp"
+#include "preflight.hpp"
 #include "progress_file.hpp"
+#include "results_folder.hpp"
 #include "set_metrics.hpp"
 #include "summary.hpp"
 #include "svi/core/clock.hpp"
@@ -28,59 +29,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string read_text(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-/// What must be equal for two runs to belong together: everything but where they run.
-std::string identity(const Document& resolved) {
-  Document document = resolved;
-  document.erase("run");
-  return document.text();
-}
-
-std::string first_difference(const std::string& before, const std::string& now) {
-  std::istringstream a(before), b(now);
-  std::string x, y, section;
-  while (true) {
-    const bool more_a = static_cast<bool>(std::getline(a, x)),
-               more_b = static_cast<bool>(std::getline(b, y));
-    if (!more_a && !more_b) return "";
-    if (more_a && x.starts_with('[')) section = x;
-    if (!more_a || !more_b || x != y) {
-      return cat("in ", section, " it was '", more_a ? x : "", "', now it is '", more_b ? y : "",
-                 "'");
+/// Runs on rank 0; what it throws is thrown alike on all ranks.
+void on_first_rank(const Communicator& world, const std::function<void()>& work) {
+  std::string refusal;
+  if (world.rank() == 0) {
+    try {
+      work();
+    } catch (const Error& error) {
+      refusal = error.what();
+    } catch (const fs::filesystem_error& error) {
+      refusal = cat(error.path1().string(), ": ", error.code().message());
     }
   }
-}
-
-/// Decides on rank 0 whether to start, go on or refuse; returns the refusal.
-std::string prepare_folder(const Plan& plan, const RunOptions& options) {
-  const fs::path folder = plan.folder();
-  const auto resolved_path = folder / "resolved.ini";
-  if (options.overwrite) fs::remove_all(folder);
-  if (fs::exists(resolved_path)) {
-    if (!options.resume) {
-      return cat(
-          folder.string(),
-          " holds results already; use --resume to go on with them, --overwrite to throw them "
-          "away, or --set experiment.name=OTHER");
-    }
-    const auto difference = first_difference(
-        identity(Document::parse(read_text(resolved_path), resolved_path.string())),
-        identity(plan.resolved));
-    if (!difference.empty()) {
-      return cat(folder.string(), " belongs to another configuration: ", difference,
-                 "; use --overwrite, or --set experiment.name=OTHER");
-    }
-  }
-  fs::create_directories(folder);
-  write_file(folder / "original.ini", plan.original.text());
-  write_file(resolved_path, plan.resolved.text());
-  return "";
+  refusal = world.broadcast(refusal);
+  if (!refusal.empty()) throw ConfigError(refusal);
 }
 
 /// Rank 0 keeps others from working on the folder. Collective; throws ConfigError alike on all.
@@ -222,13 +184,18 @@ RunEnd run_experiment(const Plan& given, const Registry& registry, const Communi
   const Stopwatch watch;
   const auto lock = lock_folder(given, world, options);
   const auto plan = pin_inputs(given, registry, world);
-  const auto refusal = world.broadcast(world.rank() == 0 ? prepare_folder(plan, options) : "");
-  if (!refusal.empty()) throw ConfigError(refusal);
+  const ResultsFolder results(plan);
+  on_first_rank(world, [&] { results.check(options); });
   const auto device = choose_device(plan.run.device);
   const Folders folders(plan.folder());
   const auto target = folders.root() / (plan.experiment.name + ".h5");
   const auto list = list_jobs(plan);
   const auto shape = result_shape(plan, registry);
+  // What is there is touched last, when nothing can be wrong any more that can be known so early.
+  on_first_rank(world, [&] {
+    check_ahead(plan, registry);
+    results.begin(options);
+  });
 
   bool complete = fs::exists(target);
   for (const auto& job : list.jobs) complete = complete && is_done(plan, job);

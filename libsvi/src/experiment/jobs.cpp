@@ -216,11 +216,6 @@ ResultShape result_shape(const Plan& plan, const Registry& registry) {
     const auto clips = integer(document, "rollout", "clips");
     const auto motion = registry.make<Variant>(document, "")->plan(1, 1).motion_frames;
     const auto frames = integer(document, "clip", "frames");
-    if (motion >= frames) {
-      raise<ConfigError>("[variant] motion_frames = ", motion,
-                         " leaves nothing to generate in a clip of ", frames,
-                         " frames ([clip] frames); lower it, or make clips longer");
-    }
     shape.scenes = std::max(shape.scenes, integer(document, "evaluation", "scenes"));
     shape.clips = std::max(shape.clips, clips);
     shape.frames = std::max(shape.frames, film_frames(clips, frames, motion));

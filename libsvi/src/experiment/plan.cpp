@@ -4,9 +4,12 @@
 #include <cctype>
 #include <filesystem>
 
+#include "preflight.hpp"
 #include "sections.hpp"
 #include "svi/core/check.hpp"
+#include "svi/core/processors.hpp"
 #include "svi/experiment/overrides.hpp"
+#include "svi/variant/motion.hpp"
 
 namespace svi {
 namespace {
@@ -59,6 +62,21 @@ void check_diagnostics(const Plan& plan) {
   }
 }
 
+/// Clips of every arm have room for something new.
+void check_chains(const Plan& plan, const Registry& registry) {
+  constexpr std::int64_t kTemporalStride = 4;                  // of every codec of Wan's kind
+  if (plan.experiment.kind == ExperimentKind::critic) return;  // nothing is rolled out
+  for (const auto& arm : plan.arms) {
+    const auto variant = registry.make<Variant>(arm.document, "");
+    const auto clip = parse_config<ClipConfig>(arm.document, "clip");
+    try {
+      check_motion(variant->plan(1, 1), clip.frames, kTemporalStride);
+    } catch (const ConfigError& error) {
+      raise<ConfigError>(plan.original.file(), ": [arm.", arm.name, "]: ", error.what());
+    }
+  }
+}
+
 /// Resolves the base and every arm.
 void complete(Plan& plan, const Document& document, const Registry& registry) {
   const auto base = base_of(document);
@@ -82,6 +100,7 @@ void complete(Plan& plan, const Document& document, const Registry& registry) {
     raise<ConfigError>(document.file(),
                        ": no arm; add a section such as [arm.base], even an empty one");
   }
+  check_chains(plan, registry);
   check_diagnostics(plan);
   const bool pretrain = plan.resolved.get("experiment", "kind") == "pretrain";
   if (pretrain && plan.arms.front().trained) {
@@ -106,11 +125,16 @@ Plan Plan::make(const Document& document, Registry& registry) {
   plan.original = document;
   plan.experiment = parse_config<ExperimentConfig>(document, "experiment");
   plan.run = parse_config<RunConfig>(document, "run");
+  const auto problem = threads_problem(plan.run.threads);
+  if (!problem.empty()) {
+    raise<ConfigError>(document.file(), ": [run] threads = ", plan.run.threads, ": ", problem);
+  }
   check_seeds(plan.experiment, document);
   for (const auto& name : plan.experiment.plugins) {
     plan.plugins.push_back(load_plugin(find_plugin(name), registry));
   }
   complete(plan, document, registry);
+  check_names(plan);
   warn_of_other_grid(document);
   for (const auto& size : size_names(document)) {
     if (size == plan.experiment.size) {
@@ -121,8 +145,11 @@ Plan Plan::make(const Document& document, Registry& registry) {
     Plan other;
     const auto sized = apply_size(document, size);
     parse_config<RunConfig>(sized, "run");
-    check_seeds(parse_config<ExperimentConfig>(sized, "experiment"), sized);
+    other.original = sized;
+    other.experiment = parse_config<ExperimentConfig>(sized, "experiment");
+    check_seeds(other.experiment, sized);
     complete(other, sized, registry);
+    check_names(other);
   }
   return plan;
 }

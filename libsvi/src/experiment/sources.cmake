@@ -11,10 +11,12 @@ set(SVI_EXPERIMENT_SOURCES
   src/experiment/overrides.cpp
   src/experiment/plan.cpp
   src/experiment/pool_batches.cpp
+  src/experiment/preflight.cpp
   src/experiment/pretrain_jobs.cpp
   src/experiment/progress_file.cpp
   src/experiment/provenance.cpp
   src/experiment/reference.cpp
+  src/experiment/results_folder.cpp
   src/experiment/sections.cpp
   src/experiment/set_metrics.cpp
   src/experiment/summary.cpp

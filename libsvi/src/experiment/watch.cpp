@@ -16,6 +16,7 @@
 
 #include "svi/core/check.hpp"
 #include "svi/core/clock.hpp"
+#include "svi/core/terminal.hpp"
 
 namespace svi {
 namespace {
@@ -125,9 +126,9 @@ std::string steps_of(const WatchedJob& job) {
   return cat(job.steps, "/", job.total, " ", 100 * job.steps / job.total, " %");
 }
 
-/// A line that wraps would be two when it is wiped.
+/// A line that wraps, or fills the last column, would be two when it is wiped.
 void add_line(std::string& table, const std::string& line, int columns) {
-  table += line.substr(0, static_cast<std::size_t>(std::max(columns - 1, 20))) + "\n";
+  table += fit_columns(line, columns - 1) + "\n";
 }
 
 std::string table_of(const Progress& progress, int columns) {

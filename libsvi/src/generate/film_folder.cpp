@@ -2,10 +2,13 @@
 
 #include <ATen/ATen.h>
 
+#include <cstring>
+#include <fstream>
 #include <iomanip>
 #include <map>
 
 #include "svi/core/check.hpp"
+#include "svi/core/sha256.hpp"
 #include "svi/io/atomic_file.hpp"
 #include "svi/io/hdf5_file.hpp"
 
@@ -14,24 +17,78 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kLatent = "latent";
+constexpr const char *kLatent = "latent", *kSettings = "film.ini", *kBefore = "before.mp4",
+                     *kTail = "tail.mp4", *kClip = "clip-", *kMark = ".svi", *kVideo = "video ";
+constexpr std::size_t kRecords = 4;  // videos remembered: that of now, and those begun after it
+
+/// "NUMBER.h5" or "NUMBER.FIRST-LAST.mp4", after "clip-".
+bool is_clip_name(std::string_view name) {
+  const auto digits = [&] {
+    const auto end = std::min(name.find_first_not_of("0123456789"), name.size());
+    name.remove_prefix(end);
+    return end > 0;
+  };
+  const auto sign = [&](std::string_view wanted) {
+    if (!name.starts_with(wanted)) return false;
+    name.remove_prefix(wanted.size());
+    return true;
+  };
+  if (!digits()) return false;
+  if (name == ".h5") return true;
+  return sign(".") && digits() && sign("-") && digits() && name == ".mp4";
+}
+
+bool is_film_file(const fs::path& relative, bool folder) {
+  const auto name = relative.string();
+  if (folder) return false;
+  if (name.starts_with(kClip)) return is_clip_name(std::string_view(name).substr(5));
+  return name == kSettings || name == kBefore || name == kTail;
+}
+
+/// A line of the mark: "video SHA-256 CLIPS".
+struct Record {
+  std::string hash;
+  std::int64_t clips = 0;
+};
+
+std::vector<Record> read_records(const fs::path& mark) {
+  std::vector<Record> records;
+  std::ifstream in(mark, std::ios::binary);
+  for (std::string line; std::getline(in, line);) {
+    if (!line.starts_with(kVideo)) continue;
+    std::istringstream words(line.substr(std::strlen(kVideo)));
+    Record record;
+    if (words >> record.hash >> record.clips) records.push_back(std::move(record));
+  }
+  return records;
+}
 
 /// What a stored latent must agree with: a prompt or seed changed later would be ignored silently.
 std::int64_t seed_of(const ClipOrder& order) { return order.seed.value_or(-1); }
 
 }  // namespace
 
-FilmFolder::FilmFolder(fs::path video) : video_(std::move(video)), folder_(video_) {
-  folder_.replace_extension(".film");
-}
+FilmFolder::FilmFolder(fs::path video, fs::path folder)
+    : video_(std::move(video)), own_(std::move(folder), "film", is_film_file) {}
 
-bool FilmFolder::exists() const { return fs::exists(folder_ / "film.ini"); }
+bool FilmFolder::exists() const { return fs::exists(path() / kSettings); }
+
+bool FilmFolder::begun() const {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(path(), error)) {
+    const auto name = entry.path().filename().string();
+    if (name.starts_with(kClip) && name.ends_with(".h5")) return true;
+  }
+  return false;
+}
 
 void FilmFolder::create(const Document& settings) const {
-  write_file(folder_ / "film.ini", settings.text());
+  own_.claim();
+  write_file(path() / kSettings, settings.text());
 }
 
-void FilmFolder::check(const Document& settings, const std::vector<std::string>& free) const {
+std::string FilmFolder::differences(const Document& settings,
+                                    const std::vector<std::string>& free) const {
   const auto values = [&](const Document& document) {
     std::map<std::string, std::string> all;
     for (const auto& section : document.sections()) {
@@ -40,7 +97,7 @@ void FilmFolder::check(const Document& settings, const std::vector<std::string>&
     for (const auto& key : free) all.erase(key);
     return all;
   };
-  auto was = values(Document::read((folder_ / "film.ini").string())), now = values(settings);
+  auto was = values(Document::read((path() / kSettings).string())), now = values(settings);
   std::string differences;
   for (const auto& [key, value] : was) {
     const auto found = now.find(key);
@@ -50,27 +107,21 @@ void FilmFolder::check(const Document& settings, const std::vector<std::string>&
     now.erase(key);
   }
   for (const auto& [key, value] : now) differences += cat("\n  ", key, " was not set, is ", value);
-  if (differences.empty()) return;
-  raise<ConfigError>(video_.string(), ": was begun with other settings:", differences,
-                     "\nGo on with those, name another --out, or begin anew with --overwrite");
+  return differences;
 }
 
 void FilmFolder::remove_frames() const {
-  for (const auto& entry : fs::directory_iterator(folder_)) {
-    if (entry.path().extension() == ".mp4" && entry.path() != prefix()) fs::remove(entry.path());
+  for (const auto& entry : fs::directory_iterator(path())) {
+    const auto name = entry.path().filename();
+    const bool frames = is_film_file(name, false) && name.extension() == ".mp4";
+    if (frames && fs::is_regular_file(entry.symlink_status())) fs::remove(entry.path());
   }
-}
-
-void FilmFolder::remove() const {
-  std::error_code error;
-  fs::remove_all(folder_, error);
-  fs::remove(video_, error);
 }
 
 fs::path FilmFolder::stem(std::int64_t clip) const {
   std::ostringstream name;
-  name << "clip-" << std::setw(5) << std::setfill('0') << clip;
-  return folder_ / name.str();
+  name << kClip << std::setw(5) << std::setfill('0') << clip;
+  return path() / name.str();
 }
 
 bool FilmFolder::has_latent(std::int64_t clip) const {
@@ -109,7 +160,29 @@ fs::path FilmFolder::segment(std::int64_t clip, std::int64_t first, std::int64_t
   return stem(clip).string() + cat(".", first, "-", first + count - 1, ".mp4");
 }
 
-fs::path FilmFolder::prefix() const { return folder_ / "before.mp4"; }
-fs::path FilmFolder::tail() const { return folder_ / "tail.mp4"; }
+fs::path FilmFolder::prefix() const { return path() / kBefore; }
+fs::path FilmFolder::tail() const { return path() / kTail; }
+
+void FilmFolder::record(const fs::path& file, std::int64_t clips) const {
+  auto records = read_records(path() / kMark);
+  records.push_back({sha256_file(file), clips});
+  std::string text = "svi film\n";
+  const auto first = records.size() > kRecords ? records.size() - kRecords : 0;
+  for (auto i = first; i < records.size(); ++i)
+    text += cat(kVideo, records[i].hash, " ", records[i].clips, "\n");
+  write_file(path() / kMark, text);
+}
+
+std::int64_t FilmFolder::recorded_clips() const {
+  std::error_code error;
+  if (!fs::is_regular_file(fs::symlink_status(video_, error))) return 0;
+  const auto records = read_records(path() / kMark);
+  if (records.empty()) return 0;
+  const auto hash = sha256_file(video_);
+  for (auto record = records.rbegin(); record != records.rend(); ++record) {
+    if (record->hash == hash) return record->clips;
+  }
+  return 0;
+}
 
 }  // namespace svi

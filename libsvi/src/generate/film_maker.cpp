@@ -39,6 +39,20 @@ struct Stopped {};
 
 }  // namespace
 
+ShownFrames shown_of(const Variant& variant, const Storyboard& storyboard, std::int64_t frames,
+                     bool continued, std::int64_t clip, bool last) {
+  const bool first = storyboard.clip(clip).cut || (clip == 0 && !continued);
+  return shown_frames(variant.plan(clip, 1), frames, first, last || storyboard.clip(clip + 1).cut);
+}
+
+std::int64_t film_frames(const Variant& variant, const Storyboard& storyboard, std::int64_t frames,
+                         bool continued, std::int64_t clips) {
+  std::int64_t sum = 0;
+  for (std::int64_t clip = 0; clip < clips; ++clip)
+    sum += shown_of(variant, storyboard, frames, continued, clip, clip + 1 == clips).count;
+  return sum;
+}
+
 DecodeLatent streaming_decoder(const WanVae& vae) {
   return [&vae](const at::Tensor& latent, const auto& on_frames, const auto& decoded) {
     DecoderStream stream(vae);
@@ -94,16 +108,8 @@ VideoWriterOptions FilmMaker::video_options() const {
   return options;
 }
 
-ShownFrames FilmMaker::shown(std::int64_t clip, bool last) const {
-  const bool first = storyboard_.clip(clip).cut || (clip == 0 && !fs::exists(folder_.prefix()));
-  return shown_frames(parts_.variant.plan(clip, 1), config_.frames, first,
-                      last || storyboard_.clip(clip + 1).cut);
-}
-
-std::int64_t FilmMaker::frames(std::int64_t clips) const {
-  std::int64_t sum = 0;
-  for (std::int64_t clip = 0; clip < clips; ++clip) sum += shown(clip, clip + 1 == clips).count;
-  return sum;
+ShownFrames FilmMaker::shown(const Work& work, std::int64_t clip, bool last) const {
+  return shown_of(parts_.variant, storyboard_, config_.frames, work.before, clip, last);
 }
 
 at::Tensor FilmMaker::noise(std::int64_t clip, const ClipOrder& order) const {
@@ -140,7 +146,7 @@ void FilmMaker::begin(Work& work, const FilmStart& start) const {
 }
 
 void FilmMaker::decode_clip(Work& work, std::int64_t clip, const at::Tensor& latent) const {
-  const auto body = shown(clip, /*last=*/false);
+  const auto body = shown(work, clip, /*last=*/false);
   const auto path = folder_.segment(clip, body.first, body.count);
   const auto m = parts_.variant.plan(clip + 1, 1).motion_frames;
   std::optional<VideoWriter> writer;
@@ -182,7 +188,7 @@ bool FilmMaker::make_clip(Work& work, std::int64_t clip) const {
   at::Tensor latent;  // [1, z, F, h, w]
   const auto device = parts_.vae.device();
   if (folder_.has_latent(clip)) {
-    const auto body = shown(clip, /*last=*/false);
+    const auto body = shown(work, clip, /*last=*/false);
     latent = folder_.latent(clip, order).to(device);
     const bool needed = clip + 1 == work.clips || !folder_.has_latent(clip + 1);
     if (!needed && fs::exists(folder_.segment(clip, body.first, body.count))) return true;
@@ -204,14 +210,15 @@ void FilmMaker::join(const Work& work, std::int64_t clips) const {
   std::vector<std::string> parts;
   if (work.before) parts.push_back(folder_.prefix().string());
   for (std::int64_t clip = 0; clip < clips; ++clip) {
-    const auto body = shown(clip, /*last=*/false);
+    const auto body = shown(work, clip, /*last=*/false);
     parts.push_back(folder_.segment(clip, body.first, body.count).string());
   }
   if (work.tail.defined()) {
     write_video(folder_.tail().string(), work.tail, video_options());
     parts.push_back(folder_.tail().string());
   }
-  join_videos(parts, folder_.video().string());
+  join_videos(parts, folder_.video().string(),
+              [&](const fs::path& file) { folder_.record(file, clips); });
 }
 
 std::int64_t FilmMaker::run(const FilmStart& start, std::int64_t clips,
@@ -224,6 +231,9 @@ std::int64_t FilmMaker::run(const FilmStart& start, std::int64_t clips,
   work.progress = progress;
   work.stop = stop;
   begin(work, start);
+  // An earlier film, or more of this one than there is now, stays until this one is whole.
+  const auto recorded = folder_.recorded_clips();
+  const auto least = recorded > 0 ? recorded : fs::exists(folder_.video()) ? clips : 1;
   // Joining copies the whole film so far, so it is done as often as that stays a small share.
   std::int64_t joined = 0;
   double next_join = 0;
@@ -234,7 +244,8 @@ std::int64_t FilmMaker::run(const FilmStart& start, std::int64_t clips,
   try {
     for (; done < clips; ++done) {
       make_clip(work, done);
-      if (done + 1 < clips && work.state.last_frames.defined() && now() >= next_join) {
+      if (done + 1 < clips && done + 1 >= least && work.state.last_frames.defined() &&
+          now() >= next_join) {
         const auto before = now();
         join(work, done + 1);
         joined = done + 1;

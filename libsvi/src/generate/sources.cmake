@@ -1,6 +1,7 @@
 set(SVI_GENERATE_SOURCES
   src/generate/film_folder.cpp
   src/generate/film_maker.cpp
+  src/generate/film_output.cpp
   src/generate/frame_size.cpp
   src/generate/prompt_document.cpp
   src/generate/prompt_file.cpp

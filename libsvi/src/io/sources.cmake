@@ -12,6 +12,8 @@ set(SVI_IO_SOURCES
   src/io/hdf5_text.cpp
   src/io/lock_holder.cpp
   src/io/mapping.cpp
+  src/io/output_path.cpp
+  src/io/own_folder.cpp
   src/io/pickle_reader.cpp
   src/io/pth_file.cpp
   src/io/result_file.cpp

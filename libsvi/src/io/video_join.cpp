@@ -85,10 +85,11 @@ class Joined {
     shown_ += frames;
   }
 
-  void close() {
+  void close(const std::function<void(const std::filesystem::path&)>& whole) {
     av::check(av_write_trailer(output_.get()), path_, "cannot be written");
     av::check(output_.get()->pb->error, path_, "cannot be written");
     av::check(avio_closep(&output_.get()->pb), path_, "cannot be written");
+    if (whole) whole(file_.temporary());
     file_.commit();
   }
 
@@ -105,7 +106,8 @@ class Joined {
 
 }  // namespace
 
-void join_videos(const std::vector<std::string>& parts, const std::string& target) {
+void join_videos(const std::vector<std::string>& parts, const std::string& target,
+                 const std::function<void(const std::filesystem::path&)>& whole) {
   SVI_CHECK(!parts.empty(), target, ": no videos to join");
   av::capture_log();
   av::forget_log();
@@ -121,7 +123,7 @@ void join_videos(const std::vector<std::string>& parts, const std::string& targe
   }
   Joined joined(target, first, delay);
   for (const auto& path : parts) joined.add(Part(path), path);
-  joined.close();
+  joined.close(whole);
 }
 
 }  // namespace svi

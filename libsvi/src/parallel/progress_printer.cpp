@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "svi/core/check.hpp"
+#include "svi/core/terminal.hpp"
 
 namespace svi {
 
@@ -36,7 +37,8 @@ std::string summary(const JobSchedule& schedule) {
 }  // namespace
 
 ProgressPrinter::ProgressPrinter(const ProgressOptions& options)
-    : out_(options.out != nullptr ? *options.out : std::cerr),
+    : own_(options.out != nullptr),
+      out_(options.out != nullptr ? *options.out : std::cerr),
       style_(options.style),
       interval_(options.interval_seconds),
       next_(interval_) {
@@ -69,15 +71,16 @@ void ProgressPrinter::finished(const JobSchedule& schedule, std::size_t job) {
 void ProgressPrinter::draw(const JobSchedule& schedule) {
   wipe();
   int running = 0;
+  // A line that wraps, or fills the last column, would be two when it is wiped.
+  const auto columns = (own_ ? 80 : terminal_columns(STDERR_FILENO)) - 1;
   for (const auto& job : schedule.jobs()) {
     if (job.state != JobSchedule::State::running || ++running > kBlockJobs) continue;
-    // A line that wraps would be two when it is wiped.
-    out_ << "  " << describe(schedule, job).substr(0, 76) << "\n";
+    out_ << fit_columns("  " + describe(schedule, job), columns) << "\n";
     ++drawn_;
   }
   auto text = summary(schedule);
   if (running > kBlockJobs) text += cat(", ", running - kBlockJobs, " more running");
-  out_ << text << "\n" << std::flush;
+  out_ << fit_columns(text, columns) << "\n" << std::flush;
   ++drawn_;
 }
 

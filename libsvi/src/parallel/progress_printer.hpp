@@ -23,6 +23,7 @@ class ProgressPrinter {
   void draw(const JobSchedule& schedule);
   void wipe();
 
+  bool own_;  // not standard error
   std::ostream& out_;
   ProgressOptions::Style style_;
   double interval_;

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <optional>
+#include <set>
 
 #include "svi/core/check.hpp"
 #include "svi/core/log.hpp"
@@ -14,6 +15,29 @@
 
 namespace svi {
 namespace {
+
+constexpr std::size_t kMostWarnings = 8, kShownBytes = 40;
+
+bool begins_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }
+
+/// One line of the text's end, or start, whole characters.
+std::string end_of(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  while (!text.empty() && text.back() == ' ') text.pop_back();
+  if (text.size() <= kShownBytes) return text;
+  auto from = text.size() - kShownBytes;
+  while (from < text.size() && !begins_character(text[from])) ++from;
+  return "..." + text.substr(from);
+}
+
+std::string start_of(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  text.erase(0, text.find_first_not_of(' '));
+  if (text.size() <= kShownBytes) return text;
+  auto size = kShownBytes;
+  while (size > 0 && !begins_character(text[size])) --size;
+  return text.substr(0, size) + "...";
+}
 
 /// umT5 as the cache calls it: one unpadded prompt at a time.
 WanTextEncoder::Encode opened(const NamedTensors& weights, const std::string& origin,
@@ -34,7 +58,20 @@ struct PromptEncoder::Parts {
   std::optional<PocketTextEncoder> words;
   std::optional<WanTextEncoder> text;
   std::map<std::string, at::Tensor> known;  // prompt -> [L, D]
+  std::set<std::string> cut;                // prompts that were warned of
+
+  void warn(const std::string& prompt);
 };
+
+void PromptEncoder::Parts::warn(const std::string& prompt) {
+  const auto [read, bytes] =
+      words ? std::pair(prompt, pocket_read_bytes(prompt, config.length)) : text->read_part(prompt);
+  if (bytes >= read.size() || !cut.insert(prompt).second || cut.size() > kMostWarnings) return;
+  SVI_WARN("text", "a prompt is longer than the ", config.length, words ? " words" : " tokens",
+           " that the text encoder reads; it is cut here: \"", end_of(read.substr(0, bytes)),
+           "\" | \"", start_of(read.substr(bytes)), "\". Shorten it, or say what matters first");
+  if (cut.size() == kMostWarnings) SVI_WARN("text", "further long prompts are not listed");
+}
 
 PromptEncoder::PromptEncoder(const ModelFiles& files, const Config& config)
     : parts_(std::make_unique<Parts>()) {
@@ -62,6 +99,7 @@ at::Tensor PromptEncoder::encode(const std::vector<std::string>& prompts) {
   for (const auto& prompt : prompts) {
     auto found = parts_->known.find(prompt);
     if (found == parts_->known.end()) {
+      parts_->warn(prompt);
       const auto context =
           parts_->words ? parts_->words->encode({prompt}) : parts_->text->encode({prompt});
       found = parts_->known.emplace(prompt, context[0].to(parts_->config.device)).first;
@@ -69,6 +107,10 @@ at::Tensor PromptEncoder::encode(const std::vector<std::string>& prompts) {
     contexts.push_back(found->second);
   }
   return at::stack(contexts);
+}
+
+void PromptEncoder::warn_of_cuts(const std::vector<std::string>& prompts) {
+  for (const auto& prompt : prompts) parts_->warn(prompt);
 }
 
 void PromptEncoder::release() {

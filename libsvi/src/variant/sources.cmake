@@ -1,2 +1,3 @@
 set(SVI_VARIANT_SOURCES
+  src/variant/motion.cpp
   src/variant/variant.cpp)

@@ -40,6 +40,9 @@ class SVI_EXPORT PocketTextEncoder {
   at::Tensor places_;  // [L, D]
 };
 
+/// How many bytes of a text hold its first `words` words; all of them if it has no more.
+SVI_EXPORT std::size_t pocket_read_bytes(std::string_view text, std::int64_t words);
+
 /// The words of a text as the encoder sees them.
 SVI_EXPORT std::vector<std::string> pocket_words(std::string_view text);
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "svi/core/export.hpp"
@@ -55,6 +56,9 @@ class SVI_EXPORT WanTextEncoder {
   /// [B, length, dim] on the CPU in the configured dtype. Throws what the network throws; Error
   /// where its output has another shape or is not finite.
   at::Tensor encode(const std::vector<std::string>& prompts);
+
+  /// The prompt as it is encoded, and how many bytes of it the encoder reads.
+  std::pair<std::string, std::size_t> read_part(std::string_view prompt) const;
 
   /// Lets go of the network; a later cache miss opens it again.
   void release() { network_ = nullptr; }

@@ -35,6 +35,9 @@ class SVI_EXPORT Tokenizer {
   /// never the end symbol. Any bytes may be given; invalid UTF-8 counts as U+FFFD. length >= 1.
   std::vector<std::int64_t> encode(std::string_view text, std::int64_t length = 512) const;
 
+  /// How many bytes of the text `encode` reads with that length; all of them if it fits.
+  std::size_t bytes_read(std::string_view text, std::int64_t length = 512) const;
+
   /// Number of ids the model file knows.
   std::int64_t size() const;
   std::int64_t end_id() const;  // id that ends a text

@@ -4,41 +4,42 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "svi/config/document.hpp"
 #include "svi/core/export.hpp"
 #include "svi/generate/storyboard.hpp"
+#include "svi/io/own_folder.hpp"
 
 namespace svi {
 
-/// Everything of a film that must survive a crash: beside `NAME.mp4` the folder `NAME.film` with
-/// `film.ini` (its settings), and for each clip `clip-00012.h5` (the latent as sampled) and
-/// `clip-00012.F-L.mp4` (frames F to L of the clip, as the film shows them).
+/// Everything of a film that must survive a crash: `film.ini` (its settings), and for each clip
+/// `clip-00012.h5` (the latent as sampled) and `clip-00012.F-L.mp4` (frames F to L of the clip, as
+/// the film shows them). The mark `.svi` also tells which videos were made of them.
 ///
 /// Each file appears whole or not at all, the latent before the frames, so that a stop at any
 /// moment loses at most the clip in work.
 class SVI_EXPORT FilmFolder {
  public:
   /// Of the film that becomes `video`, such as out.mp4; nothing is touched yet.
-  explicit FilmFolder(std::filesystem::path video);
+  FilmFolder(std::filesystem::path video, std::filesystem::path folder);
 
-  const std::filesystem::path& video() const { return video_; }  // NAME.mp4
-  const std::filesystem::path& path() const { return folder_; }  // NAME.film
-  /// Whether a film was begun here.
+  const std::filesystem::path& video() const { return video_; }      // NAME.mp4
+  const std::filesystem::path& path() const { return own_.path(); }  // the folder
+  const OwnFolder& own() const { return own_; }                      // whose files it may remove
+  /// Whether settings of a film are there.
   bool exists() const;
+  /// Whether anything was sampled.
+  bool begun() const;
 
   /// Makes the folder and keeps the settings. Throws IoError.
   void create(const Document& settings) const;
-  /// Throws ConfigError naming each setting ("section.key") that is another than the film was begun
-  /// with, but for those of `free`.
-  void check(const Document& settings, const std::vector<std::string>& free = {}) const;
+  /// Each setting ("section.key") that is another than the film was begun with, but for those of
+  /// `free`, a line each; empty if none. Throws ConfigError if film.ini cannot be read.
+  std::string differences(const Document& settings, const std::vector<std::string>& free) const;
   /// Removes what was decoded; latents and settings stay.
   void remove_frames() const;
-  /// Removes the folder and the video.
-  void remove() const;
 
   bool has_latent(std::int64_t clip) const;  // whether it is stored
   /// [1, z, F, h, w] fp32. Throws IoError if it is damaged, ConfigError naming the clip if prompt
@@ -54,9 +55,16 @@ class SVI_EXPORT FilmFolder {
   /// The last frames of the last clip so far.
   std::filesystem::path tail() const;
 
+  /// Writes down that `file`, which shows so many clips, is about to become the video.
+  void record(const std::filesystem::path& file, std::int64_t clips) const;
+  /// How many clips the video shows, if it is a file that was recorded here; 0: it is another file,
+  /// or none.
+  std::int64_t recorded_clips() const;
+
  private:
   std::filesystem::path stem(std::int64_t clip) const;
-  std::filesystem::path video_, folder_;
+  std::filesystem::path video_;
+  OwnFolder own_;
 };
 
 }  // namespace svi

@@ -39,6 +39,14 @@ SVI_EXPORT DecodeLatent streaming_decoder(const WanVae& vae);
 /// The same in tiles (decode_tiled): the frames of a clip come at once.
 SVI_EXPORT DecodeLatent tiled_decoder(const WanVae& vae);
 
+/// Frames of a clip that the film shows. `last`: of the film; `continued`: the film goes on from a
+/// video.
+SVI_EXPORT ShownFrames shown_of(const Variant& variant, const Storyboard& storyboard,
+                                std::int64_t frames, bool continued, std::int64_t clip, bool last);
+/// Frames the film has with so many clips, without those of a video before it.
+SVI_EXPORT std::int64_t film_frames(const Variant& variant, const Storyboard& storyboard,
+                                    std::int64_t frames, bool continued, std::int64_t clips);
+
 /// Makes one film clip by clip into its folder, and goes on wherever it was stopped.
 ///
 /// A film is a function of its settings, however often it was interrupted. Borrows everything.
@@ -58,21 +66,19 @@ class SVI_EXPORT FilmMaker {
 
   /// Makes what is missing of the first `clips` clips and joins them as the video. `progress` is
   /// told of every step; `stop` is asked as often, and ends the film after the last whole clip.
-  /// Returns how many clips the video shows.
+  /// While it works, the video shows the clips so far, but never fewer than it showed before.
+  /// Returns how many clips of this film the video shows.
   std::int64_t run(const FilmStart& start, std::int64_t clips,
                    const std::function<void(const FilmProgress&)>& progress,
                    const std::function<bool()>& stop = {}) const;
-
-  /// Frames the film has with so many clips, without those of a video before it.
-  std::int64_t frames(std::int64_t clips) const;
 
  private:
   struct Work;
   bool make_clip(Work& work, std::int64_t clip) const;
   void decode_clip(Work& work, std::int64_t clip, const at::Tensor& latent) const;
-  ShownFrames shown(std::int64_t clip, bool last) const;
   at::Tensor noise(std::int64_t clip, const ClipOrder& order) const;
   void begin(Work& work, const FilmStart& start) const;
+  ShownFrames shown(const Work& work, std::int64_t clip, bool last) const;
   void join(const Work& work, std::int64_t clips) const;
   VideoWriterOptions video_options() const;
 

@@ -34,6 +34,9 @@ class SVI_EXPORT PromptEncoder {
   /// [B, L, D] on the device; zero rows after a prompt's end. Throws IoError where the files are
   /// not those of a text encoder.
   at::Tensor encode(const std::vector<std::string>& prompts);
+  /// Warns, once each, of prompts that are longer than what is read of them, and shows where they
+  /// are cut; `encode` does so too.
+  void warn_of_cuts(const std::vector<std::string>& prompts);
   /// Lets go of the network; a new prompt opens it again.
   void release();
   /// Whether `encode` would have to open the network for one of these.

@@ -1,0 +1,272 @@
+#include "film.hpp"
+
+#include <ATen/ATen.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <iostream>
+#include <set>
+
+#include "progress.hpp"
+#include "svi/config/describe.hpp"
+#include "svi/core/check.hpp"
+#include "svi/core/log.hpp"
+#include "svi/core/sha256.hpp"
+#include "svi/data/pocket_world.hpp"
+#include "svi/generate/frame_size.hpp"
+#include "svi/io/video_reader.hpp"
+#include "svi/sampler/sampler.hpp"
+#include "svi/variant/motion.hpp"
+
+namespace svi::generate {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kDefaultClips = 10, kMostClips = 1'000'000, kMaxWidth = 832;
+
+/// A rollout's part of the settings that films use.
+struct FilmRollout {
+  FrameRounding rounding = FrameRounding::none;
+  std::string negative_prompt;
+  PassMode passes = PassMode::separate;
+
+  void describe(OptionVisitor& visit) {
+    visit(rounding,
+          {.key = "rounding",
+           .help = "rounding of decoded frames to 8 bits before they condition the next clip"});
+    visit(negative_prompt, {.key = "negative_prompt", .help = "prompt of the unguided pass"});
+    visit(passes, {.key = "passes",
+                   .help = "separate: the guidance's passes run one by one; batched: as one pass "
+                           "over a larger batch"});
+  }
+};
+
+template <class Config>
+Config resolved_section(const Document& document, const char* name, Document& resolved) {
+  auto config = parse_config<Config>(document, name);
+  resolve_into(resolved, name, [&](OptionVisitor& visit) { config.describe(visit); });
+  return config;
+}
+
+void check_sections(const Document& document) {
+  static const std::vector<std::string> kKnown = {"film",     "model",   "variant",   "sampler",
+                                                  "guidance", "rollout", "collective"};
+  for (const auto& section : document.sections()) {
+    if (std::find(kKnown.begin(), kKnown.end(), section.name) == kKnown.end())
+      raise<ConfigError>("command line: there is no section [", section.name, "]; sections are ",
+                         join(kKnown));
+  }
+}
+
+std::string bytes_hash(const at::Tensor& tensor) {
+  const auto data = tensor.contiguous();
+  return sha256_hex({static_cast<const char*>(data.const_data_ptr()), data.nbytes()}).substr(0, 16);
+}
+
+FilmMode mode_of(const Arguments& a) {
+  if (a.redecode) return FilmMode::redecode;
+  if (a.resume) return FilmMode::resume;
+  return a.overwrite ? FilmMode::overwrite : FilmMode::fresh;
+}
+
+/// "1 clip", "2 clips".
+std::string counted(std::int64_t count, const char* what) {
+  return cat(count, " ", what, count == 1 ? "" : "s");
+}
+
+/// Removes what a film began that failed before anything was sampled.
+class Attempt {
+ public:
+  explicit Attempt(const FilmOutput& output) : output_(output) {}
+  Attempt(const Attempt&) = delete;
+  Attempt& operator=(const Attempt&) = delete;
+  ~Attempt() { output_.abandon(); }
+
+ private:
+  const FilmOutput& output_;
+};
+
+}  // namespace
+
+Film::Film(const Arguments& a, const Registry& registry, Pretrained& model, Request request)
+    : a_(a), model_(model), request_(std::move(request)), output_(request_.out, mode_of(a)) {
+  output_.check_place(inputs_of(a, request_, model.files()), request_.makes_folder);
+  const bool pocket = model.files().layout == ModelLayout::pocket;
+  auto document = settings_of(a, !pocket);
+  check_sections(document);
+  set_size(document, pocket);
+  config_ = resolved_section<FilmConfig>(document, "film", settings_);
+  const auto rollout = resolved_section<FilmRollout>(document, "rollout", settings_);
+  rollout_.rounding = rollout.rounding;
+  rollout_.negative_prompt = rollout.negative_prompt;
+  rollout_.passes = rollout.passes;
+  variant_ = registry.make<Variant>(document, "", &settings_);
+  sampler_ = registry.make<Sampler>(document, "", &settings_);
+  guidance_ = registry.make<Guidance>(document, "", &settings_);
+  load_start(pocket);
+  check_chain();
+  const auto plan = variant_->plan(0, 1);
+  storyboard_.emplace(request_.segments, *variant_,
+                      static_cast<double>(config_.frames - plan.motion_frames) / config_.fps);
+  clips_ = a.clips.value_or(storyboard_->clips().value_or(kDefaultClips));
+  if (clips_ < 1 || clips_ > kMostClips)
+    raise<ConfigError>("command line: --clips ", clips_, " must be at least 1, at most ",
+                       kMostClips);
+  settings_.set("start.weights", model.identity(), "");
+  settings_.set("start.dtype", c10::toString(model.dtype()), "");
+  if (a.int8) settings_.set("start.int8", "on", "");
+  settings_.set("start.image", bytes_hash(start_.image), "");
+  if (start_.before.defined()) settings_.set("start.video", bytes_hash(start_.before), "");
+  output_.check(settings_);
+}
+
+void Film::check_chain() const {
+  const auto plan = variant_->plan(0, 1);
+  check_motion(plan, config_.frames, model_.vae_config().temporal_stride());
+  const auto& before = start_.before;
+  if (before.defined() && before.size(0) <= plan.motion_frames) {
+    raise<ConfigError>("--continue-video ", a_.continue_video, ": has ", before.size(0),
+                       " frames; more than ", plan.motion_frames,
+                       " are needed, the motion frames of the variant");
+  }
+}
+
+std::vector<std::string> Film::prompts() const {
+  auto prompts = storyboard_->prompts();
+  if (!rollout_.negative_prompt.empty()) prompts.push_back(rollout_.negative_prompt);
+  return prompts;
+}
+
+std::int64_t Film::frames() const {
+  const bool continued = start_.before.defined();
+  auto frames = film_frames(*variant_, *storyboard_, config_.frames, continued, clips_);
+  if (!continued) return frames;
+  const auto plan = variant_->plan(0, 1);
+  return frames + start_.before.size(0) -
+         (plan.stitch == Stitch::drop_tail ? plan.motion_frames : 0);
+}
+
+std::string Film::summary() const {
+  return cat(request_.out.string(), ": ", counted(clips_, "clip"), " of ", config_.frames,
+             " frames, ", config_.width, "x", config_.height, ", ",
+             counted(static_cast<std::int64_t>(request_.segments.size()), "prompt"), ", ", frames(),
+             " frames, ", static_cast<double>(frames()) / config_.fps, " s");
+}
+
+std::string Film::note() const {
+  if (config_.crf > 0) return {};
+  return "--crf 0 is lossless; its profile (High 4:4:4 Predictive) is played by ffmpeg, mpv and "
+         "VLC, but not by browsers. --crf 1 plays everywhere";
+}
+
+MemoryPlan Film::memory_plan() const {
+  auto request = model_.memory_request();
+  request.frames = config_.frames;
+  request.height = config_.height;
+  request.width = config_.width;
+  request.prompts = static_cast<std::int64_t>(prompts().size());
+  request.texts_cached = !model_.prompts().needs_network(prompts());
+  request.batched_guidance = rollout_.passes == PassMode::batched;
+  if (config_.tile) request.tile.emplace();
+  return plan_memory(request, model_.memory_budget());
+}
+
+bool Film::make(const VelocityModel& dit, const std::function<bool()>& stop) const {
+  output_.begin(settings_);
+  const Attempt attempt(output_);
+  const auto encode_text = [this](const std::vector<std::string>& prompts) {
+    return model_.prompts().encode(prompts);
+  };
+  EncodeImage encode_image;
+  if (model_.needs_image())
+    encode_image = [this](const at::Tensor& frames) { return model_.image(frames); };
+  const Rollout rollout(Studio{dit, model_.vae(), encode_text, *variant_, *sampler_, *guidance_,
+                               rollout_, config_, encode_image});
+  const FrameSize size{config_.width, config_.height};
+  const auto device = model_.device();
+  const auto decode = config_.tile ? tiled_decoder(model_.vae()) : streaming_decoder(model_.vae());
+  const FilmMaker maker(
+      {rollout, *variant_, model_.vae(), decode,
+       [size, device](const std::string& path) { return load_image(path, size).to(device); }},
+      config_, *storyboard_, output_.folder());
+  FilmStart start{start_.image.to(device), start_.before};
+  std::int64_t made = 0;
+  {
+    ProgressLine line(request_.out.filename().string(), isatty(STDERR_FILENO) != 0);
+    made = maker.run(
+        start, clips_, [&](const FilmProgress& progress) { line.show(progress); }, stop);
+  }
+  if (made < clips_) {
+    tell_stopped(made);
+    return false;
+  }
+  output_.finish();
+  std::cout << request_.out.string() << "  (" << counted(clips_, "clip") << ", " << frames()
+            << " frames)" << std::endl;
+  return true;
+}
+
+void Film::tell_stopped(std::int64_t made) const {
+  std::cout << request_.out.string() << ": stopped; the same command with --resume"
+            << (a_.overwrite ? " instead of --overwrite" : "") << " goes on";
+  if (output_.replaces())
+    std::cout << " (the video stays the earlier one until the new one is whole)";
+  else if (made > 0)
+    std::cout << " (the video shows the first " << counted(made, "clip") << ")";
+  std::cout << std::endl;
+}
+
+void Film::set_size(Document& document, bool pocket) const {
+  const auto unit = model_.vae_config().spatial_stride() * model_.dit_config().patch[1];
+  if (a_.size) {
+    const auto size = parse_size(*a_.size);
+    if (size.width % unit != 0 || size.height % unit != 0) {
+      raise<ConfigError>("command line: --size ", *a_.size, ": both must be multiples of ", unit,
+                         "; the nearest is ",
+                         std::max<std::int64_t>(1, (size.width + unit / 2) / unit) * unit, "x",
+                         std::max<std::int64_t>(1, (size.height + unit / 2) / unit) * unit);
+    }
+    document.set("film.width", cat(size.width), "--size");
+    document.set("film.height", cat(size.height), "--size");
+  } else if (!pocket) {
+    const auto image = read_image(request_.image);
+    const auto size = film_size({image.size(2), image.size(1)}, kMaxWidth, unit);
+    if (!document.get("film", "width")) document.set("film.width", cat(size.width), "the image");
+    if (!document.get("film", "height")) document.set("film.height", cat(size.height), "the image");
+  }
+}
+
+void Film::load_start(bool pocket) {
+  const FrameSize size{config_.width, config_.height};
+  const auto stride = model_.vae_config().temporal_stride();
+  if ((config_.frames - 1) % stride != 0) {
+    raise<ConfigError>("[film] frames = ", config_.frames, ": this codec takes ", stride,
+                       " k + 1 frames; the nearest is ",
+                       (config_.frames - 1 + stride / 2) / stride * stride + 1);
+  }
+  const auto unit = model_.vae_config().spatial_stride() * model_.dit_config().patch[1];
+  for (const auto& [key, pixels] : {std::pair("width", size.width), {"height", size.height}}) {
+    if (pixels % unit != 0) {
+      raise<ConfigError>("[film] ", key, " = ", pixels, ": must be a multiple of ", unit,
+                         "; the nearest is ",
+                         std::max<std::int64_t>(1, (pixels + unit / 2) / unit) * unit);
+    }
+  }
+  if (!a_.continue_video.empty()) {
+    start_.before = resize_frames(read_video(a_.continue_video), size);
+    if (request_.image.empty()) request_.image = a_.continue_video;
+  }
+  if (!request_.image.empty()) start_.image = load_image(request_.image, size);
+  std::set<std::string> images;  // of cuts: a missing one should not wait for its clip
+  for (const auto& segment : request_.segments) {
+    if (!segment.image.empty() && images.insert(segment.image).second)
+      load_image(segment.image, size);
+  }
+  if (!pocket || (!request_.image.empty() && !request_.segments.empty())) return;
+  const auto scene = PocketWorld(PocketWorld::Config{}).scene(request_.index, config_);
+  if (request_.image.empty()) start_.image = scene.image;
+  if (request_.segments.empty()) request_.segments = {{.prompt = scene.prompts.front()}};
+}
+
+}  // namespace svi::generate

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "arguments.hpp"
+#include "requests.hpp"
+#include "svi/generate/film_maker.hpp"
+#include "svi/generate/film_output.hpp"
+#include "svi/plugin/registry.hpp"
+#include "svi/pretrained/pretrained.hpp"
+
+namespace svi::generate {
+
+/// Everything needed to make one film of a request, checked; nothing is written before make().
+class Film {
+ public:
+  Film(const Arguments& a, const Registry& registry, Pretrained& model, Request request);
+
+  /// Prompts that are encoded, that of the unguided pass among them.
+  std::vector<std::string> prompts() const;
+  /// File, length, size and number of prompts.
+  std::string summary() const;
+  /// What is odd about the settings; empty if nothing.
+  std::string note() const;
+  /// What the film takes, before anything is loaded.
+  MemoryPlan memory_plan() const;
+  /// Returns whether it is complete: `stop` ends it earlier.
+  bool make(const VelocityModel& dit, const std::function<bool()>& stop) const;
+
+ private:
+  std::int64_t frames() const;
+  void set_size(Document& document, bool pocket) const;
+  void load_start(bool pocket);
+  void check_chain() const;
+  void tell_stopped(std::int64_t made) const;
+
+  const Arguments& a_;
+  Pretrained& model_;
+  Request request_;
+  FilmOutput output_;
+  Document settings_;
+  FilmConfig config_;
+  RolloutConfig rollout_;
+  std::unique_ptr<Variant> variant_;
+  std::unique_ptr<Sampler> sampler_;
+  std::unique_ptr<Guidance> guidance_;
+  std::optional<Storyboard> storyboard_;
+  FilmStart start_;
+  std::int64_t clips_ = 0;
+};
+
+}  // namespace svi::generate

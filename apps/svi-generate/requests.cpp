@@ -1,0 +1,99 @@
+#include "requests.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "svi/core/check.hpp"
+
+namespace svi::generate {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// frame.jpg, frame.png, then the first picture by name.
+fs::path sample_image(const fs::path& folder) {
+  for (const auto* name : {"frame.jpg", "frame.png"}) {
+    if (fs::exists(folder / name)) return folder / name;
+  }
+  std::vector<fs::path> pictures;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const auto extension = entry.path().extension();
+    if (extension == ".jpg" || extension == ".jpeg" || extension == ".png")
+      pictures.push_back(entry.path());
+  }
+  if (pictures.empty()) raise<IoError>(folder.string(), ": holds no .jpg or .png");
+  return *std::min_element(pictures.begin(), pictures.end());
+}
+
+std::vector<Request> sample_requests(const Arguments& a) {
+  std::vector<fs::path> folders;
+  if (!fs::is_directory(a.samples)) raise<IoError>(a.samples, ": is no folder");
+  for (const auto& entry : fs::directory_iterator(a.samples)) {
+    if (entry.is_directory()) folders.push_back(entry.path());
+  }
+  std::sort(folders.begin(), folders.end());
+  if (folders.empty()) raise<IoError>(a.samples, ": holds no folders of samples");
+  std::vector<Request> requests;
+  for (const auto& folder : folders) {
+    Request request;
+    request.name = folder.filename().string();
+    request.image = sample_image(folder).string();
+    request.segments = read_prompts((folder / "prompt.txt").string());
+    requests.push_back(std::move(request));
+  }
+  return requests;
+}
+
+}  // namespace
+
+std::vector<Request> requests_of(const Arguments& a, bool pocket) {
+  std::vector<Request> requests;
+  if (!a.samples.empty()) {
+    requests = sample_requests(a);
+  } else {
+    std::vector<PromptSegment> segments;
+    if (!a.prompts.empty()) segments = read_prompts(a.prompts);
+    if (!a.prompt.empty()) segments = {{.prompt = a.prompt}};
+    auto images = a.images;
+    if (images.empty()) images.emplace_back(a.continue_video);
+    if (images.front().empty() && !pocket)
+      raise<ConfigError>("command line: --image is missing: the first frame of the film");
+    if (segments.empty() && !pocket)
+      raise<ConfigError>("command line: --prompt or --prompts is missing");
+    for (const auto& image : images) {
+      const auto stem = image.empty() ? std::string("pocket") : fs::path(image).stem().string();
+      requests.push_back({.name = stem, .image = image, .segments = segments});
+    }
+  }
+  const bool several = requests.size() > 1;
+  std::set<fs::path> outs;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    auto& request = requests[i];
+    request.index = static_cast<std::int64_t>(i);
+    request.makes_folder = several;
+    const auto file = request.name + ".mp4";
+    request.out = several ? fs::path(a.out.empty() ? "films" : a.out) / file
+                          : fs::path(a.out.empty() ? file : a.out);
+    if (!outs.insert(request.out).second)
+      raise<ConfigError>("command line: two films would be written to ", request.out.string(),
+                         "; give images of different names");
+  }
+  return requests;
+}
+
+std::vector<std::string> inputs_of(const Arguments& a, const Request& request,
+                                   const ModelFiles& files) {
+  std::vector<std::string> inputs = {request.image, a.continue_video, a.prompts};
+  for (const auto& segment : request.segments) inputs.push_back(segment.image);
+  for (const auto& file :
+       {files.dit, files.vae, files.text_encoder, files.tokenizer, files.image_encoder}) {
+    inputs.push_back(file.string());
+  }
+  for (const auto& lora : a.loras)
+    inputs.push_back(fs::exists(lora) ? lora : lora.substr(0, lora.rfind('=')));
+  inputs.insert(inputs.end(), a.plugins.begin(), a.plugins.end());
+  std::erase(inputs, "");
+  return inputs;
+}
+
+}  // namespace svi::generate

@@ -1,0 +1,77 @@
+#include "preflight.hpp"
+
+#include <filesystem>
+#include <set>
+
+#include "jobs.hpp"
+#include "models.hpp"
+#include "svi/core/check.hpp"
+#include "svi/data/clip_source.hpp"
+#include "svi/io/output_path.hpp"
+#include "svi/io/weight_files.hpp"
+#include "svi/model/key_maps.hpp"
+
+namespace svi {
+namespace {
+
+/// Sizes of codec and transformer, from headers; throws if tensors are missing or left over.
+void check_model(const ModelConfig& model, const ClipConfig& clip) {
+  const auto files = model_files(model);
+  const auto dit = dit_config(model);
+  const auto path = files.dit.string();
+  const auto report = match(WanDit(dit, at::TensorOptions(at::kMeta)).parameters(),
+                            to_official(open_weights(path), WeightKind::dit, path));
+  if (!report.complete())
+    raise<IoError>(path, ": not the weights of a Wan transformer\n", report.text());
+  const auto codec = files.vae.string();
+  const auto weights = to_official(open_weights(codec), WeightKind::vae, codec);
+  try {
+    check_clip(clip, WanVae::infer(weights), dit);
+  } catch (const IoError& error) {
+    raise<IoError>(codec, ": ", error.what());
+  }
+  if (dit.image_dim != 0 && files.image_encoder.empty()) {
+    raise<IoError>("[model] folder = ", model.folder,
+                   ": the transformer has an image branch, but there is no image encoder");
+  }
+}
+
+}  // namespace
+
+void check_names(const Plan& plan) {
+  const auto longest = longest_name(plan.folder());
+  const auto check = [&](const std::string& of, const std::string& file) {
+    if (file.size() <= longest) return;
+    raise<ConfigError>(plan.original.file(), ": the name of ", of, " is too long: its file ", file,
+                       " has ", file.size(), " bytes, and ", longest, " fit; shorten it by ",
+                       file.size() - longest);
+  };
+  check("[experiment] name = " + plan.experiment.name, plan.experiment.name + ".h5");
+  const Folders folders(plan.folder());
+  for (const auto& job : list_jobs(plan).jobs) {
+    const auto& arm = plan.arms[job.arm];
+    const auto of = "[arm." + arm.name + "]" +
+                    (job.diagnostic.empty() ? "" : " with [diagnostic." + job.diagnostic + "]");
+    check(of, job.name + ".h5");
+    check(of, folders.lora(arm, plan.experiment.seeds[job.seed]).filename().string());
+  }
+}
+
+void check_ahead(const Plan& plan, const Registry& registry) {
+  std::set<std::string> seen;  // settings that were looked at: arms mostly share them
+  for (const auto& arm : plan.arms) {
+    std::string key;
+    for (const auto* name : {"model", "clip", "data", "evaluation"}) {
+      for (const auto& entry : arm.document.find(name)->entries)
+        key += cat(name, ".", entry.key, "=", entry.value, "\n");
+    }
+    if (!seen.insert(key).second) continue;
+    const auto clip = section<ClipConfig>(arm.document, "clip");
+    if (plan.experiment.kind == ExperimentKind::ablation)
+      check_model(section<ModelConfig>(arm.document, "model"), clip);
+    const auto evaluation = section<EvaluationConfig>(arm.document, "evaluation");
+    registry.make<ClipSource>(arm.document, "")->scene(evaluation.first_scene, clip);
+  }
+}
+
+}  // namespace svi
