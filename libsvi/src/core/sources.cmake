@@ -5,4 +5,5 @@ set(SVI_CORE_SOURCES
   src/core/log.cpp
   src/core/printable.cpp
   src/core/random.cpp
-  src/core/sha256.cpp)
+  src/core/sha256.cpp
+  src/core/text.cpp)

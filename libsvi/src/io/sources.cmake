@@ -6,11 +6,15 @@ set(SVI_IO_SOURCES
   src/io/color_converter.cpp
   src/io/data_folder.cpp
   src/io/disk_room.cpp
+  src/io/frame_clock.cpp
+  src/io/frame_decoder.cpp
   src/io/hdf5_detail.cpp
   src/io/hdf5_file.cpp
   src/io/hdf5_text.cpp
   src/io/lock_holder.cpp
   src/io/mapping.cpp
+  src/io/media_file.cpp
+  src/io/orientation.cpp
   src/io/pickle_reader.cpp
   src/io/pth_file.cpp
   src/io/result_file.cpp
@@ -19,6 +23,7 @@ set(SVI_IO_SOURCES
   src/io/safetensors.cpp
   src/io/safetensors_builder.cpp
   src/io/safetensors_header.cpp
+  src/io/still_file.cpp
   src/io/video_join.cpp
   src/io/video_reader.cpp
   src/io/video_writer.cpp
