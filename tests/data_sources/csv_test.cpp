@@ -22,6 +22,13 @@ TEST(Csv, TakesEmptyFieldsAndAMissingLastLineEnd) {
   EXPECT_EQ(parse_csv("a,", "t"), (Rows{{"a", ""}}));
 }
 
+TEST(Csv, TakesOtherSeparatorsAndTellsWhereRowsBegin) {
+  std::vector<int> lines;
+  EXPECT_EQ(parse_csv("a;b\n\n\"x;\ny\";2,5\n\r\nc;d", "t", ';', &lines),
+            (Rows{{"a", "b"}, {"x;\ny", "2,5"}, {"c", "d"}}));
+  EXPECT_EQ(lines, (std::vector<int>{1, 3, 6}));
+}
+
 TEST(Csv, NamesTheLineOfABrokenQuote) {
   const auto message_of = [](const char* text) -> std::string {
     try {

@@ -8,6 +8,8 @@
 #include <fstream>
 #include <set>
 
+#include "support/captured_log.hpp"
+#include "support/ffmpeg_program.hpp"
 #include "support/temporary_folder.hpp"
 #include "svi/core/check.hpp"
 #include "svi/data/builtins.hpp"
@@ -202,6 +204,68 @@ TEST(VideoFolder, PassesOverBrokenFilesWhileOthersRemain) {
                 none.training_clip(0, 0, {3, 16, 24});
               }),
               HasSubstr("none of its 1 videos can be read"));
+}
+
+TEST(VideoFolder, RetimesItsVideosToTheRateOfTheClip) {
+  const TemporaryFolder files;
+  auto video = at::zeros({24, 3, 32, 48}, at::kByte);
+  for (std::int64_t t = 0; t < 24; ++t) video[t].fill_(10 * t);
+  write_video((files.path() / "fast.mp4").string(), video, {.fps_numerator = 48, .crf = 0});
+  const VideoFolder folder({.path = files.path().string()});
+
+  EXPECT_EQ(
+      indices(
+          folder.training_clip(0, 0, {.frames = 8, .height = 16, .width = 24, .fps = 16}).video),
+      (std::vector<int>{0, 3, 6, 9, 12, 15, 18, 21}));
+  EXPECT_EQ(indices(*folder.truth(0, 0, 8, {.frames = 8, .height = 16, .width = 24, .fps = 16})),
+            (std::vector<int>{0, 3, 6, 9, 12, 15, 18, 21}));
+  // Without a rate, and again with it: the same file at another rate is another entry of the cache.
+  EXPECT_EQ(indices(*folder.truth(0, 0, 4, {4, 16, 24})), (std::vector<int>{0, 1, 2, 3}));
+  EXPECT_EQ(indices(*folder.truth(0, 0, 4, {.frames = 4, .height = 16, .width = 24, .fps = 24})),
+            (std::vector<int>{0, 2, 4, 6}));
+}
+
+TEST(VideoFolder, PassesOverSoundThatIsCalledVideo) {
+  const TemporaryFolder files;
+  const auto root = files.path().string();
+  ffmpeg("-f lavfi -i color=red:s=32x32 -frames:v 1 " + root + "/cover.jpg");
+  ffmpeg("-f lavfi -i sine=440:d=1 " + root + "/sound.MP4");
+  ffmpeg("-i " + root + "/sound.MP4 -i " + root +
+         "/cover.jpg -map 0:a -map 1:v -c copy "
+         "-disposition:v:0 attached_pic " +
+         root + "/song.mp4");
+  EXPECT_THAT(message_of([&] { VideoFolder({.path = root}); }), HasSubstr("holds no video"));
+  EXPECT_THAT(message_of([&] { VideoFolder({.path = root + "/song.mp4"}); }),
+              HasSubstr("has no video, only sound and a cover picture"));
+
+  write_ramp(files.path() / "good.MP4", 3);
+  const CapturedLog log;
+  // Also where the file would be the held-out one, the last by name.
+  const VideoFolder folder({.path = root});
+
+  ASSERT_EQ(folder.scene_count(), 1);
+  EXPECT_EQ(indices(folder.training_clip(0, 0, {3, 16, 24}).video), (std::vector<int>{0, 1, 2}));
+  EXPECT_EQ(folder.scene(0, {3, 16, 24}).image.size(0), 3);
+  EXPECT_THAT(log.text(), HasSubstr("passed over: " + root + "/song.mp4: has no video"));
+  EXPECT_THAT(log.text(), HasSubstr("passed over: " + root + "/sound.MP4: has no video"));
+}
+
+TEST(VideoFolder, TellsOnceWhatIsMissingInAFile) {
+  const TemporaryFolder files;
+  const auto root = files.path().string();
+  ffmpeg("-f lavfi -i testsrc=s=96x64:r=16:d=2 -c:v libx264 -pix_fmt yuv420p " + root +
+         "/whole.mkv");
+  const auto bytes = bytes_of_file(root + "/whole.mkv");
+  write_bytes(root + "/cut.mkv", bytes.substr(0, bytes.size() * 3 / 4));
+  fs::remove(root + "/whole.mkv");
+  const VideoFolder folder({.path = root, .cache_mebibytes = 0});
+  const CapturedLog log;
+
+  for (int i = 0; i < 3; ++i) folder.training_clip(0, i, {3, 16, 24});
+
+  const auto text = log.text(), part = std::string("of about 32 frames");
+  ASSERT_THAT(text, HasSubstr(part));
+  EXPECT_EQ(text.find(part), text.rfind(part));
 }
 
 TEST(VideoFolder, SaysWhatIsMissing) {

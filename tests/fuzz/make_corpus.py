@@ -54,6 +54,14 @@ def film(name, codec, seconds="0.3"):
                     "-map_metadata", "-1", str(path)], check=True)
 
 
+def turned(name, target):
+    """The same JPEG with an orientation in EXIF."""
+    folder = HERE / "corpus" / "fuzz_video"
+    body = b"Exif\0\0II*\0\x08\0\0\0\x01\0" + struct.pack("<HHIHH", 274, 3, 1, 6, 0) + bytes(4)
+    data = (folder / name).read_bytes()
+    (folder / target).write_bytes(data[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + data[2:])
+
+
 def main():
     small = ("F32", [2, 1], struct.pack("<2f", 1, 2))
     seeds = {
@@ -122,6 +130,12 @@ def main():
     film("ffv1.mkv", ["-c:v", "ffv1", "-slices", "4"], "0.1")
     film("still.png", ["-frames:v", "1"])
     film("still.jpg", ["-frames:v", "1"])
+    film("still.webp", ["-frames:v", "1", "-pix_fmt", "bgra", "-lossless", "1"])
+    film("still.tiff", ["-frames:v", "1", "-pix_fmt", "rgb24", "-compression_algo", "raw"])
+    film("still.bmp", ["-frames:v", "1"])
+    film("animated.gif", ["-vf", "scale=16:16"])
+    film("wide.ts", ["-vf", "setsar=2", "-c:v", "mpeg2video"], "0.2")
+    turned("still.jpg", "turned.jpg")
 
 
 if __name__ == "__main__":

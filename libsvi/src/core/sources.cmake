@@ -7,4 +7,5 @@ set(SVI_CORE_SOURCES
   src/core/processors.cpp
   src/core/random.cpp
   src/core/sha256.cpp
-  src/core/terminal.cpp)
+  src/core/terminal.cpp
+  src/core/text.cpp)

@@ -1,5 +1,6 @@
 set(SVI_DATA_SOURCES
   src/data/builtins.cpp
+  src/data/captions.cpp
   src/data/clip_source.cpp
   src/data/csv.cpp
   src/data/damage.cpp

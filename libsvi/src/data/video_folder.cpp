@@ -5,11 +5,14 @@
 #include <cmath>
 #include <iomanip>
 #include <list>
+#include <map>
+#include <set>
 
 #include "svi/core/check.hpp"
 #include "svi/core/log.hpp"
 #include "svi/core/random.hpp"
 #include "svi/io/video_reader.hpp"
+#include "svi/tensor/levels.hpp"
 
 namespace svi {
 namespace {
@@ -27,7 +30,7 @@ struct Box {
   std::int64_t top, left, height, width;
 };
 
-/// [T, 3, h, w] -> [T, 3, H, W], antialiased; uint8 rounds.
+/// fp32 [T, 3, h, w] -> [T, 3, H, W], antialiased.
 at::Tensor resized(const at::Tensor& frames, const Size& size) {
   if (frames.size(2) == size.height && frames.size(3) == size.width) return frames;
   return at::_upsample_bilinear2d_aa(frames, {size.height, size.width}, false);
@@ -96,7 +99,7 @@ class VideoFolder::Cache {
 
   /// All frames of a file, uint8 [T, 3, h, w], reduced for `shape`. Throws IoError.
   at::Tensor frames(const std::string& path, const ClipShape& shape) {
-    const Key key{path, shape.height, shape.width};
+    const Key key{path, shape.height, shape.width, shape.fps};
     for (auto item = items_.begin(); item != items_.end(); ++item) {
       if (item->key != key) continue;
       items_.splice(items_.begin(), items_, item);
@@ -119,22 +122,24 @@ class VideoFolder::Cache {
   const std::string& first_reason() const { return broken_.begin()->second; }
 
  private:
-  using Key = std::tuple<std::string, std::int64_t, std::int64_t>;
+  using Key = std::tuple<std::string, std::int64_t, std::int64_t, double>;
   struct Item {
     Key key;
     at::Tensor frames;  // [T, 3, h, w] uint8
   };
 
-  at::Tensor decode(const std::string& path, const ClipShape& shape) const {
-    VideoReader reader(path);
+  at::Tensor decode(const std::string& path, const ClipShape& shape) {
+    VideoReader reader(path, {.fps = shape.fps});
     std::vector<at::Tensor> frames;
     std::size_t blanks = 0;  // in front
     while (const auto frame = reader.next()) {
       const auto size = reduced({frame->size(1), frame->size(2)}, shape);
-      frames.push_back(resized(frame->unsqueeze(0), size));
+      frames.push_back(
+          resize_levels(frame->unsqueeze(0), size.height, size.width, Resampling::bilinear));
       if (skip_blank_ && blanks + 1 == frames.size() && blank(frames.back()[0])) ++blanks;
     }
     if (frames.empty()) raise<IoError>(path, ": has no frames");
+    if (noted_.insert(path).second) log_notes(reader.notes());
     const auto all = at::cat(frames);
     return blanks < frames.size() ? all.slice(0, static_cast<std::int64_t>(blanks)) : all;
   }
@@ -143,6 +148,7 @@ class VideoFolder::Cache {
   bool skip_blank_;
   std::list<Item> items_;
   std::map<std::string, std::string> broken_;  // path to reason
+  std::set<std::string> noted_;                // paths whose notes are logged
 };
 
 void VideoFolder::Config::describe(OptionVisitor& visit) {

@@ -1,22 +1,17 @@
-#include <fstream>
+#include <algorithm>
+#include <filesystem>
 
+#include "captions.hpp"
 #include "svi/core/check.hpp"
 #include "svi/core/log.hpp"
-#include "svi/data/csv.hpp"
 #include "svi/data/video_folder.hpp"
+#include "svi/io/video_reader.hpp"
+#include "video_names.hpp"
 
 namespace svi {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_video(const fs::path& path) {
-  auto extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  static const std::array<std::string_view, 5> known = {".mp4", ".avi", ".mov", ".mkv", ".webm"};
-  return std::find(known.begin(), known.end(), extension) != known.end();
-}
 
 /// The entries of a folder that `wanted` accepts, by name.
 template <class Wanted>
@@ -29,44 +24,21 @@ std::vector<fs::path> sorted(const fs::path& folder, const Wanted& wanted) {
   return paths;
 }
 
-std::vector<fs::path> videos_in(const fs::path& folder) {
-  return sorted(folder, [](const fs::directory_entry& entry) {
-    return entry.is_regular_file() && is_video(entry.path());
+/// Takes what is called a video and holds none out of the list, and says so.
+void drop_sound(std::vector<fs::path>& paths) {
+  std::erase_if(paths, [](const fs::path& path) {
+    const auto reason = no_video_reason(path.string());
+    if (!reason.empty()) SVI_WARN("data", "passed over: ", reason);
+    return !reason.empty();
   });
 }
 
-std::size_t column(const std::vector<std::string>& header, std::string_view name,
-                   const std::string& file) {
-  for (std::size_t i = 0; i < header.size(); ++i) {
-    if (header[i] == name) return i;
-  }
-  std::string present;
-  for (const auto& title : header) present += (present.empty() ? "" : ", ") + title;
-  raise<IoError>(file, ": no column \"", name, "\"; its first line names: ", present);
-}
-
-/// File name to caption; empty where the folder has no table.
-std::map<std::string, std::string> captions_of(const fs::path& folder,
-                                               const std::string& category) {
-  const auto path = folder / (category + ".csv");
-  std::map<std::string, std::string> captions;
-  if (!fs::exists(path)) return captions;
-  std::ifstream stream(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(stream), {}};
-  if (!stream) raise<IoError>(path.string(), ": cannot be read");
-  const auto rows = parse_csv(text, path.string());
-  if (rows.empty()) raise<IoError>(path.string(), ": is empty");
-  const auto name = column(rows[0], "Filename", path.string());
-  const auto caption = column(rows[0], "Video Description", path.string());
-  for (std::size_t i = 1; i < rows.size(); ++i) {
-    if (rows[i].size() <= std::max(name, caption)) {
-      SVI_WARN("data", path.string(), ": row ", i + 1, " has ", rows[i].size(), " of ",
-               rows[0].size(), " fields and is passed over");
-      continue;
-    }
-    captions[rows[i][name]] = rows[i][caption];
-  }
-  return captions;
+std::vector<fs::path> videos_in(const fs::path& folder) {
+  auto paths = sorted(folder, [](const fs::directory_entry& entry) {
+    return entry.is_regular_file() && is_video(entry.path());
+  });
+  drop_sound(paths);
+  return paths;
 }
 
 void add_folder(const fs::path& folder, const std::string& category, const std::string& otherwise,
@@ -74,11 +46,11 @@ void add_folder(const fs::path& folder, const std::string& category, const std::
   const auto videos = videos_in(folder);
   if (videos.empty()) return;
   const auto name = fs::canonical(folder).filename().string();
-  const auto captions = captions_of(folder, name);
+  const auto captions = read_captions(folder, name, videos);
   for (const auto& video : videos) {
     const auto found = captions.find(video.filename().string());
-    const bool known = found != captions.end() && !found->second.empty();
-    entries.push_back({video.string(), category, known ? found->second : otherwise});
+    const bool known = found != captions.end();
+    entries.push_back({video.string(), category, known ? found->second : otherwise, known});
   }
 }
 
@@ -88,8 +60,9 @@ std::vector<VideoEntry> list_videos(const std::string& path, const std::string& 
   if (!fs::exists(path)) raise<IoError>(path, ": no such file or folder");
   if (!fs::is_directory(path)) {
     if (!is_video(path)) {
-      raise<IoError>(path, ": is neither a folder nor a video (mp4, avi, mov, mkv, webm)");
+      raise<IoError>(path, ": is neither a folder nor a video (", kVideoEndings, ")");
     }
+    if (const auto reason = no_video_reason(path); !reason.empty()) raise<IoError>(reason);
     return {{path, "", caption}};
   }
   std::vector<VideoEntry> entries;
@@ -106,11 +79,16 @@ std::vector<VideoEntry> list_videos(const std::string& path, const std::string& 
       if (entry.is_regular_file() && is_video(entry.path())) deep.push_back(entry.path());
     }
     std::sort(deep.begin(), deep.end());
+    drop_sound(deep);
     for (const auto& video : deep) entries.push_back({video.string(), "", caption});
   }
   if (entries.empty()) {
-    raise<IoError>(path, ": holds no video (mp4, avi, mov, mkv, webm), nor do its sub-folders");
+    raise<IoError>(path, ": holds no video (", kVideoEndings, "), nor do its sub-folders");
   }
+  const auto found = std::count_if(entries.begin(), entries.end(),
+                                   [](const VideoEntry& entry) { return entry.own_caption; });
+  SVI_INFO("data", path, ": ", entries.size(), " videos, ", found, " with captions of their own, ",
+           static_cast<std::ptrdiff_t>(entries.size()) - found, " without");
   return entries;
 } catch (const fs::filesystem_error& error) {
   raise<IoError>(path, ": cannot be listed: ", error.code().message());

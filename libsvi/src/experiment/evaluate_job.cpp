@@ -13,6 +13,7 @@
 #include "svi/io/safetensors.hpp"
 #include "svi/io/video_writer.hpp"
 #include "svi/model/lora.hpp"
+#include "svi/tensor/levels.hpp"
 
 namespace svi {
 namespace {
@@ -28,13 +29,7 @@ std::vector<std::unique_ptr<Metric>> make_metrics(const Document& document,
 }
 
 at::Tensor to_bytes(const at::Tensor& frames) {  // [3, T, H, W] in [-1, 1] -> uint8 [T, 3, H, W]
-  return ((frames + 1) * 127.5)
-      .round()
-      .clamp(0, 255)
-      .to(at::kByte)
-      .transpose(0, 1)
-      .contiguous()
-      .cpu();
+  return levels_of_frames(frames).transpose(0, 1).contiguous().cpu();
 }
 
 /// Writes the films of the first scenes as they grow; the truth beside them where it is known.

@@ -11,6 +11,7 @@
 #include "svi/io/video_join.hpp"
 #include "svi/io/video_writer.hpp"
 #include "svi/model/wan/vae_tiling.hpp"
+#include "svi/tensor/levels.hpp"
 #include "svi/tensor/random.hpp"
 
 namespace svi {
@@ -22,12 +23,7 @@ using Phase = FilmProgress::Phase;
 /// [1, 3, T, H, W] in [-1, 1] -> uint8 [T, 3, H, W]; rounded, where the reference truncates and so
 /// darkens by half a level.
 at::Tensor to_bytes(const at::Tensor& frames) {
-  return ((frames[0] + 1) * 127.5)
-      .round()
-      .clamp(0, 255)
-      .to(at::kCPU, at::kByte)
-      .transpose(0, 1)
-      .contiguous();
+  return levels_of_frames(frames[0]).to(at::kCPU).transpose(0, 1).contiguous();
 }
 
 at::Tensor from_bytes(const at::Tensor& frames) {  // the other way

@@ -7,6 +7,7 @@
 
 #include "svi/core/check.hpp"
 #include "svi/io/video_reader.hpp"
+#include "svi/tensor/levels.hpp"
 
 namespace svi {
 
@@ -32,12 +33,13 @@ FrameSize parse_size(const std::string& text) {
 }
 
 at::Tensor resize_frames(const at::Tensor& frames, FrameSize size) {
-  if (frames.size(2) == size.height && frames.size(3) == size.width) return frames;
-  return at::_upsample_bicubic2d_aa(frames.to(at::kFloat), {size.height, size.width},
-                                    /*align_corners=*/false)
-      .round()
-      .clamp(0, 255)
-      .to(at::kByte);
+  return resize_levels(frames, size.height, size.width, Resampling::bicubic);
+}
+
+FrameSize image_size(const std::string& path) {
+  // Some videos say only in their first frame how it is turned.
+  const auto frame = *VideoReader(path).next();
+  return {frame.size(2), frame.size(1)};
 }
 
 at::Tensor load_image(const std::string& path, FrameSize size) {

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "generate/prompt_detail.hpp"
+#include "svi/core/text.hpp"
 
 namespace svi {
 namespace prompts {
@@ -24,36 +25,6 @@ bool has_wide_control(std::string_view text) {
     if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) < 0xA0) return true;
   }
   return false;
-}
-
-/// How many bytes the character takes that begins with `lead`; 0: none begins so.
-std::size_t utf8_length(unsigned char lead) {
-  return lead < 0x80   ? 1
-         : lead < 0xC2 ? 0
-         : lead < 0xE0 ? 2
-         : lead < 0xF0 ? 3
-         : lead < 0xF5 ? 4
-                       : 0;
-}
-
-/// Where `text` stops to be UTF-8; its size if nowhere.
-std::size_t utf8_end(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  std::size_t at = 0;
-  while (at < text.size()) {
-    const auto length = utf8_length(byte(at));
-    if (length == 0 || length > text.size() - at) return at;
-    for (std::size_t i = 1; i < length; ++i) {
-      if ((byte(at + i) & 0xC0) != 0x80) return at;
-    }
-    // Longer forms than needed, halves of surrogate pairs, and what is above U+10FFFF.
-    if ((byte(at) == 0xE0 && byte(at + 1) < 0xA0) || (byte(at) == 0xED && byte(at + 1) > 0x9F) ||
-        (byte(at) == 0xF0 && byte(at + 1) < 0x90) || (byte(at) == 0xF4 && byte(at + 1) > 0x8F)) {
-      return at;
-    }
-    at += length;
-  }
-  return at;
 }
 
 /// Checked text without a byte order mark, its lines ending in LF alone.
@@ -117,9 +88,7 @@ std::optional<std::size_t> literal_start(const std::string& text) {
 }
 
 std::string lowercase_ending(const std::string& file) {
-  auto ending = fs::path(file).extension().string();
-  for (auto& c : ending) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return ending;
+  return lower_case(fs::path(file).extension().string());
 }
 
 }  // namespace

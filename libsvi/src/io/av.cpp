@@ -1,6 +1,5 @@
 #include "av.hpp"
 
-#include <cmath>
 #include <cstdarg>
 #include <cstdio>
 #include <mutex>
@@ -12,7 +11,7 @@ namespace svi::av {
 
 namespace {
 
-thread_local std::string last_line;
+thread_local std::string last_line, first_line;
 
 void receive_line(void* source, int level, const char* format, va_list arguments) {
   if (level > AV_LOG_WARNING) return;
@@ -27,6 +26,7 @@ void receive_line(void* source, int level, const char* format, va_list arguments
     // "[mov @ 0x55...] moov atom not found": the address says nothing to the reader.
     const auto end = text.find("] ");
     last_line = end == std::string::npos ? text : text.substr(end + 2);
+    if (first_line.empty()) first_line = last_line;
   }
 }
 
@@ -38,7 +38,12 @@ std::string message(int code) {
   return last_line.empty() ? std::string(text) : cat(text, " (", last_line, ")");
 }
 
-void forget_log() { last_line.clear(); }
+const std::string& first_complaint() { return first_line; }
+
+void forget_log() {
+  last_line.clear();
+  first_line.clear();
+}
 
 int check(int code, const std::string& file, const char* doing) {
   if (code < 0) raise<IoError>(file, ": ", doing, ": ", message(code));
@@ -66,19 +71,33 @@ bool is_cut_short(const AVFormatContext* input, AVStream* stream) {
   return false;
 }
 
-double rotation_of(AVStream* stream) {
+const std::int32_t* display_matrix(AVStream* stream) {
   const std::uint8_t* matrix = nullptr;
 #if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 29, 100)
   const AVPacketSideData* data =
       av_packet_side_data_get(stream->codecpar->coded_side_data,
                               stream->codecpar->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
-  if (data != nullptr) matrix = data->data;
+  if (data != nullptr && data->size >= 9 * sizeof(std::int32_t)) matrix = data->data;
 #else
-  matrix = av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, nullptr);
+  std::size_t size = 0;
+  matrix = av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+  if (size < 9 * sizeof(std::int32_t)) matrix = nullptr;
 #endif
-  if (matrix == nullptr) return 0;
-  const double angle = -av_display_rotation_get(reinterpret_cast<const std::int32_t*>(matrix));
-  return std::isnan(angle) ? 0 : angle;
+  return reinterpret_cast<const std::int32_t*>(matrix);
+}
+
+const std::int32_t* display_matrix(const AVFrame* frame) {
+  const AVFrameSideData* data = av_frame_get_side_data(frame, AV_FRAME_DATA_DISPLAYMATRIX);
+  if (data == nullptr || data->size < 9 * sizeof(std::int32_t)) return nullptr;
+  return reinterpret_cast<const std::int32_t*>(data->data);
+}
+
+std::int64_t duration_of(const AVFrame* frame) {
+#if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(57, 30, 100)
+  return frame->duration;
+#else
+  return frame->pkt_duration;
+#endif
 }
 
 }  // namespace svi::av

@@ -74,6 +74,9 @@ class PacketGuard {
 
 /// FFmpeg's text for an error code, and the last line it logged on this thread since forget_log().
 std::string message(int code);
+/// The first error that FFmpeg logged on this thread since forget_log(), also where it went on in
+/// spite of it; empty without one.
+const std::string& first_complaint();
 void forget_log();
 
 /// Throws IoError "FILE: DOING: message" for a negative code; returns it otherwise.
@@ -86,7 +89,12 @@ void capture_log();
 /// True if the container's index names bytes beyond the end of the file: it was cut short.
 bool is_cut_short(const AVFormatContext* input, AVStream* stream);
 
-/// Degrees of clockwise rotation the player is asked for: 0 in most files, 90 or 270 from phones.
-double rotation_of(AVStream* stream);
+/// The nine numbers by which a player turns and mirrors the stream, or this one frame; null
+/// without.
+const std::int32_t* display_matrix(AVStream* stream);
+const std::int32_t* display_matrix(const AVFrame* frame);
+
+/// How long a frame is shown, in units of its stream's time base; 0 where the file does not tell.
+std::int64_t duration_of(const AVFrame* frame);
 
 }  // namespace svi::av

@@ -7,6 +7,8 @@ set(SVI_IO_SOURCES
   src/io/data_folder.cpp
   src/io/disk_room.cpp
   src/io/foreign_format.cpp
+  src/io/frame_clock.cpp
+  src/io/frame_decoder.cpp
   src/io/hdf5_detail.cpp
   src/io/hdf5_file.cpp
   src/io/hdf5_text.cpp
@@ -14,6 +16,8 @@ set(SVI_IO_SOURCES
   src/io/mapping.cpp
   src/io/output_path.cpp
   src/io/own_folder.cpp
+  src/io/media_file.cpp
+  src/io/orientation.cpp
   src/io/pickle_reader.cpp
   src/io/pth_file.cpp
   src/io/result_file.cpp
@@ -22,6 +26,7 @@ set(SVI_IO_SOURCES
   src/io/safetensors.cpp
   src/io/safetensors_builder.cpp
   src/io/safetensors_header.cpp
+  src/io/still_file.cpp
   src/io/video_join.cpp
   src/io/video_reader.cpp
   src/io/video_writer.cpp

@@ -2,37 +2,37 @@
 
 #include <ATen/ATen.h>
 
-#include <filesystem>
+#include <cmath>
+#include <iomanip>
 
-#include "av.hpp"
 #include "color_converter.hpp"
+#include "frame_clock.hpp"
+#include "frame_decoder.hpp"
 #include "svi/core/check.hpp"
 #include "svi/core/log.hpp"
+#include "svi/tensor/levels.hpp"
 
 namespace svi {
 
 namespace {
 
-// Containers that hold their media themselves; playlists, which name other files, are not among
-// them.
-constexpr const char* kFormats =
-    "mov,mp4,matroska,webm,avi,gif,mpegts,mpeg,mpegvideo,flv,ogg,yuv4mpegpipe,image2,h264,hevc,"
-    "apng,"
-    "png_pipe,jpeg_pipe,bmp_pipe,webp_pipe,tiff_pipe,ppm_pipe,pgm_pipe";
+struct Size {
+  std::int64_t width, height;
+};
 
-av::Input open_input(const std::string& path) {
-  if (!std::filesystem::exists(path)) raise<IoError>(path, ": no such file");
-  if (!std::filesystem::is_regular_file(path)) raise<IoError>(path, ": is not a file");
-  AVDictionary* options = nullptr;
-  av_dict_set(&options, "protocol_whitelist", "file", 0);
-  av_dict_set(&options, "format_whitelist", kFormats, 0);
-  av_dict_set(&options, "pattern_type", "none", 0);  // image2: a '%' in a name is a '%'
-  AVFormatContext* raw = nullptr;
-  // "file:" keeps a name such as "concat:a|b" from being read as a protocol.
-  const int code = avformat_open_input(&raw, ("file:" + path).c_str(), nullptr, &options);
-  av_dict_free(&options);
-  av::check(code, path, "cannot be read as a video or image");
-  return av::Input(raw);
+/// The size with square pixels: the side whose pixels are too few grows, so that nothing is lost.
+Size squared(Size stored, AVRational pixel) {
+  const double wide = av_q2d(pixel);
+  constexpr double kMost = 8;  // no camera's pixels are wider or higher
+  if (wide < 1 / kMost || wide > kMost) return stored;
+  if (wide > 1) return {std::llround(static_cast<double>(stored.width) * wide), stored.height};
+  return {stored.width, std::llround(static_cast<double>(stored.height) / wide)};
+}
+
+std::string rounded(double value) {
+  std::ostringstream text;
+  text << std::setprecision(6) << value;
+  return text.str();
 }
 
 }  // namespace
@@ -41,124 +41,146 @@ struct VideoReader::Impl {
   std::string path;
   VideoReaderOptions options;
   VideoInfo info;
-  bool image = false;
+  std::vector<MediaNote> notes;
   std::int64_t position = 0;
 
-  av::Input input;
-  AVStream* stream = nullptr;
-  av::Codec codec;
-  av::Frame frame{av_frame_alloc()};
-  av::Packet packet{av_packet_alloc()};
+  std::optional<FrameDecoder> decoder;
+  av::Frame held{av_frame_alloc()}, ahead{av_frame_alloc()};  // ahead: for retiming only
+  bool has_ahead = false, noted_end = false;
+  std::optional<FrameClock> clock;
+  std::optional<Retimer> retimer;
+  double ahead_time = 0, held_time = 0;
+  std::int64_t shows = 0;  // how often the held frame is still to be given
+  std::int64_t repeated = 0, left_out = 0;
   std::unique_ptr<ColorConverter> converter;
-  bool draining = false;
+  at::Tensor picture;               // [3, H, W]: the held frame, once it is asked for
+  std::optional<Orientation> turn;  // by the last frame that says so
 
   Impl(std::string name, VideoReaderOptions given) : path(std::move(name)), options(given) {
-    av::capture_log();
     open();
-  }
-
-  void open() {
-    av::forget_log();
-    draining = false;
-    position = 0;
-    codec = {};
-    input = open_input(path);
-    av::check(avformat_find_stream_info(input.get(), nullptr), path, "cannot be read as a video");
-    const AVCodec* decoder = nullptr;
-    const int index = av_find_best_stream(input.get(), AVMEDIA_TYPE_VIDEO, -1, -1, &decoder, 0);
-    if (index < 0 || decoder == nullptr)
-      raise<IoError>(path, ": has no video that this FFmpeg can decode");
-    stream = input.get()->streams[index];
-    for (unsigned i = 0; i < input.get()->nb_streams; ++i) {
-      if (input.get()->streams[i] != stream) input.get()->streams[i]->discard = AVDISCARD_ALL;
-    }
-    if (av::is_cut_short(input.get(), stream)) {
-      raise<IoError>(
-          path, ": is cut short: its index names data beyond the end of the file; copy it again");
-    }
-    codec = av::Codec(avcodec_alloc_context3(decoder));
-    av::check(avcodec_parameters_to_context(codec.get(), stream->codecpar), path,
-              "has broken parameters");
-    codec.get()->thread_count = 1;  // ranks, not threads, share the cores
-    av::check(avcodec_open2(codec.get(), decoder, nullptr), path, "its decoder does not open");
     read_info();
   }
 
+  void open() {
+    position = shows = repeated = left_out = 0;
+    has_ahead = false;
+    picture = at::Tensor();
+    decoder.emplace(path);
+    clock.emplace(decoder->nominal());
+    retimer.reset();
+    if (options.fps > 0 && !decoder->file().image) retimer.emplace(options.fps);
+  }
+
+  void note(bool warning, const std::string& text) {
+    const auto whole = cat(path, ": ", text);
+    for (const auto& known : notes) {
+      if (known.text == whole) return;
+    }
+    notes.push_back({warning, whole});
+  }
+
+  /// How the pictures are turned; nothing where by no right angle. What a frame says holds for
+  /// those after it too.
+  std::optional<Orientation> orientation(const AVFrame* frame) {
+    const auto& file = decoder->file();
+    if (file.still.demuxer != nullptr) return file.still.orientation;
+    if (const auto* matrix = frame == nullptr ? nullptr : av::display_matrix(frame))
+      return turn = orientation_of_matrix(matrix);
+    if (turn) return turn;
+    const auto* matrix = av::display_matrix(file.stream);
+    return matrix == nullptr ? Orientation::upright : orientation_of_matrix(matrix);
+  }
+
   void read_info() {
-    info.width = codec.get()->width;
-    info.height = codec.get()->height;
-    const AVRational rate = av_guess_frame_rate(input.get(), stream, nullptr);
-    info.fps_numerator = rate.num;
-    info.fps_denominator = std::max(rate.den, 1);
-    info.frames = stream->nb_frames;
-    const std::string format = input.get()->iformat->name;
-    const bool piped = format.size() > 5 && format.substr(format.size() - 5) == "_pipe";
-    image = piped || format == "image2";
-    if (image) {
-      info.frames = 1;
-    } else if (info.frames == 0 && input.get()->duration > 0 && rate.num > 0) {
-      info.frames = av_rescale(input.get()->duration, rate.num,
-                               std::int64_t{AV_TIME_BASE} * info.fps_denominator);
+    info = decoder->info();
+    const auto orientation_now = orientation(nullptr);
+    if (!orientation_now)
+      note(true, "its display matrix turns by no multiple of 90 degrees; it is not applied");
+    const Size size = squared({info.width, info.height}, decoder->pixel_shape(nullptr));
+    const bool swapped = swaps_sides(orientation_now.value_or(Orientation::upright));
+    info.width = swapped ? size.height : size.width;
+    info.height = swapped ? size.width : size.height;
+    if (retimer && info.frames > 0 && info.fps_numerator > 0) {
+      info.frames =
+          std::llround(std::min(static_cast<double>(info.frames) / info.fps() * options.fps, 1e9));
     }
   }
 
-  /// Feeds the decoder one packet of the stream, or its end.
-  void feed() {
-    for (;;) {
-      const av::PacketGuard guard(packet);
-      const int code = av_read_frame(input.get(), packet.get());
-      if (code == AVERROR_EOF) {
-        draining = true;
-        av::check(avcodec_send_packet(codec.get(), nullptr), path, "cannot be decoded");
-        return;
-      }
-      av::check(code, path, "cannot be read");
-      if (packet.get()->stream_index != stream->index) continue;
-      if ((packet.get()->flags & AV_PKT_FLAG_CORRUPT) != 0) {
-        raise<IoError>(path, ": is damaged or cut short after frame ", position);
-      }
-      av::check(avcodec_send_packet(codec.get(), packet.get()), path,
-                "is damaged; decoding failed");
-      return;
-    }
+  void look_ahead() {
+    has_ahead = decoder->next(ahead.get());
+    if (has_ahead) ahead_time = clock->tick(decoder->stamp(ahead.get()));
   }
 
-  /// Decodes the next frame into `frame`; false after the last.
-  bool decode() {
-    av::forget_log();
-    for (;;) {
-      const int code = avcodec_receive_frame(codec.get(), frame.get());
-      if (code == AVERROR_EOF) break;
-      if (code == AVERROR(EAGAIN)) {
-        feed();
-        continue;
-      }
-      av::check(code, path, "is damaged; decoding failed");
-      if (frame.get()->decode_error_flags != 0 ||
-          (frame.get()->flags & AV_FRAME_FLAG_CORRUPT) != 0) {
-        raise<IoError>(path, ": is damaged at frame ", position);
-      }
-      ++position;
+  /// Holds the file's next frame; false after its last.
+  bool advance() {
+    picture = at::Tensor();
+    if (!retimer) {
+      if (!decoder->next(held.get())) return false;
+      shows = 1;
       return true;
     }
-    if (position == 0)
-      raise<IoError>(path, ": holds no frame that can be decoded; is it cut short?");
-    return false;
+    if (decoder->decoded() == 0) look_ahead();
+    if (!has_ahead) return false;
+    std::swap(held, ahead);
+    held_time = ahead_time;
+    look_ahead();
+    shows =
+        retimer->shows_until(has_ahead ? ahead_time : held_time + decoder->duration(held.get()));
+    repeated += std::max<std::int64_t>(shows - 1, 0);
+    left_out += shows == 0 ? 1 : 0;
+    return true;
+  }
+
+  /// Holds the next frame that is to be given; false after the last.
+  bool step() {
+    while (shows == 0) {
+      if (advance()) continue;
+      note_end();
+      return false;
+    }
+    --shows;
+    ++position;
+    return true;
+  }
+
+  void note_end() {
+    if (std::exchange(noted_end, true)) return;
+    if (const auto losses = decoder->losses(); !losses.empty()) note(true, losses);
+    if (retimer && clock->leaps() > 0) {
+      note(true, cat("its time stamps leap ", clock->leaps(),
+                     " times; there, frames follow each other at its frame rate"));
+    }
+    if (retimer && repeated + left_out > 0) {
+      note(false,
+           cat(decoder->decoded(), " frames in ", rounded(held_time), " s, at about ",
+               rounded(1 / decoder->nominal()), " per second, are shown at ", rounded(options.fps),
+               ": ", position, " frames, ", repeated, " repeated, ", left_out, " left out"));
+    }
   }
 
   at::Tensor pixels() {
+    if (picture.defined()) return picture;
+    const bool image = decoder->file().image;
     if (!converter) converter = std::make_unique<ColorConverter>(path, options, image);
-    return converter->to_rgb(frame.get());
+    picture = converter->to_rgb(held.get());
+    if (converter->met_transparency()) note(false, "is transparent; it is shown over white");
+    if (const auto colours = colour_note(held.get()); !colours.empty()) note(true, colours);
+
+    const AVRational shape = decoder->pixel_shape(held.get());
+    const Size size = squared({picture.size(2), picture.size(1)}, shape);
+    if (size.width != picture.size(2) || size.height != picture.size(1)) {
+      picture =
+          resize_levels(picture.unsqueeze(0), size.height, size.width, Resampling::bicubic)[0];
+      note(false, cat("its pixels are ", shape.num, ":", shape.den, " wide; it is resized to ",
+                      size.width, "x", size.height, " square ones"));
+    }
+    picture = upright(picture, orientation(held.get()).value_or(Orientation::upright));
+    return picture;
   }
 };
 
 VideoReader::VideoReader(const std::string& path, VideoReaderOptions options)
-    : impl_(std::make_unique<Impl>(path, options)) {
-  if (const double degrees = av::rotation_of(impl_->stream); degrees != 0) {
-    SVI_WARN("video", path, ": its tag asks for a rotation by ", degrees,
-             " degrees, which is not applied");
-  }
-}
+    : impl_(std::make_unique<Impl>(path, options)) {}
 
 VideoReader::VideoReader(VideoReader&&) noexcept = default;
 VideoReader& VideoReader::operator=(VideoReader&&) noexcept = default;
@@ -166,10 +188,12 @@ VideoReader::~VideoReader() = default;
 
 const VideoInfo& VideoReader::info() const { return impl_->info; }
 
+const std::vector<MediaNote>& VideoReader::notes() const { return impl_->notes; }
+
 std::int64_t VideoReader::position() const { return impl_->position; }
 
 std::optional<at::Tensor> VideoReader::next() {
-  if (!impl_->decode()) return std::nullopt;
+  if (!impl_->step()) return std::nullopt;
   return impl_->pixels();
 }
 
@@ -178,7 +202,7 @@ at::Tensor VideoReader::read(std::int64_t first, std::int64_t count) {
   if (first < impl_->position) impl_->open();
   at::Tensor video;  // [count, 3, H, W]
   for (std::int64_t i = 0; i < count;) {
-    if (!impl_->decode()) {
+    if (!impl_->step()) {
       raise<IoError>(impl_->path, ": has ", impl_->position, " frames; frames ", first, " to ",
                      first + count - 1, " were asked for");
     }
@@ -207,12 +231,22 @@ at::Tensor read_video(const std::string& path, VideoReaderOptions options) {
     }
     video[count++].copy_(*image);
   }
+  log_notes(reader.notes());
   return count == video.size(0) ? video : video.slice(0, 0, count).clone();
 }
 
 at::Tensor read_image(const std::string& path) {
   VideoReader reader(path);
-  return *reader.next();  // a reader without a first frame throws
+  const auto image = *reader.next();  // a reader without a first frame throws
+  log_notes(reader.notes());
+  if (reader.info().frames != 1)
+    SVI_INFO("video", path, ": holds more than one picture; the first is taken");
+  return image;
+}
+
+void log_notes(const std::vector<MediaNote>& notes) {
+  for (const auto& note : notes)
+    log(note.warning ? Severity::warning : Severity::info, "video", note.text);
 }
 
 }  // namespace svi

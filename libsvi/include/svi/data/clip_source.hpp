@@ -18,6 +18,7 @@ enum class Split { train, held_out };
 /// Size of the clips asked for, in pixels and frames.
 struct ClipShape {
   std::int64_t frames = 17, height = 32, width = 32;  // T frames; H, W in pixels
+  double fps = 0;  // frames per second; 0: as many as the source has
 };
 
 /// One training sample.

@@ -20,25 +20,28 @@ SVI_EXPORT std::vector<std::string> enum_names(AnchorFrom);
 
 /// One video file and what it shows.
 struct VideoEntry {
-  std::string path;      // of the file
-  std::string category;  // empty where there is none
-  std::string caption;   // its prompt
+  std::string path;          // of the file
+  std::string category;      // empty where there is none
+  std::string caption;       // its prompt
+  bool own_caption = false;  // it stands in a table
 };
 
 /// Lists the videos under `path` in order of their names: a file; or a folder `<path>/<category>/`
 /// of videos with an optional `<category>.csv` beside them (columns `Filename` and `Video
-/// Description`); or a folder of videos. Where no sub-folder has videos, all levels below are
-/// searched. Videos without caption get "A video from <category> category", or `caption` where
-/// there is no category. Throws IoError if there is no video or a table lacks its columns.
+/// Description`); or a folder of videos. Files without video, such as sound with a cover, are
+/// passed over with a warning; how many captions were found is logged. Where no sub-folder has
+/// videos, all levels below are searched. Videos without caption get "A video from <category>
+/// category", or `caption` where there is no category. Throws IoError if there is no video or a
+/// table lacks its columns.
 SVI_EXPORT std::vector<VideoEntry> list_videos(const std::string& path, const std::string& caption);
 
 /// Clips of real videos: a random window in time and a random crop of each draw, first frames and
 /// captions as held-out scenes.
 ///
-/// Frames are taken as they are, without resampling in time. Files are decoded when first needed,
-/// reduced to about twice the size asked for, and kept up to a budget of memory. A file that cannot
-/// be decoded is passed over in training with a warning; only if none can, or a held-out scene
-/// needs it, it is an IoError.
+/// Videos are retimed to the clip's frame rate by their time stamps (VideoReaderOptions::fps).
+/// Files are decoded when first needed, reduced to about twice the size asked for, and kept up to a
+/// budget of memory. A file that cannot be decoded is passed over in training with a warning; only
+/// if none can, or a held-out scene needs it, it is an IoError.
 class SVI_EXPORT VideoFolder final : public ClipSource {
  public:
   struct Config {

@@ -124,7 +124,7 @@ struct ModelConfig {
 
 /// `[clip]`: the shape of one clip.
 struct ClipConfig : ClipShape {
-  double fps = 16;
+  ClipConfig() { fps = 16; }
 
   void describe(OptionVisitor& visit) {
     visit(frames,
@@ -137,7 +137,8 @@ struct ClipConfig : ClipShape {
           {.key = "height", .help = "frame height H", .unit = "px", .min = 8, .max = 16384});
     visit(width, {.key = "width", .help = "frame width W", .unit = "px", .min = 8, .max = 16384});
     visit(fps, {.key = "fps",
-                .help = "frame rate written into videos",
+                .help = "frames per second: clips of real videos are retimed to it, and it "
+                        "is written into videos",
                 .unit = "1/s",
                 .min = 0.1,
                 .max = 1000});

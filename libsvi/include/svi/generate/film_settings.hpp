@@ -19,7 +19,6 @@ inline std::vector<std::string> enum_names(NoiseSource) { return {"svi", "torch"
 
 /// `[film]`: size, time and noise of a film, and how its file is encoded.
 struct FilmConfig : ClipShape {
-  double fps = 16;
   std::int64_t seed = 0;
   NoiseSource noise = NoiseSource::torch;
   std::int64_t seed_stride = 42;
@@ -31,6 +30,7 @@ struct FilmConfig : ClipShape {
     frames = 81;
     height = 480;
     width = 832;
+    fps = 16;
   }
 
   void describe(OptionVisitor& visit) {
@@ -44,7 +44,8 @@ struct FilmConfig : ClipShape {
     visit(width, {.key = "width", .help = "frame width W", .unit = "px", .min = 8, .max = 16384});
     visit(fps,
           {.key = "fps",
-           .help = "frames per second of the file; Wan 2.1 makes 16, a larger number plays faster",
+           .help = "frames per second of the file; Wan 2.1 makes 16, a larger number plays faster; "
+                   "a video that the film continues is retimed to it",
            .unit = "1/s",
            .min = 0.1,
            .max = 1000});

@@ -22,6 +22,10 @@ SVI_EXPORT FrameSize film_size(FrameSize image, std::int64_t max_width, std::int
 /// "832x480". Throws ConfigError.
 SVI_EXPORT FrameSize parse_size(const std::string& text);
 
+/// Size of an image or of a video's frames as they are shown: upright, with square pixels. Throws
+/// IoError.
+SVI_EXPORT FrameSize image_size(const std::string& path);
+
 /// An image or the first frame of a video, resized (bicubic, antialiased, aspect ignored) to
 /// [3, H, W] fp32 in [-1, 1]. Throws IoError.
 SVI_EXPORT at::Tensor load_image(const std::string& path, FrameSize size);
