@@ -230,8 +230,7 @@ void Film::set_size(Document& document, bool pocket) const {
     document.set("film.width", cat(size.width), "--size");
     document.set("film.height", cat(size.height), "--size");
   } else if (!pocket) {
-    const auto image = read_image(request_.image);
-    const auto size = film_size({image.size(2), image.size(1)}, kMaxWidth, unit);
+    const auto size = film_size(image_size(request_.image), kMaxWidth, unit);
     if (!document.get("film", "width")) document.set("film.width", cat(size.width), "the image");
     if (!document.get("film", "height")) document.set("film.height", cat(size.height), "the image");
   }
@@ -254,18 +253,19 @@ void Film::load_start(bool pocket) {
     }
   }
   if (!a_.continue_video.empty()) {
-    start_.before = resize_frames(read_video(a_.continue_video), size);
-    if (request_.image.empty()) request_.image = a_.continue_video;
+    start_.before = resize_frames(read_video(a_.continue_video, {.fps = config_.fps}), size);
+    start_.image = start_.before[0].to(at::kFloat) / 127.5 - 1;  // unless there is an --image
   }
-  if (!request_.image.empty()) start_.image = load_image(request_.image, size);
+  if (!request_.image.empty() && request_.image != a_.continue_video)
+    start_.image = load_image(request_.image, size);
   std::set<std::string> images;  // of cuts: a missing one should not wait for its clip
   for (const auto& segment : request_.segments) {
     if (!segment.image.empty() && images.insert(segment.image).second)
       load_image(segment.image, size);
   }
-  if (!pocket || (!request_.image.empty() && !request_.segments.empty())) return;
+  if (!pocket || (start_.image.defined() && !request_.segments.empty())) return;
   const auto scene = PocketWorld(PocketWorld::Config{}).scene(request_.index, config_);
-  if (request_.image.empty()) start_.image = scene.image;
+  if (!start_.image.defined()) start_.image = scene.image;
   if (request_.segments.empty()) request_.segments = {{.prompt = scene.prompts.front()}};
 }
 

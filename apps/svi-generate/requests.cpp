@@ -4,26 +4,12 @@
 #include <set>
 
 #include "svi/core/check.hpp"
+#include "svi/generate/sample_files.hpp"
 
 namespace svi::generate {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// frame.jpg, frame.png, then the first picture by name.
-fs::path sample_image(const fs::path& folder) {
-  for (const auto* name : {"frame.jpg", "frame.png"}) {
-    if (fs::exists(folder / name)) return folder / name;
-  }
-  std::vector<fs::path> pictures;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const auto extension = entry.path().extension();
-    if (extension == ".jpg" || extension == ".jpeg" || extension == ".png")
-      pictures.push_back(entry.path());
-  }
-  if (pictures.empty()) raise<IoError>(folder.string(), ": holds no .jpg or .png");
-  return *std::min_element(pictures.begin(), pictures.end());
-}
 
 std::vector<Request> sample_requests(const Arguments& a) {
   std::vector<fs::path> folders;
@@ -37,8 +23,9 @@ std::vector<Request> sample_requests(const Arguments& a) {
   for (const auto& folder : folders) {
     Request request;
     request.name = folder.filename().string();
-    request.image = sample_image(folder).string();
-    request.segments = read_prompts((folder / "prompt.txt").string());
+    const auto files = find_sample(folder);
+    request.image = files.image.string();
+    request.segments = read_prompts(files.prompts.string());
     requests.push_back(std::move(request));
   }
   return requests;
