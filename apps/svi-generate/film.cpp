@@ -15,6 +15,7 @@
 #include "svi/data/pocket_world.hpp"
 #include "svi/generate/frame_size.hpp"
 #include "svi/io/video_reader.hpp"
+#include "svi/parallel/environment.hpp"
 #include "svi/sampler/sampler.hpp"
 #include "svi/variant/motion.hpp"
 
@@ -75,6 +76,18 @@ std::string counted(std::int64_t count, const char* what) {
   return cat(count, " ", what, count == 1 ? "" : "s");
 }
 
+RunLock lock_of(const fs::path& video) {
+  RunLockOptions how;
+  how.remedy = "name another --out";
+  how.lost = [](const std::string& text) {
+    std::cerr << "svi-generate: " << text << ": this film ends" << std::endl;
+    Environment::abort(2);
+  };
+  auto folder = video;  // films that differ in their ending alone share one
+  folder.replace_extension(".film");
+  return RunLock(lock_file_of(folder), video.string(), "svi-generate", std::move(how));
+}
+
 /// Removes what a film began that failed before anything was sampled.
 class Attempt {
  public:
@@ -118,6 +131,7 @@ Film::Film(const Arguments& a, const Registry& registry, Pretrained& model, Requ
   if (a.int8) settings_.set("start.int8", "on", "");
   settings_.set("start.image", bytes_hash(start_.image), "");
   if (start_.before.defined()) settings_.set("start.video", bytes_hash(start_.before), "");
+  if (!a.validate) lock_.emplace(lock_of(request_.out));
   output_.check(settings_);
 }
 

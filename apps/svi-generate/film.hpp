@@ -9,12 +9,14 @@
 #include "requests.hpp"
 #include "svi/generate/film_maker.hpp"
 #include "svi/generate/film_output.hpp"
+#include "svi/io/run_lock.hpp"
 #include "svi/plugin/registry.hpp"
 #include "svi/pretrained/pretrained.hpp"
 
 namespace svi::generate {
 
-/// Everything needed to make one film of a request, checked; nothing is written before make().
+/// Everything needed to make one film of a request, checked; nothing is written before make(), but
+/// for the lock that keeps other processes from the film.
 class Film {
  public:
   Film(const Arguments& a, const Registry& registry, Pretrained& model, Request request);
@@ -41,6 +43,7 @@ class Film {
   Pretrained& model_;
   Request request_;
   FilmOutput output_;
+  std::optional<RunLock> lock_;  // not where the film is only checked
   Document settings_;
   FilmConfig config_;
   RolloutConfig rollout_;

@@ -2,7 +2,7 @@
 
 #include <ATen/Parallel.h>
 
-#include <atomic>
+#include <exception>
 #include <iostream>
 #include <thread>
 
@@ -13,14 +13,13 @@
 #include "svi/core/check.hpp"
 #include "svi/core/log.hpp"
 #include "svi/parallel/collective.hpp"
+#include "svi/parallel/stop.hpp"
 #include "svi/plugin/loader.hpp"
 
 namespace svi::generate {
 namespace {
 
 constexpr int kStopped = 3;  // exit code
-
-std::atomic<bool> stop_requested{false};
 
 /// Prints the plan of the largest film and refuses what cannot fit.
 void check_memory(const Arguments& a, const std::vector<Film>& films) {
@@ -33,6 +32,19 @@ void check_memory(const Arguments& a, const std::vector<Film>& films) {
   std::cout << largest->table() << largest->advice() << std::endl;
   if (largest->verdict == MemoryVerdict::too_large && !a.force)
     raise<ConfigError>("not enough memory; see above, or --ignore-memory");
+}
+
+/// Whether no film of any rank is refused. Where one is, no lock stays, whichever rank ends first;
+/// throws where the problem is this rank's own. Collective over `group`.
+bool all_good(std::vector<Film>& films, const std::exception_ptr& problem,
+              const Communicator& group) {
+  bool good = true;
+  for (const auto& each : group.all_gather(problem ? "refused" : "")) good = good && each.empty();
+  if (good) return true;
+  films.clear();
+  group.barrier();
+  if (problem) std::rethrow_exception(problem);
+  return false;
 }
 
 /// Joins the ranks' transformers for --split.
@@ -49,8 +61,6 @@ PretrainedConfig model_config(const Arguments& a) {
 
 }  // namespace
 
-void request_stop() { stop_requested = true; }
-
 int make_films(const Arguments& a, Registry& registry, const Communicator& world) {
   if (a.threads) {
     at::set_num_threads(static_cast<int>(*a.threads));
@@ -61,27 +71,35 @@ int make_films(const Arguments& a, Registry& registry, const Communicator& world
   const bool pocket = model.files().layout == ModelLayout::pocket;
   load_plugin(find_plugin(variant_name(a, !pocket)), registry);
   const bool together = a.split && world.size() > 1;
+  const StopRequest stop(world);
   if (together && world.rank() != 0) {
     if (a.validate) return 0;
     share(a, registry, model.dit(), !pocket, world);
-    compute_along(model.dit(), world);
+    compute_along(model.dit(), world, stop);
     return 0;
   }
   std::vector<Film> films;
   std::vector<std::string> prompts;
   auto requests = requests_of(a, pocket);
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    const auto owner = together ? 0 : static_cast<int>(i % static_cast<std::size_t>(world.size()));
-    if (owner != world.rank()) continue;
-    films.emplace_back(a, registry, model, std::move(requests[i]));
-    for (auto& prompt : films.back().prompts()) prompts.push_back(std::move(prompt));
+  std::exception_ptr problem;
+  try {
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      const auto owner =
+          together ? 0 : static_cast<int>(i % static_cast<std::size_t>(world.size()));
+      if (owner != world.rank()) continue;
+      films.emplace_back(a, registry, model, std::move(requests[i]));
+      for (auto& prompt : films.back().prompts()) prompts.push_back(std::move(prompt));
+    }
+    for (const auto& film : films) {
+      std::cout << film.summary() << std::endl;
+      if (const auto note = film.note(); !note.empty()) SVI_WARN("film", note);
+    }
+    if (!prompts.empty()) model.prompts().warn_of_cuts(prompts);
+    if (!films.empty()) check_memory(a, films);
+  } catch (const std::exception&) {
+    problem = std::current_exception();
   }
-  for (const auto& film : films) {
-    std::cout << film.summary() << std::endl;
-    if (const auto note = film.note(); !note.empty()) SVI_WARN("film", note);
-  }
-  if (!prompts.empty()) model.prompts().warn_of_cuts(prompts);
-  if (!films.empty()) check_memory(a, films);
+  if (!all_good(films, problem, together ? Communicator::self() : world)) return 2;
   if (a.validate) return 0;
   // Texts first: the text encoder is closed before the transformer is opened.
   if (!prompts.empty()) model.prompts().encode(prompts);
@@ -92,8 +110,8 @@ int make_films(const Arguments& a, Registry& registry, const Communicator& world
   const SplitModel shared(model.dit(), world);
   const VelocityModel& dit = together ? static_cast<const VelocityModel&>(shared) : model.dit();
   bool complete = true;
-  const auto stop = [] { return stop_requested.load(); };
-  for (const auto& film : films) complete = complete && !stop() && film.make(dit, stop);
+  const auto stopping = [&] { return stop.requested(); };
+  for (const auto& film : films) complete = complete && !stopping() && film.make(dit, stopping);
   if (together) shared.finish();
   return complete ? 0 : kStopped;
 }

@@ -6,10 +6,8 @@
 
 namespace svi::generate {
 
-/// Makes the films that the command line asks for, dealt over the ranks. Returns the exit code.
+/// Makes the films that the command line asks for, dealt over the ranks, until a signal asks to
+/// stop (see catch_stop_signals). Returns the exit code.
 int make_films(const Arguments& arguments, Registry& registry, const Communicator& world);
-
-/// From here on films end after the clip in work (a signal handler may call it).
-void request_stop();
 
 }  // namespace svi::generate

@@ -7,7 +7,6 @@
 
 #include <c10/util/Exception.h>
 
-#include <csignal>
 #include <filesystem>
 #include <iostream>
 
@@ -18,14 +17,10 @@
 #include "svi/core/log.hpp"
 #include "svi/experiment/builtins.hpp"
 #include "svi/parallel/environment.hpp"
+#include "svi/parallel/stop.hpp"
 #include "svi/plugin/loader.hpp"
 
 namespace {
-
-void on_signal(int number) {
-  svi::generate::request_stop();
-  std::signal(number, SIG_DFL);  // a second one ends at once
-}
 
 void list(const svi::Registry& registry) {
   for (const auto* kind : {"variant", "sampler", "guidance"}) {
@@ -52,8 +47,7 @@ int run(const svi::generate::Arguments& a, const svi::Communicator& world) {
     return 0;
   }
   std::signal(SIGPIPE, SIG_IGN);  // who reads along may leave; the film goes on
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
+  svi::catch_stop_signals();
   return svi::generate::make_films(a, registry, world);
 }
 

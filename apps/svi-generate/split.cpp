@@ -84,9 +84,10 @@ void SplitModel::finish() const {
   group_.broadcast(std::string(1, static_cast<char>(Task::finish)));
 }
 
-void compute_along(const WanDit& dit, const Communicator& group) {
+void compute_along(const WanDit& dit, const Communicator& group, const StopRequest& stop) {
   const c10::NoGradGuard no_grad;
   for (;;) {
+    stop.requested();  // rank 0, which stops, hears of a signal to this one
     const auto bytes = group.broadcast({});
     const auto task = static_cast<Task>(bytes.at(0));
     if (task == Task::finish) return;

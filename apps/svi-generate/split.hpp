@@ -2,6 +2,7 @@
 
 #include "svi/model/wan/dit.hpp"
 #include "svi/parallel/communicator.hpp"
+#include "svi/parallel/stop.hpp"
 
 namespace svi::generate {
 
@@ -25,6 +26,6 @@ class SplitModel final : public VelocityModel {
 };
 
 /// What the other ranks do until rank 0 lets them go.
-void compute_along(const WanDit& dit, const Communicator& group);
+void compute_along(const WanDit& dit, const Communicator& group, const StopRequest& stop);
 
 }  // namespace svi::generate

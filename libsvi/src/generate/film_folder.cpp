@@ -8,6 +8,7 @@
 #include <map>
 
 #include "svi/core/check.hpp"
+#include "svi/core/log.hpp"
 #include "svi/core/sha256.hpp"
 #include "svi/io/atomic_file.hpp"
 #include "svi/io/hdf5_file.hpp"
@@ -61,6 +62,12 @@ std::vector<Record> read_records(const fs::path& mark) {
     if (words >> record.hash >> record.clips) records.push_back(std::move(record));
   }
   return records;
+}
+
+constexpr const char* kAboutSum = "about_sha256";  // of what a latent was made with
+
+std::string sum_about(const AttributeValue& prompt, const AttributeValue& seed) {
+  return sha256_hex(cat(std::get<std::int64_t>(seed), " ", std::get<std::string>(prompt)));
 }
 
 /// What a stored latent must agree with: a prompt or seed changed later would be ignored silently.
@@ -128,6 +135,25 @@ bool FilmFolder::has_latent(std::int64_t clip) const {
   return fs::exists(stem(clip).string() + ".h5");
 }
 
+void FilmFolder::remove_damaged(std::int64_t clips) const {
+  for (std::int64_t clip = 0; clip < clips; ++clip) {
+    if (!has_latent(clip)) continue;
+    const auto path = stem(clip).string() + ".h5";
+    try {
+      const auto file = Hdf5File::open(path);
+      file.read(kLatent);
+      const auto about = file.attributes(kLatent);
+      const auto sum = about.find(kAboutSum);  // older files have none
+      if (sum != about.end() &&
+          sum->second != AttributeValue(sum_about(about.at("prompt"), about.at("segment_seed"))))
+        raise<IoError>(path, ": is damaged: its prompt or seed does not match its checksum");
+    } catch (const std::exception& error) {
+      SVI_WARN("film", path, " is damaged and clip ", clip + 1, " is made again: ", error.what());
+      fs::remove(path);
+    }
+  }
+}
+
 at::Tensor FilmFolder::latent(std::int64_t clip, const ClipOrder& order) const {
   const auto path = stem(clip).string() + ".h5";
   const auto file = Hdf5File::open(path);
@@ -146,10 +172,11 @@ void FilmFolder::put_latent(std::int64_t clip, const ClipOrder& order,
                             const at::Tensor& latent) const {
   AtomicFile target(stem(clip).string() + ".h5");
   auto file = Hdf5File::create(target.temporary().string());
-  file.put(kLatent, latent.squeeze(0).to(at::kCPU, at::kFloat).contiguous());
+  file.put(kLatent, latent.squeeze(0).to(at::kCPU, at::kFloat).contiguous(), {.checksum = true});
   file.set_attributes(kLatent, {{"prompt", order.prompt},
                                 {"segment_seed", seed_of(order)},
                                 {"clip", clip},
+                                {kAboutSum, sum_about(order.prompt, seed_of(order))},
                                 {"dimensions", std::string("z, F, h, w")},
                                 {"unit", std::string("latent std")}});
   file.close();

@@ -226,6 +226,7 @@ std::int64_t FilmMaker::run(const FilmStart& start, std::int64_t clips,
   work.clips = clips;
   work.progress = progress;
   work.stop = stop;
+  folder_.remove_damaged(clips);
   begin(work, start);
   // An earlier film, or more of this one than there is now, stays until this one is whole.
   const auto recorded = folder_.recorded_clips();

@@ -42,6 +42,9 @@ class SVI_EXPORT FilmFolder {
   void remove_frames() const;
 
   bool has_latent(std::int64_t clip) const;  // whether it is stored
+  /// Removes those of the first `clips` latents that are damaged, with a warning each, so that they
+  /// are made again: the same clip before, settings and noise give the same latent.
+  void remove_damaged(std::int64_t clips) const;
   /// [1, z, F, h, w] fp32. Throws IoError if it is damaged, ConfigError naming the clip if prompt
   /// or seed are others than it was made with.
   at::Tensor latent(std::int64_t clip, const ClipOrder& order) const;
