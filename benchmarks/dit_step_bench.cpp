@@ -120,8 +120,7 @@ int main(int argc, char** argv) {
   const auto channels = setting.config.out_dim, beside = setting.config.in_dim - channels;
   const auto noisy = latent(channels), target = latent(channels);
   const svi::Condition condition{
-      {svi::part::kText,
-       at::randn({setting.batch, setting.text_rows, setting.config.text_dim})},
+      {svi::part::kText, at::randn({setting.batch, setting.text_rows, setting.config.text_dim})},
       {svi::part::kImage, beside > 0 ? latent(beside) : at::Tensor()}};
   const auto timestep = at::rand({setting.batch}) * 1000;
 
