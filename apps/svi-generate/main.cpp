@@ -8,6 +8,7 @@
 #include <c10/util/Exception.h>
 
 #include <filesystem>
+#include <csignal>
 #include <iostream>
 
 #include "arguments.hpp"
