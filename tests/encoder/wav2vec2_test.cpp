@@ -61,7 +61,7 @@ TEST(Wav2Vec2, TakesTheNamesOfOlderFilesAndOfPretraining) {
 
 TEST(Wav2Vec2, NamesMayStandInNestsAndBehindWrappersButOnlyOnce) {
   const EncoderFixture fixture("wav2vec2_plain");
-  const auto expected = encoder_of(fixture, 16);
+  const auto expected = wav2vec2_of(fixture, 16);
   NamedTensors nested;
   for (const auto& [name, tensor] : fixture.weights())
     nested.emplace_back("state_dict.module.wav2vec2._orig_mod." + name, tensor);
