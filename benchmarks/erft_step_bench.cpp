@@ -37,7 +37,7 @@ at::Tensor gaussian(std::uint32_t stream, at::IntArrayRef sizes) {
 class FixedData final : public svi::BatchSource {
  public:
   svi::TrainingBatch batch(std::int64_t, std::int64_t, std::int64_t) override {
-    return {latent_, {text_, image_, {}}};
+    return {latent_, {{svi::part::kText, text_}, {svi::part::kImage, image_}}};
   }
 
  private:

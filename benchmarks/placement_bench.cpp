@@ -60,8 +60,8 @@ Result measure(const std::string& path, const svi::DitPlacement& placement, bool
   const auto noisy = normal({1, 16, 1, 30, 52}, 0);
   svi::Condition condition{{svi::part::kText, normal({1, 512, config.text_dim}, 1)}};
   if (config.in_dim > 16)
-    condition.set(part::kImage, normal({1, config.in_dim - 16, 1, 30, 52}, 2));
-  if (config.image_dim > 0) condition.set(part::kClip, normal({1, 257, config.image_dim}, 3));
+    condition.set(svi::part::kImage, normal({1, config.in_dim - 16, 1, 30, 52}, 2));
+  if (config.image_dim > 0) condition.set(svi::part::kClip, normal({1, 257, config.image_dim}, 3));
   for (std::int64_t i = 0; i < repeats; ++i) {
     const auto wall_before = wall_seconds(), cpu_before = cpu_seconds();
     result.velocity = dit.velocity(noisy, at::full({1}, 700.F), condition);

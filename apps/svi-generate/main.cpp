@@ -7,8 +7,8 @@
 
 #include <c10/util/Exception.h>
 
-#include <filesystem>
 #include <csignal>
+#include <filesystem>
 #include <iostream>
 
 #include "arguments.hpp"

@@ -66,7 +66,8 @@ class FakeData final : public BatchSource {
     if (step == poisoned_step && poisoned_sample >= first && poisoned_sample < first + count) {
       latents[static_cast<std::size_t>(poisoned_sample - first)].fill_(std::nan(""));
     }
-    return {at::stack(latents), {at::stack(texts), at::stack(images), {}}};
+    return {at::stack(latents),
+            {{part::kText, at::stack(texts)}, {part::kImage, at::stack(images)}}};
   }
   at::Tensor empty_text() override { return empty; }
 

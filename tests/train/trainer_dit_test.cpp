@@ -28,8 +28,9 @@ class EvenData final : public BatchSource {
         samples.push_back(normal(test::test_key(stream + i, step), sizes));
       return at::stack(samples);
     };
-    return {0.3 * draw(0, {test::kC, 3, 4, 4}),
-            {draw(1000, {2, 3}), draw(2000, {test::kC + 4, 3, 4, 4}), {}}};
+    return {
+        0.3 * draw(0, {test::kC, 3, 4, 4}),
+        {{part::kText, draw(1000, {2, 3})}, {part::kImage, draw(2000, {test::kC + 4, 3, 4, 4})}}};
   }
 };
 
