@@ -3,10 +3,11 @@
 # shellcheck source=common.sh
 source "$(dirname "$0")/common.sh" "$@"
 
-begin() {  # begin ARGUMENTS...: a film in the background, until its first latent is there
+begin() {  # begin ARGUMENTS...: a film in the background, until it holds its lock and a latent is there
+  rm -f long.txt
   "$generate" --threads 1 --steps 2 --cfg 1 --clips 400 --out long.mp4 "$@" > long.txt 2>&1 &
   process=$!
-  until compgen -G "long.film/clip-*.h5" > /dev/null; do
+  until compgen -G "long.film/clip-*.h5" > /dev/null && grep -qsx "process = $process" long.film.lock; do
     kill -0 "$process" 2> /dev/null || fail "ended early: $(cat long.txt)"
     sleep 0.05
   done

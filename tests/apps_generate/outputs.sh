@@ -101,9 +101,9 @@ same_film good.mp4 kept.mp4
 # A video that was changed by hand is not svi's any more.
 ffmpeg -v error -i kept.mp4 -vf negate edited.mp4
 cp edited.mp4 new.mp4
-for options in --overwrite "--resume --clips 3" "--redecode --crf 30"; do
+for options in "--clips 1 --overwrite" "--clips 3 --resume" "--clips 1 --redecode --crf 30"; do
   # shellcheck disable=SC2086
-  keeps new.mp4 "does not replace it" --out new.mp4 --clips 1 $options
+  keeps new.mp4 "does not replace it" --out new.mp4 $options
 done
 cmp edited.mp4 new.mp4 || fail "an edited video was lost"
 

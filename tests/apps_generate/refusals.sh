@@ -53,10 +53,15 @@ for validate in "" --validate; do
   refused "leaves nothing to generate in a clip of 5 frames; the nearest that works: motion_frames = 4, or clips of 6 frames" \
     --variant film $validate
 done
-for threads in 100000 -1 0; do refused "--threads $threads: this machine has" --threads $threads --validate; done
+for threads in 100000 -1 0; do
+  code=0
+  "$generate" --threads $threads --validate > out.txt 2> err.txt || code=$?
+  [ "$code" -eq 2 ] || fail "--threads $threads: exit code $code instead of 2: $(cat err.txt)"
+  grep -qF -- "--threads $threads: this machine has" err.txt || fail "--threads $threads: $(cat err.txt)"
+done
 printf -- '- {prompt: a}\n- {prompt: b, clips: 1, transition: cut, image: none.png}\n' > cut.yaml
 refused "none.png: no such file" --prompts cut.yaml --validate
-refused "--continue-video film.mp4: has 5 frames; more than 5 are needed" --variant film --frames 9 --continue-video film.mp4 --validate
+refused "--continue-video film.mp4: has 5 frames; more than 5 are needed" --variant film --frames 9 --continue-video film.mp4 --out g.mp4 --validate
 refused "must be a multiple of 8; the nearest is 32" --set film.width=33 --validate
 refused "is it a folder?" --prompts empty --validate
 refused "is not a file" --image empty --validate

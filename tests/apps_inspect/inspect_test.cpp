@@ -73,6 +73,7 @@ TEST_F(Inspect, RunsTheTransformer) {
     const Fixture fixture(name);
     const auto weights = save("w.safetensors", fixture.group("weights."));
     const auto inputs = save("i.safetensors", fixture.group("input."));
+    fs::remove(path("o.safetensors"));  // svi-inspect writes over nothing
     const auto outcome = call(cat("run dit --weights ", weights, " --inputs ", inputs, " --out ",
                                   path("o.safetensors"), " --heads ", fixture.heads()));
 
@@ -262,6 +263,7 @@ TEST_F(Inspect, MapsOfAnAdapterExactlyWhatAConversionMerges) {
     EXPECT_THAT(call(file).output, HasSubstr("mapped: 3 of 3 tensors"));
     EXPECT_THAT(call(file + " --weights " + kPocket + "dit.safetensors").output,
                 HasSubstr("dit.safetensors: 1 of 1 layers fit this transformer"));
+    fs::remove(path("m.safetensors"));
     const auto merged = convert(file, "m.safetensors");
     EXPECT_EQ(merged.code, 0) << merged.output;
     EXPECT_THAT(merged.output, HasSubstr("1 tensors match"));

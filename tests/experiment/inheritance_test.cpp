@@ -52,6 +52,7 @@ TEST(Inheritance, KeepsTheFileAndLineOfEveryValue) {
                      {"a.ini", "[experiment]\nbase = w.ini\n[clip]\nheight = 64\n"}}};
   const auto document = files.read("a.ini");
 
+  EXPECT_EQ(document.find("clip")->origin, "w.ini:1");
   EXPECT_EQ(document.find("clip")->entries[0].origin, "w.ini:2");
   EXPECT_EQ(document.find("clip")->entries[1].origin, "a.ini:4");
 }

@@ -110,8 +110,10 @@ TEST(Quantise, PredictsTheSameWhereverBlocksAreKept) {
       EXPECT_TRUE(at::equal(wide_velocity(*dit), expected)) << resident;
     }
   }
+  // Widened weights may go to the library's product, which adds in another order.
   dit->to(at::kCPU, at::kFloat);
-  EXPECT_TRUE(at::equal(wide_velocity(*dit), expected));
+  const auto change = (wide_velocity(*dit) - expected).abs().max() / expected.abs().max();
+  EXPECT_LE(change.item<double>(), 1e-5);
 }
 
 // One large weight per row leaves the others of its group without steps.

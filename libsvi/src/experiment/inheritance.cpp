@@ -40,12 +40,12 @@ std::vector<std::string> bases_of(const Document& document, const std::string& f
 Document without(const Document& document, const std::vector<std::string_view>& keys) {
   Document kept;
   for (const auto& section : document.sections()) {
+    kept.add_section(section.name, section.origin);
     for (const auto& entry : section.entries) {
       const bool left_out = section.name == kExperiment &&
                             std::find(keys.begin(), keys.end(), entry.key) != keys.end();
       if (!left_out) kept.set(section.name, entry.key, entry.value, entry.origin);
     }
-    if (section.entries.empty()) kept.add_section(section.name, section.origin);
   }
   return kept;
 }

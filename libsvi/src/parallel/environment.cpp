@@ -21,6 +21,9 @@ Environment::Environment(int& argc, char**& argv) {
   // for it.
   if (std::getenv("OMPI_COMM_WORLD_SIZE") == nullptr && std::getenv("PMIX_RANK") == nullptr) {
     setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+    // Nor does it need a folder of its session, which such programs share: one that ends takes it
+    // from one that begins.
+    setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
   }
   int provided = MPI_THREAD_SINGLE;
   mpi::check(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided), "MPI_Init_thread");
