@@ -44,7 +44,7 @@ rm -r long.*
 
 # Films of several ranks stop together, whichever rank hears of it.
 for name in a b; do ffmpeg -v error -f lavfi -i color=red:s=32x32 -frames:v 1 $name.png; done
-"$mpirun" -n 2 "$generate" --threads 1 --steps 2 --cfg 1 --clips 400 --image a.png b.png --prompt x --out films > long.txt 2>&1 &
+"$mpirun" -n 2 "$generate" --threads 1 --steps 2 --cfg 1 --clips 400 --image a.png --image b.png --prompt x --out films > long.txt 2>&1 &
 process=$!
 until [ -e films/a.film/clip-00000.h5 ] && [ -e films/b.film/clip-00000.h5 ]; do
   kill -0 "$process" 2> /dev/null || fail "ended early: $(cat long.txt)"
@@ -56,7 +56,7 @@ kill -USR1 "$victim"
 ends_with 3
 [ "$(grep -c -- "--resume goes on" long.txt)" -eq 2 ] || fail "both films should have stopped: $(cat long.txt)"
 [ -z "$(find films -name '*.lock')" ] || fail "locks stay"
-if "$mpirun" -n 2 "$generate" --threads 1 --steps 2 --cfg 1 --clips 2 --image a.png b.png --prompt x --out films > refused.txt 2>&1; then
+if "$mpirun" -n 2 "$generate" --threads 1 --steps 2 --cfg 1 --clips 2 --image a.png --image b.png --prompt x --out films > refused.txt 2>&1; then
   fail "began over films that are there"
 fi
 [ -z "$(find films -name '*.lock')" ] || fail "locks stay after a refusal"

@@ -203,12 +203,13 @@ TEST(MergeParts, ReportsADiskThatRefuses) {
               }),
               AllOf(HasSubstr("study.h5"), HasSubstr("File too large"), HasSubstr("needs"),
                     HasSubstr("`ulimit -f` allows 3000")));
-  EXPECT_THAT(io_error_of([&] {
-                PartWriter part(folder.path(), "large");
-                part.add({"/x", {0}, {4000}, {"arm"}}, at::ones({4000}));
-                part.commit();
-              }),
-              AllOf(HasSubstr("large"), HasSubstr("the file needs"), HasSubstr("`ulimit -f` allows 3000")));
+  EXPECT_THAT(
+      io_error_of([&] {
+        PartWriter part(folder.path(), "large");
+        part.add({"/x", {0}, {4000}, {"arm"}}, at::ones({4000}));
+        part.commit();
+      }),
+      AllOf(HasSubstr("large"), HasSubstr("the file needs"), HasSubstr("`ulimit -f` allows 3000")));
   EXPECT_FALSE(part_exists(folder.path(), "large"));
   EXPECT_FALSE(std::filesystem::exists(folder / "study.h5"));
 }

@@ -161,10 +161,10 @@ OfficialWeights official_in(const NamedTensors& weights, bool marked, const std:
 
   NamedTensors own;
   for (const auto& [name, tensor] : clean) {
-    const bool of_another =
-        std::any_of(networks.found.begin(), networks.found.end(), [&](const Style& other) {
+    const bool of_another = std::any_of(
+        networks.found.begin(), networks.found.end(), [&, &key = name](const Style& other) {
           return other.nest.size() > style.nest.size() &&
-                 starts_with_nest(other.nest, style.nest) && starts_with_nest(name, other.nest);
+                 starts_with_nest(other.nest, style.nest) && starts_with_nest(key, other.nest);
         });
     if (name == "scaled_fp8") {  // stands at the top, wherever the weights stand
       marked = result.scaled = true;

@@ -63,14 +63,14 @@ struct RolloutConfig {
 /// All that films are made with. One model, one way of making films; training, films, experiments
 /// and diagnostics share it, so that none of them forgets a part. Borrows everything.
 struct Studio {
-  const VelocityModel& model;
-  const WanVae& vae;
-  EncodeText encode_text;
-  const Variant& variant;
-  const Sampler& sampler;
-  const Guidance& guidance;
-  RolloutConfig rollout;
-  ClipShape shape;
+  const VelocityModel& model;     // noisy latents to velocities
+  const WanVae& vae;              // frames to latents and back
+  EncodeText encode_text;         // prompts to the text context
+  const Variant& variant;         // how clips are chained
+  const Sampler& sampler;         // noise to a clip
+  const Guidance& guidance;       // the passes of a step
+  RolloutConfig rollout;          // settings of films
+  ClipShape shape;                // of every clip
   EncodeImage encode_image = {};  // empty for models without an image branch
 };
 

@@ -8,8 +8,8 @@ namespace svi {
 
 /// The files of one sample.
 struct SampleFiles {
-  std::filesystem::path image;
-  std::filesystem::path prompts;
+  std::filesystem::path image;    // the picture that the film starts from
+  std::filesystem::path prompts;  // the file of its prompts
 };
 
 /// Finds `frame.jpg`, `frame.png` or another picture called `frame`, else the first picture by

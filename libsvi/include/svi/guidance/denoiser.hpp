@@ -40,6 +40,7 @@ class SVI_EXPORT Denoiser {
 
   /// Function evaluations so far, per sample: a step of two passes counts two.
   std::int64_t evaluations() const { return evaluations_; }
+  /// What a conditional pass is told.
   const Condition& positive() const { return positive_; }
 
  private:

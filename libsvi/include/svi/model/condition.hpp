@@ -34,6 +34,7 @@ inline constexpr std::string_view kPose = "pose";  // [B, D, F, h', w']  pose fe
 /// conditions never lists their parts. Copies share the tensors. Any device and dtype.
 class SVI_EXPORT Condition {
  public:
+  /// A part as it is given: its name and its tensor.
   using Part = std::pair<std::string_view, at::Tensor>;
 
   Condition() = default;
@@ -42,17 +43,19 @@ class SVI_EXPORT Condition {
 
   /// The part of that name; undefined where there is none.
   const at::Tensor& operator[](std::string_view name) const;
+  /// Whether there is a part of that name.
   bool has(std::string_view name) const { return parts_.find(name) != parts_.end(); }
   /// Puts a part in place of one of the same name; an undefined tensor removes it.
   void set(std::string_view name, at::Tensor value);
+  /// Whether there is no part at all.
   bool empty() const { return parts_.empty(); }
   /// Names in alphabetical order.
   std::vector<std::string> names() const;
 
   /// The same parts, each changed by `change`; one that becomes undefined is left out.
   Condition map(const std::function<at::Tensor(const at::Tensor&)>& change) const;
-  Condition to(const at::Device& device) const;
-  Condition clone() const;
+  Condition to(const at::Device& device) const;  // every part on that device
+  Condition clone() const;                       // every part copied
   /// Rows of the batch by their indices, [n] int64.
   Condition rows(const at::Tensor& index) const;
   /// Sets one sample's row of a part to zeros, in place; nothing where there is no such part.
