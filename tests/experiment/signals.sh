@@ -4,7 +4,8 @@
 source "$(dirname "$0")/common.sh"
 # Checkpoints are written at a signal only.
 settings="--set training.steps=40 --set arm.rollout.training.steps=0 --set experiment.seeds=0 --set run.checkpoint_steps=100000"
-settings="$settings --set evaluation.scenes=2"
+# Films long enough that a signal finds them in work.
+settings="$settings --set evaluation.scenes=2 --set rollout.clips=12"
 # shellcheck disable=SC2086  # the settings are words
 run 1 whole $settings || fail "undisturbed run"
 
@@ -12,12 +13,12 @@ run 1 whole $settings || fail "undisturbed run"
 stopped() {
   local name=$1 signal=$2 job=$3 ranks=$4 shared=$5 folder=$work/$1/smoke victim patience=5
   # A signal to mpirun gives ranks that long to end; after one to a rank, mpirun waits it out in vain.
-  [ "${6:-}" != mpirun ] || patience=60
+  [ "${6:-}" != mpirun ] || patience=15
   # shellcheck disable=SC2086
   begin "$name" env OMPI_MCA_odls_base_sigkill_timeout=$patience "$mpiexec" -n "$ranks" --oversubscribe "$program" experiments/smoke.ini \
     $settings --set experiment.results="$work/$name" --set run.ranks_per_job="$shared" --resume
   wait_for "$name" grep -q "job $job.* started" "$work/$name.log"
-  sleep 0.2
+  [[ $job == eval-* ]] || sleep 0.2
   victim=$running
   if [ "${6:-}" != mpirun ]; then
     victim=$(pgrep -f "svi-experiment .*experiment.results=$work/$name " | while read -r pid; do
