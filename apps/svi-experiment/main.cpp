@@ -192,6 +192,9 @@ int run(const Arguments& a, const svi::Communicator& world, char** argv) {
       std::cout << a.file << ": valid; " << plan.arms.size() << " arms";
       if (!sizes.empty()) std::cout << "; sizes: " << svi::join(sizes);
       std::cout << "\n";
+      for (const auto& line : svi::missing_metrics(plan, registry)) {
+        std::cout << "gives no number: " << line << "\n";
+      }
     }
     return 0;
   }

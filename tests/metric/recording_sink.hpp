@@ -26,7 +26,15 @@ class RecordingSink final : public MetricSink {
     truth[quantities_.at(quantity).name].push_back(true_ones);
   }
 
-  std::map<std::string, std::vector<double>> clips;
+  void film(std::size_t quantity, double value) override {
+    films[quantities_.at(quantity).name].push_back(value);
+  }
+  void film_features(std::size_t quantity, const at::Tensor& shown_ones,
+                     const at::Tensor& true_ones) override {
+    features(quantity, shown_ones, true_ones);
+  }
+
+  std::map<std::string, std::vector<double>> clips, films;
   std::map<std::string, std::vector<std::vector<double>>> per_frame;
   std::map<std::string, std::vector<at::Tensor>> shown, truth;  // [K, D] per clip
 
@@ -39,12 +47,14 @@ inline RecordingSink measure(const Metric& metric, const at::Tensor& film, std::
                              const at::Tensor& truth = {}, const std::string& prompt = "") {
   RecordingSink sink(metric);
   const auto session = metric.open();
-  for (std::int64_t first = 0, clip = 0; first < film.size(1); first += length, ++clip) {
+  std::int64_t clip = 0;
+  for (std::int64_t first = 0; first < film.size(1); first += length, ++clip) {
     const auto last = std::min(first + length, film.size(1));
     const auto part = film.slice(1, first, last);
     const auto wanted = truth.defined() ? truth.slice(1, first, last) : at::Tensor();
-    session->add({clip, first, part, wanted, prompt}, sink);
+    session->add({clip, first, part, wanted, prompt, 8}, sink);
   }
+  session->finish({clip, film.size(1), 8}, sink);
   return sink;
 }
 

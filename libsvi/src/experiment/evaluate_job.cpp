@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "jobs.hpp"
+#include "metric_set.hpp"
 #include "models.hpp"
 #include "sections.hpp"
 #include "set_metrics.hpp"
@@ -17,16 +18,6 @@
 
 namespace svi {
 namespace {
-
-std::vector<std::unique_ptr<Metric>> make_metrics(const Document& document,
-                                                  const Registry& registry) {
-  std::vector<std::unique_ptr<Metric>> metrics;
-  for (const auto& name : names_below(document, kMetricPrefix)) {
-    metrics.push_back(
-        registry.make<Metric>(document, name, nullptr, std::string(kMetricPrefix) + name));
-  }
-  return metrics;
-}
 
 at::Tensor to_bytes(const at::Tensor& frames) {  // [3, T, H, W] in [-1, 1] -> uint8 [T, 3, H, W]
   return levels_of_frames(frames).transpose(0, 1).contiguous().cpu();
@@ -85,59 +76,51 @@ class FilmWriters {
   std::vector<VideoWriter> films_, truths_;
 };
 
-Attributes attributes_of(const Quantity& quantity) {
-  Attributes attributes = {
-      {"unit", quantity.unit},
-      {"meaning", quantity.meaning},
-      {"better", enum_names(quantity.better).at(static_cast<std::size_t>(quantity.better))}};
-  if (quantity.better != Better::one)
-    attributes["higher_is_better"] = std::int64_t{quantity.better == Better::higher};
-  return attributes;
-}
+/// Writes what the metrics said of the job's scenes: each kind of number with its own dimensions.
+class ScoreWriter {
+ public:
+  ScoreWriter(const JobContext& context, PartWriter& part)
+      : part_(part),
+        start_({static_cast<std::int64_t>(context.job.arm),
+                static_cast<std::int64_t>(context.job.seed), context.job.scene_offset}),
+        shape_({context.shape.arms, context.shape.seeds, context.shape.scenes}) {}
 
-/// What write_set_metrics makes its numbers of: attributes are those of the number.
-void write_features(const JobContext& context, PartWriter& part, const FilmScores& scores,
-                    std::size_t q) {
-  const auto& s = context.shape;
-  const auto& quantity = scores.quantities[q];
-  const auto add = [&](const char* group, const at::Tensor& features) {
-    part.add({group + quantity.name,
-              {static_cast<std::int64_t>(context.job.arm),
-               static_cast<std::int64_t>(context.job.seed), context.job.scene_offset, 0, 0, 0},
-              {s.arms, s.seeds, s.scenes, s.clips, quantity.feature_frames, quantity.features},
-              {"arm", "seed", "scene", "clip", "frame_of_clip", "feature"},
-              attributes_of(quantity)},
-             features.unsqueeze(0).unsqueeze(0));
-  };
-  add(kFeatures, scores.features[q]);
-  add(kTrueFeatures, scores.true_features[q]);
-}
+  /// `numbers` [scenes, ...]; `dimensions` and `lengths` are of what follows the scenes.
+  void add(const std::string& group, const Quantity& quantity, const at::Tensor& numbers,
+           const std::vector<std::string>& dimensions, const std::vector<std::int64_t>& lengths) {
+    if (!numbers.defined()) return;
+    ResultPlace place{
+        group + quantity.name, start_, shape_, {"arm", "seed", "scene"}, attributes_of(quantity)};
+    for (std::size_t d = 0; d < dimensions.size(); ++d) {
+      place.start.push_back(0);
+      place.shape.push_back(lengths[d]);
+      place.dimensions.push_back(dimensions[d]);
+    }
+    part_.add(place, numbers.unsqueeze(0).unsqueeze(0));
+  }
+
+ private:
+  PartWriter& part_;
+  std::vector<std::int64_t> start_, shape_;
+};
 
 void write_scores(const JobContext& context, const FilmScores& scores) {
   PartWriter part(Folders(context.plan.folder()).root(), context.job.name);
-  const auto& s = context.shape;
-  const auto arm = static_cast<std::int64_t>(context.job.arm),
-             seed = static_cast<std::int64_t>(context.job.seed);
+  ScoreWriter writer(context, part);
+  const auto clips = context.shape.clips;
   for (std::size_t q = 0; q < scores.quantities.size(); ++q) {
-    const auto& quantity = scores.quantities[q];
-    const auto attributes = attributes_of(quantity);
-    if (quantity.features > 0) {
-      write_features(context, part, scores, q);
-      continue;
-    }
-    part.add({"/metrics/clip/" + quantity.name,
-              {arm, seed, context.job.scene_offset, 0},
-              {s.arms, s.seeds, s.scenes, s.clips},
-              {"arm", "seed", "scene", "clip"},
-              attributes},
-             scores.clip[q].unsqueeze(0).unsqueeze(0));
-    if (!quantity.per_frame) continue;
-    part.add({"/metrics/frame/" + quantity.name,
-              {arm, seed, context.job.scene_offset, 0},
-              {s.arms, s.seeds, s.scenes, s.frames},
-              {"arm", "seed", "scene", "frame"},
-              attributes},
-             scores.frame[q].unsqueeze(0).unsqueeze(0));
+    const auto& about = scores.quantities[q];
+    const std::vector<std::string> of_clips = {"clip", "frame_of_clip", "feature"};
+    const std::vector<std::int64_t> clip_sizes = {clips, about.feature_frames, about.features};
+    writer.add(kFeatures, about, scores.features[q], of_clips, clip_sizes);
+    writer.add(kTrueFeatures, about, scores.true_features[q], of_clips, clip_sizes);
+    writer.add("/metrics/clip/", about, scores.clip[q], {"clip"}, {clips});
+    writer.add("/metrics/frame/", about, scores.frame[q], {"frame"}, {context.shape.frames});
+    writer.add("/metrics/film/", about, scores.film[q], {}, {});
+    const std::vector<std::string> of_films = {"row", "feature"};
+    const std::vector<std::int64_t> film_sizes = {about.film_rows, about.film_features};
+    writer.add(kFilmFeatures, about, scores.film_features[q], of_films, film_sizes);
+    writer.add(kTrueFilmFeatures, about, scores.true_film_features[q], of_films, film_sizes);
   }
   part.commit();
 }
@@ -170,7 +153,7 @@ void run_evaluate(const JobContext& context) {
   const auto variant = context.registry.make<Variant>(document, "");
   const auto sampler = context.registry.make<Sampler>(document, "");
   const auto guidance = context.registry.make<Guidance>(document, "");
-  const auto metrics = make_metrics(document, context.registry);
+  const ReadyMetrics ready(context);
   const auto clip = section<ClipConfig>(document, "clip");
   check_clip(clip, vae.config(), dit->config());
   const auto rollout_config = section<RolloutConfig>(document, "rollout");
@@ -194,7 +177,8 @@ void run_evaluate(const JobContext& context) {
                                image_encoder(model, context.device)});
   const auto frames =
       film_frames(rollout_config.clips, clip.frames, variant->plan(1, 1).motion_frames);
-  const Evaluation evaluation(rollout, *source, metrics, clip, rollout_config.clips, frames);
+  const Evaluation evaluation(rollout, *source, ready.metrics(), clip, rollout_config.clips,
+                              frames);
   const auto scores = evaluation.run(scenes, [&](const RolledClip& rolled) {
     films.add(rolled);
     context.progress.update(rolled.clip + 1, rollout_config.clips);

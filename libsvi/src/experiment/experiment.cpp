@@ -83,6 +83,7 @@ ResultHeader header_of(const Plan& plan, const Registry& registry, const ResultS
   header.name = plan.experiment.name;
   header.attributes = {{"question", plan.experiment.question}};
   header.texts = {{"original_ini", plan.original.text()}, {"resolved_ini", plan.resolved.text()}};
+  if (!plan.missing.empty()) header.texts[kMissing] = join(plan.missing, "\n") + "\n";
   for (const auto& [name, value] : facts) header.provenance[name] = value;
   std::vector<std::string> arms, labels, scenes;
   for (const auto& arm : plan.arms) {
@@ -145,6 +146,7 @@ struct Work {
 /// Returns whether all jobs are done, rather than stopped by a signal.
 bool run_all(const Work& work) {
   const Stopwatch watch;
+  FeatureStore features;
   ProgressOptions shown;
   if (work.progress != nullptr)
     shown.observe = [&](const QueueStatus& status) { work.progress->jobs(status); };
@@ -154,7 +156,7 @@ bool run_all(const Work& work) {
         work.world, static_cast<int>(work.plan.run.ranks_per_job), work.list.specs,
         [&](std::size_t index, const Communicator& team, JobProgress& progress) {
           run_one({work.plan, work.registry, work.list.jobs[index], team, progress, work.device,
-                   work.shape, work.stop});
+                   work.shape, work.stop, features});
         },
         shown, &work.stop);
   } catch (const std::exception& error) {
@@ -206,6 +208,7 @@ RunEnd run_experiment(const Plan& given, const Registry& registry, const Communi
       SVI_INFO("experiment", plan.experiment.name, ": ", list.jobs.size(), " jobs on ",
                world.size(), " rank(s), ", device.str(), "; results in ", folders.root().string());
       progress.emplace(plan, list, world.size());
+      for (const auto& line : plan.missing) SVI_WARN("metrics", line);
     }
     probe_results(folders.root(), world);
     const auto facts = provenance(plan, world, device.str());
@@ -213,7 +216,7 @@ RunEnd run_experiment(const Plan& given, const Registry& registry, const Communi
                                progress ? &*progress : nullptr, StopRequest(world)});
     if (!done) return RunEnd::stopped;
     if (world.rank() == 0) {
-      write_set_metrics(folders.root(), list, shape);
+      write_set_metrics(plan, registry, list, shape);
       write_result_header(folders.root(), header_of(plan, registry, shape, facts));
     }
     world.barrier();

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 
+#include "metric_set.hpp"
 #include "svi/config/parse.hpp"
 #include "svi/core/check.hpp"
 #include "svi/core/sha256.hpp"
@@ -11,8 +12,96 @@
 namespace svi {
 namespace {
 
-/// Path to the hash asked for.
-std::map<std::string, std::string> asked_for(const Plan& plan) {
+/// Hashes of the files of a plan, by path; what metrics lack, once each.
+struct Inputs {
+  std::map<std::string, std::string> hashes;
+  std::vector<std::string> missing;
+};
+
+void check_path(const std::string& path, const std::string& where) {
+  if (path.find(',') != std::string::npos)
+    raise<ConfigError>(where, ": a path with a comma in it cannot be kept in [experiment] inputs");
+}
+
+void check_hash(const std::map<std::string, std::string>& expected, const std::string& path,
+                const std::string& hash, const std::string& remedy) {
+  const auto found = expected.find(path);
+  if (found == expected.end() || found->second == hash) return;
+  raise<ConfigError>(path, " is not the file of [experiment] inputs: ",
+                     hash.empty() ? "it is not there" : "its SHA-256 is " + hash, ", asked for is ",
+                     found->second, "; ", remedy, ", or remove that line to use ",
+                     hash.empty() ? "what is there" : "the file as it is");
+}
+
+std::string hash_of(const Arm& arm, const InputFile& input) {
+  const auto where = cat("[arm.", arm.name, "] reads errors from ", input.path);
+  if (!std::filesystem::exists(input.path))
+    raise<ConfigError>(where, ", which does not exist; ", input.remedy);
+  check_path(input.path, where);
+  return sha256_file(input.path);
+}
+
+void add_errors(const Plan& plan, const Registry& registry,
+                const std::map<std::string, std::string>& expected, Inputs& inputs) {
+  for (const auto& arm : plan.arms) {
+    if (!arm.trained) continue;
+    for (const auto& input : registry.make<ErrorSource>(arm.document, "")->inputs()) {
+      if (inputs.hashes.contains(input.path)) continue;
+      const auto hash = inputs.hashes[input.path] = hash_of(arm, input);
+      check_hash(expected, input.path, hash, input.remedy);
+    }
+  }
+}
+
+void add_metrics(const Plan& plan, const Registry& registry,
+                 const std::map<std::string, std::string>& expected, Inputs& inputs) {
+  if (plan.experiment.kind == ExperimentKind::critic) return;  // no film is measured
+  std::map<std::string, LocatedFile> located;                  // by path: read once
+  for (const auto& arm : plan.arms) {
+    const auto folder = metric_folder(arm.document);
+    for (const auto& [section, metric] : arm_metrics(arm.document, registry)) {
+      for (const auto& need : metric->needs()) {
+        const auto path = path_of(need, folder).string();
+        if (!located.contains(path)) located[path] = locate(need, folder);
+        auto found = located[path];
+        // Read for another metric, which may want other content.
+        if (!found.sha256.empty() && !is_wanted(need, found.sha256))
+          found.problem = cat("is another file: its SHA-256 is ", found.sha256);
+        else if (!found.sha256.empty())
+          found.problem.clear();
+        check_hash(expected, path, found.sha256, "restore it");
+        if (found.problem.empty()) {
+          check_path(path, cat("[", section, "] needs ", path));
+          inputs.hashes[path] = found.sha256;
+          continue;
+        }
+        const auto text = missing_text(need, found, section);
+        const bool known =
+            std::find(inputs.missing.begin(), inputs.missing.end(), text) != inputs.missing.end();
+        if (!known) inputs.missing.push_back(text);
+      }
+    }
+  }
+}
+
+Inputs inputs_of(const Plan& plan, const Registry& registry) {
+  const auto expected = pinned_inputs(plan);
+  Inputs inputs;
+  add_errors(plan, registry, expected, inputs);
+  add_metrics(plan, registry, expected, inputs);
+  return inputs;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+}  // namespace
+
+std::map<std::string, std::string> pinned_inputs(const Plan& plan) {
   std::map<std::string, std::string> hashes;
   for (const auto& entry : plan.experiment.inputs) {
     const auto space = entry.find(' ');
@@ -25,44 +114,22 @@ std::map<std::string, std::string> asked_for(const Plan& plan) {
   return hashes;
 }
 
-std::string hash_of(const Arm& arm, const InputFile& input) {
-  const auto where = cat("[arm.", arm.name, "] reads errors from ", input.path);
-  if (!std::filesystem::exists(input.path))
-    raise<ConfigError>(where, ", which does not exist; ", input.remedy);
-  if (input.path.find(',') != std::string::npos)
-    raise<ConfigError>(where, ": a path with a comma in it cannot be kept in [experiment] inputs");
-  return sha256_file(input.path);
+std::vector<std::string> missing_metrics(const Plan& plan, const Registry& registry) {
+  Inputs inputs;
+  add_metrics(plan, registry, {}, inputs);
+  return inputs.missing;
 }
-
-std::vector<std::string> hashed(const Plan& plan, const Registry& registry) {
-  const auto expected = asked_for(plan);
-  std::map<std::string, std::string> hashes;
-  for (const auto& arm : plan.arms) {
-    if (!arm.trained) continue;
-    for (const auto& input : registry.make<ErrorSource>(arm.document, "")->inputs()) {
-      if (hashes.contains(input.path)) continue;
-      const auto hash = hashes[input.path] = hash_of(arm, input);
-      const auto found = expected.find(input.path);
-      if (found != expected.end() && found->second != hash) {
-        raise<ConfigError>(input.path, " is not the file of [experiment] inputs: its SHA-256 is ",
-                           hash, ", asked for is ", found->second, "; ", input.remedy,
-                           ", or remove that line to use the file as it is");
-      }
-    }
-  }
-  std::vector<std::string> lines;
-  for (const auto& [path, hash] : hashes) lines.push_back(hash + " " + path);
-  return lines;
-}
-
-}  // namespace
 
 Plan pin_inputs(const Plan& plan, const Registry& registry, const Communicator& world) {
   // The sign tells what follows: lines, or the error that all ranks throw alike.
-  std::string text;
+  std::string text, missing;
   if (world.rank() == 0) {
     try {
-      text = "+" + join(hashed(plan, registry), "\n");
+      const auto inputs = inputs_of(plan, registry);
+      std::vector<std::string> lines;
+      for (const auto& [path, hash] : inputs.hashes) lines.push_back(hash + " " + path);
+      text = "+" + join(lines, "\n");
+      missing = join(inputs.missing, "\n");
     } catch (const Error& error) {
       text = std::string("-") + error.what();
     }
@@ -70,9 +137,8 @@ Plan pin_inputs(const Plan& plan, const Registry& registry, const Communicator& 
   text = world.broadcast(text);
   if (text.front() == '-') throw ConfigError(text.substr(1));
   Plan pinned = plan;
-  pinned.experiment.inputs.clear();
-  std::istringstream lines(text.substr(1));
-  for (std::string line; std::getline(lines, line);) pinned.experiment.inputs.push_back(line);
+  pinned.experiment.inputs = lines_of(text.substr(1));
+  pinned.missing = lines_of(world.broadcast(missing));
   pinned.resolved.set("experiment", "inputs", join(pinned.experiment.inputs), "resolved");
   return pinned;
 }

@@ -9,6 +9,7 @@
 #include "svi/core/check.hpp"
 #include "svi/core/sha256.hpp"
 #include "svi/experiment/plan.hpp"
+#include "svi/metric/feature_store.hpp"
 #include "svi/model/wan/dit.hpp"
 #include "svi/parallel/job_queue.hpp"
 
@@ -92,6 +93,7 @@ struct JobContext {
   at::Device device;
   ResultShape shape;
   const StopRequest& stop;
+  FeatureStore& features;  // of this rank, for all jobs
 };
 
 void run_encode(const JobContext& context);

@@ -7,6 +7,7 @@ set(SVI_EXPERIMENT_SOURCES
   src/experiment/inheritance.cpp
   src/experiment/inputs.cpp
   src/experiment/jobs.cpp
+  src/experiment/metric_set.cpp
   src/experiment/models.cpp
   src/experiment/overrides.cpp
   src/experiment/plan.cpp

@@ -7,6 +7,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "set_metrics.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/hdf5_file.hpp"
 
@@ -132,6 +133,31 @@ void add_cells(Summary& summary, const Hdf5File& results, const std::string& gro
   }
 }
 
+/// Numbers of whole films, [arm, seed, scene], or of sets of films, [arm, seed].
+void add_films(Summary& summary, const Hdf5File& results, const std::string& group, bool sets) {
+  if (!results.contains(group)) return;
+  for (const auto& path : results.datasets(group)) {
+    const auto values = results.read(path);
+    const auto name = path.substr(path.rfind('/') + 1);
+    for (std::size_t a = 0; a < summary.arms.size(); ++a) {
+      const auto row = values[static_cast<std::int64_t>(a)].contiguous();
+      SummaryCell cell;
+      cell.of_film = true;
+      cell.mean = bootstrap_interval(
+          {row.const_data_ptr<double>(), row.const_data_ptr<double>() + row.numel()},
+          kBootstrapSeed);
+      if (sets) drop_intervals(cell);
+      cell.metric = name;
+      for (const auto& other : summary.arms[a].cells) {
+        if (other.metric == name) cell.metric = name + (sets ? "_film_set" : "_film");
+      }
+      cell.unit = std::get<std::string>(results.attribute(path, "unit"));
+      cell.better = better_of(results.attributes(path));
+      summary.arms[a].cells.push_back(std::move(cell));
+    }
+  }
+}
+
 void add_critic(Summary& summary, const Hdf5File& results) {
   for (const std::string name : {"pearson", "spearman", "error", "bias"}) {
     const auto path = "/critic/" + name;
@@ -145,6 +171,27 @@ void add_critic(Summary& summary, const Hdf5File& results) {
   }
 }
 
+/// The table of one quantity.
+void add_table(std::ostream& out, const Summary& summary, std::size_t c) {
+  const auto& head = summary.arms.front().cells[c];
+  out << "\n"
+      << pad(cat(head.metric, head.unit == "1" ? "" : " (" + head.unit + ")",
+                 direction(head.better)),
+             48)
+      << " " << pad("whole film", 28);
+  if (!head.of_film) out << pad("first clip", 28) << pad("last clip", 28) << "drift per clip";
+  out << "\n";
+  for (const auto& arm : summary.arms) {
+    const auto& cell = arm.cells[c];
+    out << "  " << pad(arm.label, 47) << pad(interval_text(cell.mean, "%.4g"), 28);
+    if (!cell.of_film) {
+      out << pad(interval_text(cell.first, "%.4g"), 28) << pad(interval_text(cell.last, "%.4g"), 28)
+          << interval_text(cell.slope, "%+.3g");
+    }
+    out << "\n";
+  }
+}
+
 }  // namespace
 
 Summary summarise(const std::string& file, const Plan& plan) {
@@ -155,7 +202,13 @@ Summary summarise(const std::string& file, const Plan& plan) {
   for (const auto& arm : plan.arms) summary.arms.push_back({arm.name, arm.label, {}, {}});
   add_cells(summary, results, "/metrics/clip", false);
   add_cells(summary, results, "/metrics/set", true);
+  add_films(summary, results, "/metrics/film", false);
+  add_films(summary, results, "/metrics/film_set", true);
   add_critic(summary, results);
+  if (results.contains(cat("/", kMissing))) {
+    std::istringstream lines(results.text(cat("/", kMissing)));
+    for (std::string line; std::getline(lines, line);) summary.missing.push_back(line);
+  }
   return summary;
 }
 
@@ -169,12 +222,14 @@ std::string summary_json(const Summary& summary) {
     entry = nlohmann::ordered_json::object();
     for (const auto& cell : arm.cells) {
       entry[cell.metric] = interval_json(cell.mean, cell.better);
+      if (cell.of_film) continue;
       entry[cell.metric + "_first_clip"] = interval_json(cell.first, cell.better);
       entry[cell.metric + "_last_clip"] = interval_json(cell.last, cell.better);
       entry[cell.metric + "_drift"] = interval_json(cell.slope, cell.better);
     }
     for (const auto& number : arm.numbers) entry[number.name] = number.value;
   }
+  if (!summary.missing.empty()) json["missing_metrics"] = summary.missing;
   return json.dump(2) + "\n";
 }
 
@@ -191,22 +246,11 @@ std::string summary_text(const Summary& summary) {
           << (number.unit == "1" ? "" : " " + number.unit) << "\n";
     }
   }
-  if (summary.arms.empty()) return out.str();
-  for (std::size_t c = 0; c < summary.arms.front().cells.size(); ++c) {
-    const auto& head = summary.arms.front().cells[c];
-    out << "\n"
-        << pad(cat(head.metric, head.unit == "1" ? "" : " (" + head.unit + ")",
-                   direction(head.better)),
-               48)
-        << " " << pad("whole film", 28) << pad("first clip", 28) << pad("last clip", 28)
-        << "drift per clip\n";
-    for (const auto& arm : summary.arms) {
-      const auto& cell = arm.cells[c];
-      out << "  " << pad(arm.label, 47) << pad(interval_text(cell.mean, "%.4g"), 28)
-          << pad(interval_text(cell.first, "%.4g"), 28) << pad(interval_text(cell.last, "%.4g"), 28)
-          << interval_text(cell.slope, "%+.3g") << "\n";
-    }
+  if (!summary.arms.empty()) {
+    for (std::size_t c = 0; c < summary.arms.front().cells.size(); ++c) add_table(out, summary, c);
   }
+  if (!summary.missing.empty()) out << "\nMetrics without a number, for want of a file:\n";
+  for (const auto& line : summary.missing) out << "  " << line << "\n";
   return out.str();
 }
 

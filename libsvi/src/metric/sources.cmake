@@ -3,8 +3,10 @@ set(SVI_METRIC_SOURCES
   src/metric/correlation.cpp
   src/metric/critic.cpp
   src/metric/drift.cpp
+  src/metric/feature_store.cpp
   src/metric/frechet.cpp
   src/metric/metric.cpp
+  src/metric/metric_context.cpp
   src/metric/pocket.cpp
   src/metric/pocket_fitter.cpp
   src/metric/pocket_truth.cpp

@@ -11,27 +11,17 @@
 #include "svi/core/export.hpp"
 #include "svi/data/clip_source.hpp"
 #include "svi/evaluate/rollout.hpp"
+#include "svi/measure/film_meter.hpp"
 #include "svi/metric/metric.hpp"
 
 namespace svi {
-
-/// What the metrics said of a batch of films. NaN where a metric had nothing to say.
-struct FilmScores {
-  std::vector<Quantity> quantities;  // what is measured, in order
-  std::vector<at::Tensor>
-      clip;  // per quantity [scenes, clips]   fp64; undefined if it has features
-  std::vector<at::Tensor> frame;  // per quantity [scenes, frames]  fp64; undefined unless per_frame
-  /// Per quantity [scenes, clips, K, D] fp32, of the films and of the truth; undefined unless it
-  /// has features.
-  std::vector<at::Tensor> features, true_features;
-};
 
 /// Rolls out scenes and measures each clip as soon as its frames are final.
 ///
 /// Memory does not grow with the film but for the scores. Borrows everything; one thread.
 class SVI_EXPORT Evaluation {
  public:
-  /// `frames_of_film` is the length of the films in pixel frames.
+  /// `frames_of_film` is the length of the films in pixel frames. The metrics are ready.
   Evaluation(const Rollout& rollout, const ClipSource& source,
              const std::vector<std::unique_ptr<Metric>>& metrics, ClipShape shape,
              std::int64_t clips, std::int64_t frames_of_film);

@@ -27,6 +27,9 @@ struct SVI_EXPORT Plan {
   Document original;                  // the file as given
   Document resolved;                  // running it again gives the same numbers
   std::vector<LoadedPlugin> plugins;  // in the order they are named
+  /// Of a run: what is missing of metrics that give no number, one line each; see
+  /// missing_metrics().
+  std::vector<std::string> missing = {};
 
   /// Loads the plugins named, builds every component of every arm once, and throws what is wrong:
   /// an unknown section, key, name or type, a value out of range, with file, line and remedy; also
@@ -36,6 +39,11 @@ struct SVI_EXPORT Plan {
   /// Result folder: <results>/<name>.
   std::string folder() const;
 };
+
+/// Looks for every file that the metrics of a plan need, reading each through for its hash: a line
+/// for each that is not there or is another file, with all a user needs to know to get it. Such a
+/// metric gives no number.
+SVI_EXPORT std::vector<std::string> missing_metrics(const Plan& plan, const Registry& registry);
 
 /// What a section of an experiment is for: its describers, by name, for --describe and
 /// docs/options.md.

@@ -51,8 +51,8 @@ struct ExperimentConfig {
     visit(results, {.key = "results", .help = "folder in which svi writes <name>/"});
     visit(size, {.key = "size", .help = "the applied [size.NAME]; --size writes it"});
     visit(inputs, {.key = "inputs",
-                   .help = "SHA-256 and path of each file of recorded errors; a run writes them, "
-                           "and checks them if given"});
+                   .help = "SHA-256 and path of each file of recorded errors and of each file that "
+                           "metrics need; a run writes them, and checks them if given"});
   }
   SVI_EXPORT std::string problem() const;
 };
@@ -167,6 +167,7 @@ struct EvaluationConfig {
   std::int64_t scene_batch = 8;
   std::int64_t videos = 2;
   std::int64_t upscale = 6;
+  std::string weights = "data/metrics";
 
   void describe(OptionVisitor& visit) {
     visit(scenes, {.key = "scenes",
@@ -192,6 +193,9 @@ struct EvaluationConfig {
            .help = "enlargement of those films: each pixel becomes upscale x upscale pixels",
            .min = 1,
            .max = 64});
+    visit(weights,
+          {.key = "weights",
+           .help = "folder of the files that metrics need, where [metric.NAME] names none"});
   }
 };
 

@@ -1,0 +1,56 @@
+#include "metric_set.hpp"
+
+#include <optional>
+
+#include "inputs.hpp"
+#include "models.hpp"
+#include "sections.hpp"
+
+namespace svi {
+namespace {
+
+/// Every file a metric needs, from the inputs of the run; nothing if one is not among them.
+std::optional<std::map<std::string, LocatedFile>> pinned_files(
+    const std::vector<MetricFile>& needs, const std::filesystem::path& folder,
+    const std::map<std::string, std::string>& pinned) {
+  std::map<std::string, LocatedFile> files;
+  for (const auto& need : needs) {
+    const auto path = path_of(need, folder).string();
+    const auto found = pinned.find(path);
+    if (found == pinned.end() || !is_wanted(need, found->second)) return std::nullopt;
+    files[need.name] = {path, found->second, ""};
+  }
+  return files;
+}
+
+}  // namespace
+
+std::vector<ArmMetric> arm_metrics(const Document& document, const Registry& registry) {
+  std::vector<ArmMetric> metrics;
+  for (const auto& name : names_below(document, kMetricPrefix)) {
+    const auto section = std::string(kMetricPrefix) + name;
+    metrics.push_back({section, registry.make<Metric>(document, name, nullptr, section)});
+  }
+  return metrics;
+}
+
+std::filesystem::path metric_folder(const Document& document) {
+  return section<EvaluationConfig>(document, "evaluation").weights;
+}
+
+ReadyMetrics::ReadyMetrics(const JobContext& context) {
+  const auto& document = context.plan.arms[context.job.arm].document;
+  const auto folder = metric_folder(document);
+  const auto pinned = pinned_inputs(context.plan);
+  const auto seed = context.plan.experiment.seeds[context.job.seed];
+  for (auto& [name, metric] : arm_metrics(document, context.registry)) {
+    auto files = pinned_files(metric->needs(), folder, pinned);
+    if (!files) continue;
+    contexts_.push_back({context.device, alone_, static_cast<std::uint64_t>(seed), context.features,
+                         std::move(*files)});
+    metric->ready(contexts_.back());
+    metrics_.push_back(std::move(metric));
+  }
+}
+
+}  // namespace svi

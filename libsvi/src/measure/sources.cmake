@@ -1,0 +1,2 @@
+set(SVI_MEASURE_SOURCES
+  src/measure/film_meter.cpp)
