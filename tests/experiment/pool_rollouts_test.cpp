@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "evaluate/tiny_models.hpp"
-#include "experiment/pool_batches.hpp"
+#include "experiment/jobs/pool_batches.hpp"
 #include "svi/guidance/cfg.hpp"
 #include "svi/model/wan/condition.hpp"
 #include "svi/sampler/euler.hpp"

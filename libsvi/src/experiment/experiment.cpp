@@ -7,14 +7,14 @@
 #include <iostream>
 #include <optional>
 
-#include "inputs.hpp"
-#include "jobs.hpp"
-#include "models.hpp"
-#include "preflight.hpp"
-#include "progress_file.hpp"
-#include "results_folder.hpp"
-#include "set_metrics.hpp"
-#include "summary.hpp"
+#include "experiment/jobs/jobs.hpp"
+#include "experiment/jobs/models.hpp"
+#include "experiment/plan/inputs.hpp"
+#include "experiment/plan/preflight.hpp"
+#include "experiment/results/results_folder.hpp"
+#include "experiment/results/set_metrics.hpp"
+#include "experiment/results/summary.hpp"
+#include "experiment/watch/progress_file.hpp"
 #include "svi/core/clock.hpp"
 #include "svi/core/log.hpp"
 #include "svi/experiment/provenance.hpp"
@@ -70,14 +70,7 @@ std::optional<RunLock> lock_folder(const Plan& plan, const Communicator& world,
   return lock;
 }
 
-template <class T>
-std::vector<T> range(std::int64_t count) {
-  std::vector<T> values;
-  for (std::int64_t i = 0; i < count; ++i) values.push_back(static_cast<T>(i));
-  return values;
-}
-
-ResultHeader header_of(const Plan& plan, const Registry& registry, const ResultShape& shape,
+ResultHeader header_of(const Plan& plan, const Axes& axes,
                        const std::vector<std::pair<std::string, std::string>>& facts) {
   ResultHeader header;
   header.name = plan.experiment.name;
@@ -85,50 +78,8 @@ ResultHeader header_of(const Plan& plan, const Registry& registry, const ResultS
   header.texts = {{"original_ini", plan.original.text()}, {"resolved_ini", plan.resolved.text()}};
   if (!plan.missing.empty()) header.texts[kMissing] = join(plan.missing, "\n") + "\n";
   for (const auto& [name, value] : facts) header.provenance[name] = value;
-  std::vector<std::string> arms, labels, scenes;
-  for (const auto& arm : plan.arms) {
-    arms.push_back(arm.name);
-    labels.push_back(arm.label);
-  }
-  const auto& document = plan.arms.front().document;
-  const auto source = registry.make<ClipSource>(document, "");
-  const auto evaluation = section<EvaluationConfig>(document, "evaluation");
-  const ClipShape clip = section<ClipConfig>(document, "clip");
-  for (std::int64_t i = 0; i < shape.scenes; ++i)
-    scenes.push_back(source->scene(evaluation.first_scene + i, clip).name);
-  header.scales = {{"arm", arms, {{"labels", labels}}}, {"seed", plan.experiment.seeds}};
-  if (shape.critic_steps > 0)
-    header.scales.push_back({"critic_step", range<std::int64_t>(shape.critic_steps)});
-  if (plan.experiment.kind == ExperimentKind::critic) return header;
-  header.scales.insert(header.scales.end(), {{"scene", scenes},
-                                             {"clip", range<std::int64_t>(shape.clips)},
-                                             {"frame",
-                                              range<std::int64_t>(shape.frames),
-                                              {{"fps", section<ClipConfig>(document, "clip").fps}}},
-                                             {"step", range<std::int64_t>(shape.steps)}});
-  if (shape.vae_steps > 0)
-    header.scales.push_back({"vae_step", range<std::int64_t>(shape.vae_steps)});
+  header.scales = axes.all();
   return header;
-}
-
-void run_one(const JobContext& context) {
-  if (is_done(context.plan, context.job)) return;
-  switch (context.job.stage) {
-    case Stage::encode:
-      return run_encode(context);
-    case Stage::train_vae:
-      return run_train_vae(context);
-    case Stage::train_base:
-      return run_train_base(context);
-    case Stage::train_critic:
-      return run_train_critic(context);
-    case Stage::train_lora:
-      return run_train_lora(context);
-    case Stage::evaluate:
-      return run_evaluate(context);
-    case Stage::diagnose:
-      return run_diagnose(context);
-  }
 }
 
 /// What running all jobs takes; borrowed.
@@ -138,7 +89,7 @@ struct Work {
   const Communicator& world;
   const JobList& list;
   at::Device device;
-  ResultShape shape;
+  const Axes& axes;
   ProgressFile* progress;  // on rank 0
   StopRequest stop;
 };
@@ -155,8 +106,10 @@ bool run_all(const Work& work) {
     done = run_jobs(
         work.world, static_cast<int>(work.plan.run.ranks_per_job), work.list.specs,
         [&](std::size_t index, const Communicator& team, JobProgress& progress) {
-          run_one({work.plan, work.registry, work.list.jobs[index], team, progress, work.device,
-                   work.shape, work.stop, features});
+          const auto& job = work.list.jobs[index];
+          if (is_done(work.plan, job)) return;
+          job.kind->run({work.plan, work.registry, job, team, progress, work.device, work.axes,
+                         work.stop, features});
         },
         shown, &work.stop);
   } catch (const std::exception& error) {
@@ -192,7 +145,7 @@ RunEnd run_experiment(const Plan& given, const Registry& registry, const Communi
   const Folders folders(plan.folder());
   const auto target = folders.root() / (plan.experiment.name + ".h5");
   const auto list = list_jobs(plan);
-  const auto shape = result_shape(plan, registry);
+  const auto axes = run_axes(plan, registry, list);
   // What is there is touched last, when nothing can be wrong any more that can be known so early.
   on_first_rank(world, [&] {
     check_ahead(plan, registry);
@@ -212,12 +165,12 @@ RunEnd run_experiment(const Plan& given, const Registry& registry, const Communi
     }
     probe_results(folders.root(), world);
     const auto facts = provenance(plan, world, device.str());
-    const bool done = run_all({plan, registry, world, list, device, shape,
+    const bool done = run_all({plan, registry, world, list, device, axes,
                                progress ? &*progress : nullptr, StopRequest(world)});
     if (!done) return RunEnd::stopped;
     if (world.rank() == 0) {
-      write_set_metrics(plan, registry, list, shape);
-      write_result_header(folders.root(), header_of(plan, registry, shape, facts));
+      for (const auto& kind : list.kinds) kind->finish({plan, registry, list, axes});
+      write_result_header(folders.root(), header_of(plan, axes, facts));
     }
     world.barrier();
     merge_parts(folders.root(), target, world);

@@ -1,26 +1,32 @@
 set(SVI_EXPERIMENT_SOURCES
   src/experiment/builtins.cpp
-  src/experiment/critic_job.cpp
-  src/experiment/diagnose_job.cpp
-  src/experiment/evaluate_job.cpp
   src/experiment/experiment.cpp
-  src/experiment/inheritance.cpp
-  src/experiment/inputs.cpp
-  src/experiment/jobs.cpp
-  src/experiment/metric_set.cpp
-  src/experiment/models.cpp
-  src/experiment/overrides.cpp
-  src/experiment/plan.cpp
-  src/experiment/pool_batches.cpp
-  src/experiment/preflight.cpp
-  src/experiment/pretrain_jobs.cpp
-  src/experiment/progress_file.cpp
-  src/experiment/provenance.cpp
-  src/experiment/reference.cpp
-  src/experiment/results_folder.cpp
-  src/experiment/sections.cpp
-  src/experiment/set_metrics.cpp
-  src/experiment/summary.cpp
-  src/experiment/train_job.cpp
-  src/experiment/watch.cpp
+  src/experiment/jobs/axes.cpp
+  src/experiment/jobs/base_job.cpp
+  src/experiment/jobs/critic_job.cpp
+  src/experiment/jobs/diagnose_job.cpp
+  src/experiment/jobs/encode_job.cpp
+  src/experiment/jobs/evaluate_job.cpp
+  src/experiment/jobs/folders.cpp
+  src/experiment/jobs/jobs.cpp
+  src/experiment/jobs/models.cpp
+  src/experiment/jobs/pool_batches.cpp
+  src/experiment/jobs/train_job.cpp
+  src/experiment/jobs/train_loop.cpp
+  src/experiment/jobs/vae_job.cpp
+  src/experiment/plan/inheritance.cpp
+  src/experiment/plan/inputs.cpp
+  src/experiment/plan/overrides.cpp
+  src/experiment/plan/plan.cpp
+  src/experiment/plan/preflight.cpp
+  src/experiment/plan/reference.cpp
+  src/experiment/plan/sections.cpp
+  src/experiment/results/film_parts.cpp
+  src/experiment/results/metric_set.cpp
+  src/experiment/results/provenance.cpp
+  src/experiment/results/results_folder.cpp
+  src/experiment/results/set_metrics.cpp
+  src/experiment/results/summary.cpp
+  src/experiment/watch/progress_file.cpp
+  src/experiment/watch/watch.cpp
 )

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "jobs.hpp"
+#include "experiment/jobs/jobs.hpp"
 #include "svi/parallel/job_queue.hpp"
 
 namespace svi {

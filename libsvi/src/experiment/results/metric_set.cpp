@@ -2,9 +2,9 @@
 
 #include <optional>
 
-#include "inputs.hpp"
-#include "models.hpp"
-#include "sections.hpp"
+#include "experiment/jobs/models.hpp"
+#include "experiment/plan/inputs.hpp"
+#include "experiment/plan/sections.hpp"
 
 namespace svi {
 namespace {

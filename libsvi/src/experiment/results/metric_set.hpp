@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "jobs.hpp"
+#include "experiment/jobs/jobs.hpp"
 #include "svi/metric/metric.hpp"
 
 namespace svi {

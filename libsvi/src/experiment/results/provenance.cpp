@@ -8,8 +8,8 @@
 #include <filesystem>
 #include <set>
 
-#include "jobs.hpp"
-#include "models.hpp"
+#include "experiment/jobs/jobs.hpp"
+#include "experiment/jobs/models.hpp"
 #include "svi/core/abi.hpp"
 #include "svi/core/host.hpp"
 #include "svi/core/sha256.hpp"

@@ -1,8 +1,6 @@
 #pragma once
 
-#include <filesystem>
-
-#include "jobs.hpp"
+#include "experiment/jobs/jobs.hpp"
 #include "svi/io/result_file.hpp"
 #include "svi/metric/metric.hpp"
 
@@ -21,14 +19,13 @@ inline constexpr char kMissing[] = "missing_metrics";
 /// Unit, meaning and direction of a quantity.
 Attributes attributes_of(const Quantity& quantity);
 
-/// Reads the features that all films have left in their parts and writes a part `sets` of
+/// Reads the features that films have left in the parts of all jobs and writes a part `sets` of
 /// `/metrics/set/<quantity>` [arm, seed, clip], over all scenes' clips of one index, and
 /// `/metrics/film_set/<quantity>` [arm, seed], over all films: their Frechet distance from the
 /// truth, or what the metric makes of them. Writes nothing where no metric gave features.
 ///
 /// One rank calls it, when all jobs are done; the numbers depend on the parts alone. Warns where
 /// the sets are too small for the number of features. Throws IoError for a damaged part.
-void write_set_metrics(const Plan& plan, const Registry& registry, const JobList& list,
-                       const ResultShape& shape);
+void write_set_metrics(const RunView& run);
 
 }  // namespace svi

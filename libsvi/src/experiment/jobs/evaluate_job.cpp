@@ -3,11 +3,11 @@
 
 #include <cmath>
 
-#include "jobs.hpp"
-#include "metric_set.hpp"
+#include "experiment/results/film_parts.hpp"
+#include "experiment/results/metric_set.hpp"
+#include "experiment/results/set_metrics.hpp"
+#include "kinds.hpp"
 #include "models.hpp"
-#include "sections.hpp"
-#include "set_metrics.hpp"
 #include "stoppable_model.hpp"
 #include "svi/evaluate/evaluation.hpp"
 #include "svi/io/result_file.hpp"
@@ -76,53 +76,64 @@ class FilmWriters {
   std::vector<VideoWriter> films_, truths_;
 };
 
-/// Writes what the metrics said of the job's scenes: each kind of number with its own dimensions.
-class ScoreWriter {
+class EvaluateJobs final : public JobKind {
  public:
-  ScoreWriter(const JobContext& context, PartWriter& part)
-      : part_(part),
-        start_({static_cast<std::int64_t>(context.job.arm),
-                static_cast<std::int64_t>(context.job.seed), context.job.scene_offset}),
-        shape_({context.shape.arms, context.shape.seeds, context.shape.scenes}) {}
-
-  /// `numbers` [scenes, ...]; `dimensions` and `lengths` are of what follows the scenes.
-  void add(const std::string& group, const Quantity& quantity, const at::Tensor& numbers,
-           const std::vector<std::string>& dimensions, const std::vector<std::int64_t>& lengths) {
-    if (!numbers.defined()) return;
-    ResultPlace place{
-        group + quantity.name, start_, shape_, {"arm", "seed", "scene"}, attributes_of(quantity)};
-    for (std::size_t d = 0; d < dimensions.size(); ++d) {
-      place.start.push_back(0);
-      place.shape.push_back(lengths[d]);
-      place.dimensions.push_back(dimensions[d]);
-    }
-    part_.add(place, numbers.unsqueeze(0).unsqueeze(0));
-  }
-
- private:
-  PartWriter& part_;
-  std::vector<std::int64_t> start_, shape_;
+  const char* name() const override { return "evaluate"; }
+  bool of_arm_and_seed() const override { return true; }
+  std::vector<Job> list(const Plan& plan) const override;
+  std::vector<ResultScale> axes(const Plan& plan, const Registry& registry) const override;
+  void run(const JobContext& context) const override;
+  void finish(const RunView& run) const override { write_set_metrics(run); }
 };
 
-void write_scores(const JobContext& context, const FilmScores& scores) {
-  PartWriter part(Folders(context.plan.folder()).root(), context.job.name);
-  ScoreWriter writer(context, part);
-  const auto clips = context.shape.clips;
-  for (std::size_t q = 0; q < scores.quantities.size(); ++q) {
-    const auto& about = scores.quantities[q];
-    const std::vector<std::string> of_clips = {"clip", "frame_of_clip", "feature"};
-    const std::vector<std::int64_t> clip_sizes = {clips, about.feature_frames, about.features};
-    writer.add(kFeatures, about, scores.features[q], of_clips, clip_sizes);
-    writer.add(kTrueFeatures, about, scores.true_features[q], of_clips, clip_sizes);
-    writer.add("/metrics/clip/", about, scores.clip[q], {"clip"}, {clips});
-    writer.add("/metrics/frame/", about, scores.frame[q], {"frame"}, {context.shape.frames});
-    writer.add("/metrics/film/", about, scores.film[q], {}, {});
-    const std::vector<std::string> of_films = {"row", "feature"};
-    const std::vector<std::int64_t> film_sizes = {about.film_rows, about.film_features};
-    writer.add(kFilmFeatures, about, scores.film_features[q], of_films, film_sizes);
-    writer.add(kTrueFilmFeatures, about, scores.true_film_features[q], of_films, film_sizes);
+std::vector<Job> EvaluateJobs::list(const Plan& plan) const {
+  std::vector<Job> jobs;
+  if (plan.experiment.kind == ExperimentKind::critic) return jobs;  // nothing is rolled out
+  for (std::size_t a = 0; a < plan.arms.size(); ++a) {
+    const auto& arm = plan.arms[a];
+    const auto config = section<EvaluationConfig>(arm.document, "evaluation");
+    const auto clips = static_cast<double>(integer(arm.document, "rollout", "clips"));
+    for (std::size_t s = 0; s < seeds_of(plan, arm); ++s) {
+      for (std::int64_t first = 0; first < config.scenes; first += config.scene_batch) {
+        const auto count = std::min(config.scene_batch, config.scenes - first);
+        jobs.push_back(
+            {.name = cat("eval-", safe_name(arm.name), "-s", plan.experiment.seeds[s], "-", first),
+             .arm = a,
+             .seed = s,
+             .after = before_films(plan, a, s),
+             .cost = clips * static_cast<double>(count) * 0.2,
+             .scene_offset = first,
+             .scene_count = count});
+      }
+    }
   }
-  part.commit();
+  return jobs;
+}
+
+std::vector<ResultScale> EvaluateJobs::axes(const Plan& plan, const Registry& registry) const {
+  std::int64_t scene_count = 0, clips = 0, frames = 0;
+  for (const auto& arm : plan.arms) {
+    const auto clips_here = integer(arm.document, "rollout", "clips");
+    const auto motion = registry.make<Variant>(arm.document, "")->plan(1, 1).motion_frames;
+    scene_count = std::max(scene_count, integer(arm.document, "evaluation", "scenes"));
+    clips = std::max(clips, clips_here);
+    frames =
+        std::max(frames, film_frames(clips_here, integer(arm.document, "clip", "frames"), motion));
+  }
+  const auto& document = plan.arms.front().document;
+  const auto source = registry.make<ClipSource>(document, "");
+  const auto first = section<EvaluationConfig>(document, "evaluation").first_scene;
+  const auto clip = section<ClipConfig>(document, "clip");
+  std::vector<std::string> scenes;
+  for (std::int64_t i = 0; i < scene_count; ++i)
+    scenes.push_back(source->scene(first + i, clip).name);
+  auto frame = counted_axis("frame", frames);
+  frame.attributes = {{"fps", clip.fps}};
+  // Every such run has an axis of training steps, be it empty.
+  return {{"scene", std::move(scenes)},
+          counted_axis("clip", clips),
+          frame,
+          counted_axis("step", integer(document, "training", "steps"))};
 }
 
 }  // namespace
@@ -140,7 +151,9 @@ std::unique_ptr<WanDit> load_merged(const JobContext& context) {
   return dit;
 }
 
-void run_evaluate(const JobContext& context) {
+namespace {
+
+void EvaluateJobs::run(const JobContext& context) const {
   if (context.team.rank() != 0) return;  // films are independent: other teams roll out other scenes
   c10::NoGradGuard no_gradients;
   const auto& arm = context.plan.arms[context.job.arm];
@@ -184,7 +197,11 @@ void run_evaluate(const JobContext& context) {
     context.progress.update(rolled.clip + 1, rollout_config.clips);
   });
   films.close();
-  write_scores(context, scores);
+  write_film_parts(context, scores);
 }
+
+}  // namespace
+
+std::shared_ptr<const JobKind> evaluate_jobs() { return std::make_shared<EvaluateJobs>(); }
 
 }  // namespace svi

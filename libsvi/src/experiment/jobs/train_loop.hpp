@@ -26,7 +26,7 @@ void train_with_checkpoints(const JobContext& context, Trainer& trainer, Curves&
 template <class Alone, class Advance>
 void train_alone(const JobContext& context, Alone& trainer, std::int64_t steps, Curves& curves,
                  Advance&& advance) {
-  const CheckpointFolder checkpoints(Folders(context.plan.folder()).checkpoints(context.job));
+  const CheckpointFolder checkpoints(Folders(context.plan.folder()).checkpoints(context.job.name));
   if (auto saved = checkpoints.load_newest()) {
     curves.load(saved->tensors.back().second);
     saved->tensors.pop_back();

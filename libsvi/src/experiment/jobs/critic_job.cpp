@@ -1,7 +1,7 @@
 #include <ATen/ATen.h>
 
 #include "curves.hpp"
-#include "jobs.hpp"
+#include "kinds.hpp"
 #include "models.hpp"
 #include "svi/core/log.hpp"
 #include "svi/io/checkpoint.hpp"
@@ -44,7 +44,7 @@ at::Tensor held_out_frames(const ClipSource& source, std::int64_t count, const C
 /// Writes the held-out errors: every pair, and what they come to, over all damage and by kind.
 void write_reports(const JobContext& context, PartWriter& part, const CriticReport& all,
                    const std::vector<CriticReport>& kinds) {
-  const auto arms = context.shape.arms, seeds = context.shape.seeds;
+  const auto arms = context.axes.length("arm"), seeds = context.axes.length("seed");
   const auto arm = static_cast<std::int64_t>(context.job.arm);
   const auto vector = [&](const std::string& name, const char* dimension, const Attributes& about,
                           const std::vector<double>& values) {
@@ -98,9 +98,36 @@ void judge_and_write(const JobContext& context, const Critic& critic,
   write_reports(context, part, all, kinds);
 }
 
-}  // namespace
+class CriticJobs final : public JobKind {
+ public:
+  const char* name() const override { return "pretrain"; }
 
-void run_train_critic(const JobContext& context) {
+  std::vector<Job> list(const Plan& plan) const override {
+    std::vector<Job> jobs;
+    if (plan.experiment.kind != ExperimentKind::critic) return jobs;
+    for (std::size_t a = 0; a < plan.arms.size(); ++a) {
+      const auto& document = plan.arms[a].document;
+      jobs.push_back({.name = "critic-" + safe_name(plan.arms[a].name),
+                      .arm = a,
+                      .cost = static_cast<double>(integer(document, "critic_training", "steps") *
+                                                  integer(document, "critic_training", "batch")) *
+                              0.002});
+    }
+    return jobs;
+  }
+
+  std::vector<ResultScale> axes(const Plan& plan, const Registry&) const override {
+    std::vector<ResultScale> axes;
+    for (const auto& arm : plan.arms)
+      axes.push_back(
+          counted_axis("critic_step", integer(arm.document, "critic_training", "steps")));
+    return axes;
+  }
+
+  void run(const JobContext& context) const override;
+};
+
+void CriticJobs::run(const JobContext& context) const {
   if (context.team.rank() != 0)
     return;  // one small model: data parallel would cost more than it saves
   const auto& document = context.plan.arms[context.job.arm].document;
@@ -125,10 +152,14 @@ void run_train_critic(const JobContext& context) {
   save_safetensors(folders.weights() / kFile, critic.parameters());
   PartWriter part(folders.root(), context.job.name);
   curves.write(part, "/training", "critic_step", static_cast<std::int64_t>(context.job.arm), 0,
-               {context.shape.arms, context.shape.seeds, context.shape.critic_steps});
+               context.axes.lengths({"arm", "seed", "critic_step"}));
   judge_and_write(context, critic, config, held_out, part);
   part.commit();
-  CheckpointFolder(folders.checkpoints(context.job)).clear();
+  CheckpointFolder(folders.checkpoints(context.job.name)).clear();
 }
+
+}  // namespace
+
+std::shared_ptr<const JobKind> critic_jobs() { return std::make_shared<CriticJobs>(); }
 
 }  // namespace svi

@@ -1,10 +1,8 @@
 #include <ATen/ATen.h>
 
-#include <array>
-
-#include "jobs.hpp"
+#include "experiment/plan/sections.hpp"
+#include "kinds.hpp"
 #include "models.hpp"
-#include "sections.hpp"
 #include "stoppable_model.hpp"
 #include "svi/diagnose/diagnostic.hpp"
 #include "svi/io/result_file.hpp"
@@ -14,13 +12,10 @@ namespace {
 
 /// Every dimension of a diagnostic's own but its axes is a mere label; those of the run have other
 /// lengths.
-void check_dimensions(const DiagnosticReport& report, const std::string& name) {
-  constexpr std::array<std::string_view, 7> kOfTheRun = {"arm",   "seed", "scene",   "clip",
-                                                         "frame", "step", "vae_step"};
+void check_dimensions(const DiagnosticReport& report, const Axes& axes, const std::string& name) {
   for (const auto& result : report.results) {
     for (const auto& dimension : result.dimensions) {
-      const bool of_the_run =
-          std::find(kOfTheRun.begin(), kOfTheRun.end(), dimension) != kOfTheRun.end();
+      const bool of_the_run = axes.contains(dimension);
       const bool own = std::any_of(report.axes.begin(), report.axes.end(),
                                    [&](const ResultScale& axis) { return axis.name == dimension; });
       SVI_CHECK(own || !of_the_run, "diagnostic ", name, ": ", result.name, " has the dimension ",
@@ -35,7 +30,7 @@ void write_report(const JobContext& context, const DiagnosticReport& report) {
     ResultPlace place{
         "/diagnostic/" + context.job.diagnostic + "/" + result.name,
         {static_cast<std::int64_t>(context.job.arm), static_cast<std::int64_t>(context.job.seed)},
-        {context.shape.arms, context.shape.seeds},
+        context.axes.lengths({"arm", "seed"}),
         {"arm", "seed"},
         {{"unit", result.unit}, {"meaning", result.meaning}}};
     for (std::size_t d = 0; d < result.dimensions.size(); ++d) {
@@ -52,9 +47,36 @@ void write_report(const JobContext& context, const DiagnosticReport& report) {
   part.commit();
 }
 
-}  // namespace
+constexpr double kDiagnosticCost = 80;  // as of some 400 clips: what the defaults generate
 
-void run_diagnose(const JobContext& context) {
+class DiagnoseJobs final : public JobKind {
+ public:
+  const char* name() const override { return "diagnose"; }
+
+  std::vector<Job> list(const Plan& plan) const override {
+    std::vector<Job> jobs;
+    if (plan.experiment.kind == ExperimentKind::critic) return jobs;
+    for (std::size_t a = 0; a < plan.arms.size(); ++a) {
+      const auto& arm = plan.arms[a];
+      for (std::size_t s = 0; s < seeds_of(plan, arm); ++s) {
+        for (const auto& diagnostic : names_below(arm.document, kDiagnosticPrefix)) {
+          jobs.push_back({.name = cat("diagnose-", safe_name(arm.name), "-s",
+                                      plan.experiment.seeds[s], "-", safe_name(diagnostic)),
+                          .arm = a,
+                          .seed = s,
+                          .after = before_films(plan, a, s),
+                          .cost = kDiagnosticCost,
+                          .diagnostic = diagnostic});
+        }
+      }
+    }
+    return jobs;
+  }
+
+  void run(const JobContext& context) const override;
+};
+
+void DiagnoseJobs::run(const JobContext& context) const {
   if (context.team.rank() != 0) return;  // one model, looked into once
   const auto& arm = context.plan.arms[context.job.arm];
   const auto& document = arm.document;
@@ -85,8 +107,12 @@ void run_diagnose(const JobContext& context) {
       {studio, *source, context.device,
        section<EvaluationConfig>(document, "evaluation").first_scene,
        [&](std::int64_t done, std::int64_t total) { context.progress.update(done, total); }});
-  check_dimensions(report, name);
+  check_dimensions(report, context.axes, name);
   write_report(context, report);
 }
+
+}  // namespace
+
+std::shared_ptr<const JobKind> diagnose_jobs() { return std::make_shared<DiagnoseJobs>(); }
 
 }  // namespace svi

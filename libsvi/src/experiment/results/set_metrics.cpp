@@ -71,7 +71,7 @@ class Metrics {
 void read_features(const std::filesystem::path& folder, const JobList& list,
                    std::vector<Set>& sets) {
   for (const auto& job : list.jobs) {
-    if (job.stage != Stage::evaluate) continue;
+    if (!part_exists(folder, job.name)) continue;  // of a job that leaves none
     const auto part = Hdf5File::open(part_path(folder, job.name).string());
     for (auto& set : sets) {
       const auto shown = (set.of_films ? kFilmFeatures : kFeatures) + set.quantity.name;
@@ -99,12 +99,13 @@ at::Tensor known_rows(const std::vector<at::Tensor>& parts, std::int64_t clip, s
 
 /// Numbers [arm, seed, clip] or [arm, seed] of one quantity; `fewest` becomes the size of the
 /// smallest set.
-at::Tensor set_values(const Set& set, const Metrics& metrics, const ResultShape& shape,
+at::Tensor set_values(const Set& set, const Metrics& metrics, const Axes& axes,
                       std::int64_t& fewest) {
   const bool own = set.quantity.set_value == SetValue::own;
-  const auto clips = set.of_films ? 1 : shape.clips;
-  auto values = at::full({shape.arms, shape.seeds, clips}, std::numeric_limits<double>::quiet_NaN(),
-                         at::kDouble);
+  const auto arms = axes.length("arm"), seeds = axes.length("seed");
+  const auto clips = set.of_films ? 1 : axes.length("clip");
+  auto values =
+      at::full({arms, seeds, clips}, std::numeric_limits<double>::quiet_NaN(), at::kDouble);
   auto* out = values.mutable_data_ptr<double>();
   for (const auto& [place, films] : set.films) {
     const auto [arm, seed] = place;
@@ -116,7 +117,7 @@ at::Tensor set_values(const Set& set, const Metrics& metrics, const ResultShape&
           own && !set.quantity.needs_truth ? shown.size(0) : std::min(shown.size(0), truth.size(0));
       if (rows < (own ? 1 : 2)) continue;
       fewest = std::min(fewest, rows);
-      out[(static_cast<std::int64_t>(arm) * shape.seeds + static_cast<std::int64_t>(seed)) * clips +
+      out[(static_cast<std::int64_t>(arm) * seeds + static_cast<std::int64_t>(seed)) * clips +
           clip] = metrics.value(arm, set.quantity.name, shown, truth);
     }
   }
@@ -135,21 +136,19 @@ Attributes attributes_of(const Quantity& quantity) {
   return attributes;
 }
 
-void write_set_metrics(const Plan& plan, const Registry& registry, const JobList& list,
-                       const ResultShape& shape) {
-  if (plan.experiment.kind == ExperimentKind::critic) return;  // no film is measured
-  const Metrics metrics(plan, registry);
+void write_set_metrics(const RunView& run) {
+  const Metrics metrics(run.plan, run.registry);
   auto sets = metrics.sets();
   if (sets.empty()) return;
-  const auto folder = Folders(plan.folder()).root();
-  read_features(folder, list, sets);
+  const auto folder = Folders(run.plan.folder()).root();
+  read_features(folder, run.list, sets);
   std::erase_if(sets, [](const Set& set) { return set.films.empty(); });
   if (sets.empty()) return;
   PartWriter part(folder, "sets");
   for (const auto& set : sets) {
     constexpr auto kNone = std::numeric_limits<std::int64_t>::max();
     std::int64_t fewest = kNone;
-    const auto values = set_values(set, metrics, shape, fewest);
+    const auto values = set_values(set, metrics, run.axes, fewest);
     const auto features = fewest == kNone ? 0 : set.dimension();
     if (set.quantity.set_value == SetValue::frechet && fewest != kNone && fewest <= features) {
       SVI_WARN("sets", set.quantity.name, ": sets of ", fewest,
@@ -157,16 +156,11 @@ void write_set_metrics(const Plan& plan, const Registry& registry, const JobList
                " features: their covariances lack full rank, so distances are too large; compare "
                "arms only with each other, or raise [evaluation] scenes");
     }
+    std::vector<std::string> dimensions = {"arm", "seed"};
+    if (!set.of_films) dimensions.emplace_back("clip");
     ResultPlace place{set.group() + set.quantity.name,
-                      {0, 0, 0},
-                      {shape.arms, shape.seeds, shape.clips},
-                      {"arm", "seed", "clip"},
-                      attributes_of(set.quantity)};
-    if (set.of_films) {
-      place.start.pop_back();
-      place.shape.pop_back();
-      place.dimensions.pop_back();
-    }
+                      std::vector<std::int64_t>(dimensions.size(), 0), run.axes.lengths(dimensions),
+                      dimensions, attributes_of(set.quantity)};
     place.attributes["features"] = features;
     place.attributes["smallest_set"] = fewest == kNone ? std::int64_t{0} : fewest;
     part.add(place, values);

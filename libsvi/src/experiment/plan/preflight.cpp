@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <set>
 
-#include "jobs.hpp"
-#include "models.hpp"
+#include "experiment/jobs/jobs.hpp"
+#include "experiment/jobs/models.hpp"
 #include "svi/core/check.hpp"
 #include "svi/data/clip_source.hpp"
 #include "svi/io/output_path.hpp"

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <map>
 
-#include "metric_set.hpp"
+#include "experiment/results/metric_set.hpp"
 #include "svi/config/parse.hpp"
 #include "svi/core/check.hpp"
 #include "svi/core/sha256.hpp"

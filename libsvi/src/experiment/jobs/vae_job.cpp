@@ -1,19 +1,45 @@
 #include <ATen/ATen.h>
 
 #include "curves.hpp"
-#include "jobs.hpp"
+#include "kinds.hpp"
 #include "models.hpp"
-#include "pool_batches.hpp"
-#include "svi/core/log.hpp"
 #include "svi/io/checkpoint.hpp"
 #include "svi/io/safetensors.hpp"
-#include "svi/train/trainable.hpp"
 #include "svi/train/vae_trainer.hpp"
 #include "train_loop.hpp"
 
 namespace svi {
+namespace {
 
-void run_train_vae(const JobContext& context) {
+class VaeJobs final : public JobKind {
+ public:
+  const char* name() const override { return "pretrain"; }
+
+  std::vector<Job> list(const Plan& plan) const override {
+    std::vector<Job> jobs;
+    for (std::size_t a = 0; a < plan.arms.size(); ++a) {
+      const auto& document = plan.arms[a].document;
+      if (!trains_codec(plan, plan.arms[a])) continue;
+      jobs.push_back({.name = "vae",
+                      .arm = a,
+                      .cost = static_cast<double>(integer(document, "vae_training", "steps") *
+                                                  integer(document, "vae_training", "batch")) *
+                              0.05});
+    }
+    return jobs;
+  }
+
+  std::vector<ResultScale> axes(const Plan& plan, const Registry&) const override {
+    std::vector<ResultScale> axes;
+    for (const auto& arm : plan.arms)
+      axes.push_back(counted_axis("vae_step", integer(arm.document, "vae_training", "steps")));
+    return axes;
+  }
+
+  void run(const JobContext& context) const override;
+};
+
+void VaeJobs::run(const JobContext& context) const {
   if (context.team.rank() != 0)
     return;  // one small model: data parallel would cost more than it saves
   const auto& arm = context.plan.arms[context.job.arm];
@@ -47,39 +73,13 @@ void run_train_vae(const JobContext& context) {
   save_safetensors(folders.weights() / model_of(context.plan, arm).vae, vae.state());
   PartWriter part(folders.root(), context.job.name);
   curves.write(part, "/training", "vae_step", static_cast<std::int64_t>(context.job.arm), 0,
-               {context.shape.arms, context.shape.seeds, context.shape.vae_steps});
+               context.axes.lengths({"arm", "seed", "vae_step"}));
   part.commit();
-  CheckpointFolder(folders.checkpoints(context.job)).clear();
+  CheckpointFolder(folders.checkpoints(context.job.name)).clear();
 }
 
-void run_train_base(const JobContext& context) {
-  const auto& arm = context.plan.arms[context.job.arm];
-  const auto& document = arm.document;
-  const Folders folders(context.plan.folder());
-  const auto seed = static_cast<std::uint64_t>(context.plan.experiment.seeds.front());
-  const auto pool = LatentPool::open(folders.pool(context.plan, arm));
-  WanDit dit(section<WanDitConfig>(document, "dit"));
-  dit.initialise(seed);
-  dit.to(context.device, at::kFloat);
-  dit.recompute_blocks(context.plan.run.activation_checkpointing);
+}  // namespace
 
-  const auto variant = context.registry.make<Variant>(document, "");
-  const auto collective = context.registry.make<Collective>(document, "");
-  collective->connect(context.team);
-  const auto config = section<Trainer::Config>(document, "pretraining");
-  PoolBatches batches(pool, variant->training(), seed, config.slots * config.micro_batch);
-  Trainer trainer(config, {dit, trainable(dit), batches, *collective}, seed, context.team);
-  Curves curves(training_columns());
-  train_with_checkpoints(context, trainer, curves);
-
-  if (context.team.rank() != 0) return;
-  std::filesystem::create_directories(folders.weights());
-  save_safetensors(folders.weights() / model_of(context.plan, arm).dit, trainer.averaged());
-  PartWriter part(folders.root(), context.job.name);
-  curves.write(part, "/training", "step", static_cast<std::int64_t>(context.job.arm), 0,
-               {context.shape.arms, context.shape.seeds, context.shape.steps});
-  part.commit();
-  CheckpointFolder(folders.checkpoints(context.job)).clear();
-}
+std::shared_ptr<const JobKind> vae_jobs() { return std::make_shared<VaeJobs>(); }
 
 }  // namespace svi

@@ -26,24 +26,6 @@ Json number_or_null(Number value) {
   return value < 0 ? Json() : Json(value);
 }
 
-const char* kind_of(Stage stage) {
-  switch (stage) {
-    case Stage::train_vae:
-    case Stage::train_base:
-    case Stage::train_critic:
-      return "pretrain";
-    case Stage::encode:
-      return "encode";
-    case Stage::train_lora:
-      return "train";
-    case Stage::evaluate:
-      return "evaluate";
-    case Stage::diagnose:
-      return "diagnose";
-  }
-  return "";
-}
-
 const char* state_name(JobStatus::State state) {
   switch (state) {
     case JobStatus::State::waiting:
@@ -58,10 +40,10 @@ const char* state_name(JobStatus::State state) {
 
 Json job_json(const Plan& plan, const Job& job, const JobStatus& status) {
   const bool done = status.state == JobStatus::State::done;
-  const bool of_seed = job.stage == Stage::train_lora || job.stage == Stage::evaluate;
+  const bool of_seed = job.kind->of_arm_and_seed();
   Json json;
   json["name"] = status.name;
-  json["kind"] = kind_of(job.stage);
+  json["kind"] = job.kind->name();
   json["arm"] = of_seed ? Json(plan.arms[job.arm].name) : Json();
   json["seed"] = of_seed ? Json(plan.experiment.seeds[job.seed]) : Json();
   json["state"] = state_name(status.state);

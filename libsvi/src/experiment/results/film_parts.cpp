@@ -1,0 +1,60 @@
+#include "film_parts.hpp"
+
+#include "set_metrics.hpp"
+#include "svi/io/result_file.hpp"
+
+namespace svi {
+namespace {
+
+/// Writes what the metrics said of the job's scenes: each kind of number with its own dimensions.
+class ScoreWriter {
+ public:
+  ScoreWriter(const JobContext& context, PartWriter& part)
+      : part_(part),
+        start_({static_cast<std::int64_t>(context.job.arm),
+                static_cast<std::int64_t>(context.job.seed), context.job.scene_offset}),
+        shape_(context.axes.lengths({"arm", "seed", "scene"})) {}
+
+  /// `numbers` [scenes, ...]; `dimensions` and `lengths` are of what follows the scenes.
+  void add(const std::string& group, const Quantity& quantity, const at::Tensor& numbers,
+           const std::vector<std::string>& dimensions, const std::vector<std::int64_t>& lengths) {
+    if (!numbers.defined()) return;
+    ResultPlace place{
+        group + quantity.name, start_, shape_, {"arm", "seed", "scene"}, attributes_of(quantity)};
+    for (std::size_t d = 0; d < dimensions.size(); ++d) {
+      place.start.push_back(0);
+      place.shape.push_back(lengths[d]);
+      place.dimensions.push_back(dimensions[d]);
+    }
+    part_.add(place, numbers.unsqueeze(0).unsqueeze(0));
+  }
+
+ private:
+  PartWriter& part_;
+  std::vector<std::int64_t> start_, shape_;
+};
+
+}  // namespace
+
+void write_film_parts(const JobContext& context, const FilmScores& scores) {
+  PartWriter part(Folders(context.plan.folder()).root(), context.job.name);
+  ScoreWriter writer(context, part);
+  const auto clips = context.axes.length("clip"), frames = context.axes.length("frame");
+  for (std::size_t q = 0; q < scores.quantities.size(); ++q) {
+    const auto& about = scores.quantities[q];
+    const std::vector<std::string> of_clips = {"clip", "frame_of_clip", "feature"};
+    const std::vector<std::int64_t> clip_sizes = {clips, about.feature_frames, about.features};
+    writer.add(kFeatures, about, scores.features[q], of_clips, clip_sizes);
+    writer.add(kTrueFeatures, about, scores.true_features[q], of_clips, clip_sizes);
+    writer.add("/metrics/clip/", about, scores.clip[q], {"clip"}, {clips});
+    writer.add("/metrics/frame/", about, scores.frame[q], {"frame"}, {frames});
+    writer.add("/metrics/film/", about, scores.film[q], {}, {});
+    const std::vector<std::string> of_films = {"row", "feature"};
+    const std::vector<std::int64_t> film_sizes = {about.film_rows, about.film_features};
+    writer.add(kFilmFeatures, about, scores.film_features[q], of_films, film_sizes);
+    writer.add(kTrueFilmFeatures, about, scores.true_film_features[q], of_films, film_sizes);
+  }
+  part.commit();
+}
+
+}  // namespace svi
