@@ -3,7 +3,7 @@
 # clips, films and sets are the same bit for bit on one and two ranks; the run belongs to that very file.
 source "$(dirname "$0")/common.sh"
 section=metric.feature_consistency
-small=(--set experiment.plugins="naive_chain, feature_consistency" --set training.steps=0 --set $section.side=63
+small=(--set experiment.plugins="naive_chain, feature_consistency" --set training.steps=0 --set "$section.side=63"
   --set diagnostic.loop_gain.scenes=2 --set diagnostic.loop_gain.noises=1 --set evaluation.weights="$work/weights")
 films() {  # films RANKS NAME [ARGUMENTS]
   local ranks=$1 name=$2
@@ -43,7 +43,7 @@ text = json.dumps(header).encode()
 open(sys.argv[1], "wb").write(struct.pack("<Q", len(text)) + text + data.tobytes())
 END
 given=(--set "$section.file=$work/net.safetensors")
-films 1 other "${given[@]}" --set $section.sha256=00000000 || fail "a run with another file"
+films 1 other "${given[@]}" --set "$section.sha256=00000000" || fail "a run with another file"
 grep -q "is another file: its SHA-256 is" "$work/other.log" || fail "another file is not named"
 h5ls -r "$work/other/smoke/smoke.h5" | grep feature_consistency > /dev/null && fail "a number from another file"
 

@@ -9,7 +9,7 @@
 #include "svi/core/log.hpp"
 #include "svi/core/text.hpp"
 #include "svi/data/csv.hpp"
-#include "video_names.hpp"
+#include "svi/data/video_names.hpp"
 
 namespace svi {
 namespace {

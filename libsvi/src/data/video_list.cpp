@@ -5,8 +5,8 @@
 #include "svi/core/check.hpp"
 #include "svi/core/log.hpp"
 #include "svi/data/video_folder.hpp"
+#include "svi/data/video_names.hpp"
 #include "svi/io/video_reader.hpp"
-#include "video_names.hpp"
 
 namespace svi {
 namespace {

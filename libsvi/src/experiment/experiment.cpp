@@ -145,12 +145,10 @@ RunEnd run_experiment(const Plan& given, const Registry& registry, const Communi
   const Folders folders(plan.folder());
   const auto target = folders.root() / (plan.experiment.name + ".h5");
   const auto list = list_jobs(plan);
-  const auto axes = run_axes(plan, registry, list);
   // What is there is touched last, when nothing can be wrong any more that can be known so early.
-  on_first_rank(world, [&] {
-    check_ahead(plan, registry);
-    results.begin(options);
-  });
+  on_first_rank(world, [&] { check_ahead(plan, registry); });
+  const auto axes = run_axes(plan, registry, list);
+  on_first_rank(world, [&] { results.begin(options); });
 
   bool complete = fs::exists(target);
   for (const auto& job : list.jobs) complete = complete && is_done(plan, job);
@@ -169,8 +167,9 @@ RunEnd run_experiment(const Plan& given, const Registry& registry, const Communi
                                progress ? &*progress : nullptr, StopRequest(world)});
     if (!done) return RunEnd::stopped;
     if (world.rank() == 0) {
-      for (const auto& kind : list.kinds) kind->finish({plan, registry, list, axes});
-      write_result_header(folders.root(), header_of(plan, axes, facts));
+      auto header = header_of(plan, axes, facts);
+      for (const auto& kind : list.kinds) kind->finish({plan, registry, list, axes}, header);
+      write_result_header(folders.root(), header);
     }
     world.barrier();
     merge_parts(folders.root(), target, world);

@@ -9,11 +9,13 @@ set(SVI_EXPERIMENT_SOURCES
   src/experiment/jobs/evaluate_job.cpp
   src/experiment/jobs/folders.cpp
   src/experiment/jobs/jobs.cpp
+  src/experiment/jobs/measure_job.cpp
   src/experiment/jobs/models.cpp
   src/experiment/jobs/pool_batches.cpp
   src/experiment/jobs/train_job.cpp
   src/experiment/jobs/train_loop.cpp
   src/experiment/jobs/vae_job.cpp
+  src/experiment/plan/films.cpp
   src/experiment/plan/inheritance.cpp
   src/experiment/plan/inputs.cpp
   src/experiment/plan/overrides.cpp

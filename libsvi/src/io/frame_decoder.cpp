@@ -53,6 +53,7 @@ VideoInfo FrameDecoder::info() const {
   info.fps_numerator = rate.num;
   info.fps_denominator = std::max(rate.den, 1);
   info.frames = file_.image ? 1 : promised_frames();
+  info.counted = file_.image || file_.stream->nb_frames > 0;
   return info;
 }
 

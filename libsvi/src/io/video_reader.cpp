@@ -100,6 +100,7 @@ struct VideoReader::Impl {
     const bool swapped = swaps_sides(orientation_now.value_or(Orientation::upright));
     info.width = swapped ? size.height : size.width;
     info.height = swapped ? size.width : size.height;
+    if (retimer) info.counted = false;
     if (retimer && info.frames > 0 && info.fps_numerator > 0) {
       info.frames =
           std::llround(std::min(static_cast<double>(info.frames) / info.fps() * options.fps, 1e9));

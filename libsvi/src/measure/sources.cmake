@@ -1,2 +1,4 @@
 set(SVI_MEASURE_SOURCES
-  src/measure/film_meter.cpp)
+  src/measure/film_file.cpp
+  src/measure/film_meter.cpp
+  src/measure/film_record.cpp)

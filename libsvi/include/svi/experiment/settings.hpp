@@ -16,9 +16,15 @@ enum class ExperimentKind {
   ablation,  // arms x seeds x held-out scenes on given weights
   pretrain,  // a codec and a base model from nothing, then the base chained on held-out scenes
   critic,    // a quality critic from nothing, judged on held-out scenes
+  measure,   // films in files, measured; no model
 };
 inline std::vector<std::string> enum_names(ExperimentKind) {
-  return {"ablation", "pretrain", "critic"};
+  return {"ablation", "pretrain", "critic", "measure"};
+}
+
+/// Whether runs of this kind roll films out.
+inline bool makes_films(ExperimentKind kind) {
+  return kind == ExperimentKind::ablation || kind == ExperimentKind::pretrain;
 }
 
 /// `[experiment]`: what is asked, and what is run.
@@ -38,9 +44,11 @@ struct ExperimentConfig {
                  .help = "name of the result folder and file: letters, digits, '_' and '-'"});
     visit(question,
           {.key = "question", .help = "the question that the experiment answers, in one sentence"});
-    visit(kind, {.key = "kind",
-                 .help = "ablation: compare arms on given weights; pretrain: train a codec and a "
-                         "base model; critic: train the critic of [metric.critic]"});
+    visit(kind,
+          {.key = "kind",
+           .help = "ablation: compare arms on given weights; pretrain: train a codec and a "
+                   "base model; critic: train the critic of [metric.critic]; measure: measure "
+                   "the video files of [films]"});
     visit(plugins, {.key = "plugins", .help = "plugins to load, by name or path"});
     visit(base, {.key = "base",
                  .help = "files that this one extends, relative to it: their sections come first, "
@@ -196,6 +204,28 @@ struct EvaluationConfig {
     visit(weights,
           {.key = "weights",
            .help = "folder of the files that metrics need, where [metric.NAME] names none"});
+  }
+};
+
+/// `[films]`: the video files that `kind = measure` measures.
+struct FilmsConfig {
+  std::string path;
+  std::string truth;
+  double fps = 0;
+
+  void describe(OptionVisitor& visit) {
+    visit(path, {.key = "path",
+                 .help = "a video, a folder of videos, a pattern such as films/*.mp4, or the "
+                         "results of a run, whose recorded films of the arm's name are taken; "
+                         "without arms, each folder in it with videos is one"});
+    visit(truth, {.key = "truth",
+                  .help = "videos of what the films should show, in the same ways, found by their "
+                          "names; of a run's results, its videos/truth if there is one"});
+    visit(fps, {.key = "fps",
+                .help = "frames per second to which films are retimed; 0: each frame once",
+                .unit = "1/s",
+                .min = 0,
+                .max = 1000});
   }
 };
 

@@ -44,6 +44,7 @@ struct VideoInfo {
   std::int64_t fps_numerator = 0;    // frames per second of the file as a fraction
   std::int64_t fps_denominator = 1;  // not 0
   std::int64_t frames = 0;           // that are given, an estimate; 0 if the file does not tell
+  bool counted = false;              // the container counts its frames: `frames` is no estimate
   double fps() const {               // frames per second
     return static_cast<double>(fps_numerator) / static_cast<double>(fps_denominator);
   }

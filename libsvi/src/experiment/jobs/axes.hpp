@@ -4,12 +4,13 @@
 #include <string>
 #include <vector>
 
+#include "svi/core/export.hpp"
 #include "svi/io/result_file.hpp"
 
 namespace svi {
 
 /// The dimensions of a run's results, each with the values along it: "arm", "seed", "scene", ...
-class Axes {
+class SVI_EXPORT Axes {
  public:
   /// Adds one; of two with one name the longer one stays, for arms may differ in length.
   void add(ResultScale axis);
@@ -25,6 +26,6 @@ class Axes {
 };
 
 /// 0 .. count - 1 along an axis.
-ResultScale counted_axis(const std::string& name, std::int64_t count);
+SVI_EXPORT ResultScale counted_axis(const std::string& name, std::int64_t count);
 
 }  // namespace svi

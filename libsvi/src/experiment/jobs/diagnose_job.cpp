@@ -55,7 +55,7 @@ class DiagnoseJobs final : public JobKind {
 
   std::vector<Job> list(const Plan& plan) const override {
     std::vector<Job> jobs;
-    if (plan.experiment.kind == ExperimentKind::critic) return jobs;
+    if (!makes_films(plan.experiment.kind)) return jobs;
     for (std::size_t a = 0; a < plan.arms.size(); ++a) {
       const auto& arm = plan.arms[a];
       for (std::size_t s = 0; s < seeds_of(plan, arm); ++s) {

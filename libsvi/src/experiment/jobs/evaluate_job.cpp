@@ -13,6 +13,7 @@
 #include "svi/io/result_file.hpp"
 #include "svi/io/safetensors.hpp"
 #include "svi/io/video_writer.hpp"
+#include "svi/measure/film_file.hpp"
 #include "svi/model/lora.hpp"
 #include "svi/tensor/levels.hpp"
 
@@ -23,7 +24,8 @@ at::Tensor to_bytes(const at::Tensor& frames) {  // [3, T, H, W] in [-1, 1] -> u
   return levels_of_frames(frames).transpose(0, 1).contiguous().cpu();
 }
 
-/// Writes the films of the first scenes as they grow; the truth beside them where it is known.
+/// Writes the films of the first scenes as they grow, and their records; the truth beside them
+/// where it is known.
 class FilmWriters {
  public:
   FilmWriters(const JobContext& context, const EvaluationConfig& evaluation, const ClipConfig& clip,
@@ -39,11 +41,13 @@ class FilmWriters {
         std::min(evaluation.videos - context.job.scene_offset, context.job.scene_count);
     for (std::int64_t i = 0; i < wanted; ++i) {
       const auto number = context.job.scene_offset + i;
-      films_.push_back(
-          open(folders.video(context.plan.arms[context.job.arm].name, number), options));
+      paths_.push_back(folders.video(context.plan.arms[context.job.arm].name, number));
+      films_.push_back(open(paths_.back(), options));
+      records_.push_back({clip.height, clip.width, evaluation.upscale});
       if (context.job.arm != 0) continue;
       if (source.truth(scenes[static_cast<std::size_t>(i)].index, 0, 1, clip)) {
-        truths_.push_back(open(folders.video("truth", number), options));
+        truth_paths_.push_back(folders.video("truth", number));
+        truths_.push_back(open(truth_paths_.back(), options));
       }
     }
   }
@@ -52,6 +56,7 @@ class FilmWriters {
     for (std::size_t i = 0; i < films_.size(); ++i) {
       const auto frames = rolled.frames[static_cast<std::int64_t>(i)];
       films_[i].write(to_bytes(frames));
+      records_[i].clips.push_back({rolled.first_frame, frames.size(1), rolled.prompts[i]});
       if (i >= truths_.size()) continue;
       if (auto truth = source_.truth(scenes_[i].index, rolled.first_frame, frames.size(1), clip_)) {
         truths_[i].write(to_bytes(*truth));
@@ -62,6 +67,9 @@ class FilmWriters {
   void close() {
     for (auto& film : films_) film.close();
     for (auto& truth : truths_) truth.close();
+    for (std::size_t i = 0; i < films_.size(); ++i) write_film_record(paths_[i], records_[i]);
+    for (std::size_t i = 0; i < truths_.size(); ++i)
+      write_film_record(truth_paths_[i], records_[i]);
   }
 
  private:
@@ -74,6 +82,8 @@ class FilmWriters {
   const std::vector<Scene>& scenes_;
   ClipShape clip_;
   std::vector<VideoWriter> films_, truths_;
+  std::vector<std::filesystem::path> paths_, truth_paths_;
+  std::vector<FilmRecord> records_;  // of films_
 };
 
 class EvaluateJobs final : public JobKind {
@@ -83,12 +93,12 @@ class EvaluateJobs final : public JobKind {
   std::vector<Job> list(const Plan& plan) const override;
   std::vector<ResultScale> axes(const Plan& plan, const Registry& registry) const override;
   void run(const JobContext& context) const override;
-  void finish(const RunView& run) const override { write_set_metrics(run); }
+  void finish(const RunView& run, ResultHeader&) const override { write_set_metrics(run); }
 };
 
 std::vector<Job> EvaluateJobs::list(const Plan& plan) const {
   std::vector<Job> jobs;
-  if (plan.experiment.kind == ExperimentKind::critic) return jobs;  // nothing is rolled out
+  if (!makes_films(plan.experiment.kind)) return jobs;
   for (std::size_t a = 0; a < plan.arms.size(); ++a) {
     const auto& arm = plan.arms[a];
     const auto config = section<EvaluationConfig>(arm.document, "evaluation");

@@ -42,7 +42,7 @@ bool JobKind::done(const Plan& plan, const Job& job) const {
   return part_exists(plan.folder(), job.name);
 }
 
-void JobKind::finish(const RunView&) const {}
+void JobKind::finish(const RunView&, ResultHeader&) const {}
 
 JobList list_jobs(const Plan& plan) {
   Lister lister;

@@ -74,8 +74,8 @@ class JobKind {
   /// from.
   virtual void run(const JobContext& context) const = 0;
   /// Called on one rank when all jobs of the run are done, if there were such jobs: writes what
-  /// only all of them together give, as a part.
-  virtual void finish(const RunView& run) const;
+  /// only all of them together give, as a part, or adds to the header.
+  virtual void finish(const RunView& run, ResultHeader& header) const;
 };
 
 /// All jobs of an experiment in the order of their dependencies.
@@ -84,10 +84,10 @@ struct JobList {
   std::vector<JobSpec> specs;                         // same order
   std::vector<std::shared_ptr<const JobKind>> kinds;  // that have jobs here
 };
-JobList list_jobs(const Plan& plan);
+SVI_EXPORT JobList list_jobs(const Plan& plan);
 
 /// The axes of a run's results: arms, seeds and what its kinds of jobs have.
-Axes run_axes(const Plan& plan, const Registry& registry, const JobList& list);
+SVI_EXPORT Axes run_axes(const Plan& plan, const Registry& registry, const JobList& list);
 
 /// True if the job's results are complete on disk.
 bool is_done(const Plan& plan, const Job& job);

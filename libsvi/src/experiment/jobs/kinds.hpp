@@ -15,11 +15,12 @@ std::shared_ptr<const JobKind> train_jobs();     // adapters, one arm and seed e
 std::shared_ptr<const JobKind> critic_jobs();    // critics
 std::shared_ptr<const JobKind> evaluate_jobs();  // films of some scenes of an arm and seed
 std::shared_ptr<const JobKind> diagnose_jobs();  // one diagnostic of an arm and seed
+std::shared_ptr<const JobKind> measure_jobs();   // some video files of an arm
 
 /// Every kind there is; what a kind waits for stands before it.
 inline std::vector<std::shared_ptr<const JobKind>> job_kinds() {
-  return {vae_jobs(),    encode_jobs(),   base_jobs(),    train_jobs(),
-          critic_jobs(), evaluate_jobs(), diagnose_jobs()};
+  return {vae_jobs(),    encode_jobs(),   base_jobs(),     train_jobs(),
+          critic_jobs(), evaluate_jobs(), diagnose_jobs(), measure_jobs()};
 }
 
 }  // namespace svi

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <filesystem>
 
+#include "films.hpp"
 #include "preflight.hpp"
 #include "sections.hpp"
 #include "svi/core/check.hpp"
@@ -64,8 +65,8 @@ void check_diagnostics(const Plan& plan) {
 
 /// Clips of every arm have room for something new.
 void check_chains(const Plan& plan, const Registry& registry) {
-  constexpr std::int64_t kTemporalStride = 4;                  // of every codec of Wan's kind
-  if (plan.experiment.kind == ExperimentKind::critic) return;  // nothing is rolled out
+  constexpr std::int64_t kTemporalStride = 4;  // of every codec of Wan's kind
+  if (!makes_films(plan.experiment.kind)) return;
   for (const auto& arm : plan.arms) {
     const auto variant = registry.make<Variant>(arm.document, "");
     const auto clip = parse_config<ClipConfig>(arm.document, "clip");
@@ -77,8 +78,21 @@ void check_chains(const Plan& plan, const Registry& registry) {
   }
 }
 
+/// There are files, and nothing is asked for that needs a model.
+void check_measuring(const Plan& plan) {
+  if (plan.experiment.kind != ExperimentKind::measure) return;
+  for (const auto& arm : plan.arms) {
+    films_of(arm);
+    const auto diagnostics = names_below(arm.document, kDiagnosticPrefix);
+    if (diagnostics.empty()) continue;
+    raise<ConfigError>(plan.original.file(), ": [diagnostic.", diagnostics.front(),
+                       "] looks into a model, and kind = measure has none; remove it");
+  }
+}
+
 /// Resolves the base and every arm.
-void complete(Plan& plan, const Document& document, const Registry& registry) {
+void complete(Plan& plan, const Document& given, const Registry& registry) {
+  const auto document = with_film_arms(given);
   const auto base = base_of(document);
   plan.resolved = complete_document(base, registry);
   for (const auto& section : document.sections()) {
@@ -90,8 +104,10 @@ void complete(Plan& plan, const Document& document, const Registry& registry) {
     }
     arm.label = document.get(section.name, "label").value_or(arm.name);
     arm.document = complete_document(apply_arm(base, section), registry);
-    arm.trained = arm.document.get("training", "steps").value_or("0") != "0";
+    arm.trained = plan.experiment.kind != ExperimentKind::measure &&
+                  arm.document.get("training", "steps").value_or("0") != "0";
     plan.arms.push_back(std::move(arm));
+    plan.resolved.add_section(section.name, section.origin);
     for (const auto& entry : section.entries)
       plan.resolved.set(section.name, entry.key, entry.value, entry.origin);
     pin_grid(plan.resolved, section.name, plan.arms.back().document);
@@ -100,6 +116,7 @@ void complete(Plan& plan, const Document& document, const Registry& registry) {
     raise<ConfigError>(document.file(),
                        ": no arm; add a section such as [arm.base], even an empty one");
   }
+  check_measuring(plan);
   check_chains(plan, registry);
   check_diagnostics(plan);
   const bool pretrain = plan.resolved.get("experiment", "kind") == "pretrain";

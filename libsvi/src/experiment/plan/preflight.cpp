@@ -69,6 +69,7 @@ void check_ahead(const Plan& plan, const Registry& registry) {
     const auto clip = section<ClipConfig>(arm.document, "clip");
     if (plan.experiment.kind == ExperimentKind::ablation)
       check_model(section<ModelConfig>(arm.document, "model"), clip);
+    if (plan.experiment.kind == ExperimentKind::measure) continue;
     const auto evaluation = section<EvaluationConfig>(arm.document, "evaluation");
     registry.make<ClipSource>(arm.document, "")->scene(evaluation.first_scene, clip);
   }

@@ -43,6 +43,7 @@ void for_each_fixed_section(Visit&& visit) {
   visit.template operator()<RolloutConfig>("rollout", "long videos, clip by clip");
   visit.template operator()<EvaluationConfig>("evaluation",
                                               "held-out scenes, and the films kept of them");
+  visit.template operator()<FilmsConfig>("films", "video files, for kind = measure");
   visit.template operator()<WanVaeConfig>("vae", "sizes of the codec to pretrain");
   visit.template operator()<VaePretrainerConfig>("vae_training", "pretraining of the codec");
   visit.template operator()<WanDitConfig>("dit", "sizes of the transformer to pretrain");

@@ -36,7 +36,8 @@ class ScoreWriter {
 
 }  // namespace
 
-void write_film_parts(const JobContext& context, const FilmScores& scores) {
+void write_film_parts(const JobContext& context, const FilmScores& scores,
+                      const Attributes& about_job) {
   PartWriter part(Folders(context.plan.folder()).root(), context.job.name);
   ScoreWriter writer(context, part);
   const auto clips = context.axes.length("clip"), frames = context.axes.length("frame");
@@ -54,6 +55,7 @@ void write_film_parts(const JobContext& context, const FilmScores& scores) {
     writer.add(kFilmFeatures, about, scores.film_features[q], of_films, film_sizes);
     writer.add(kTrueFilmFeatures, about, scores.true_film_features[q], of_films, film_sizes);
   }
+  for (const auto& [name, value] : about_job) part.set_attribute(name, value);
   part.commit();
 }
 

@@ -5,7 +5,9 @@
 
 namespace svi {
 
-/// Writes what the metrics said of the films of a job, its scenes in order, as the job's part.
-void write_film_parts(const JobContext& context, const FilmScores& scores);
+/// Writes what the metrics said of the films of a job, its scenes in order, as the job's part;
+/// `about` become attributes of the part.
+void write_film_parts(const JobContext& context, const FilmScores& scores,
+                      const Attributes& about = {});
 
 }  // namespace svi

@@ -68,6 +68,7 @@ std::vector<std::pair<std::string, std::string>> provenance(const Plan& plan,
   }
   // Weights that this run makes itself are no part of where it came from.
   for (const auto& arm : plan.arms) {
+    if (plan.experiment.kind == ExperimentKind::measure) break;  // no model
     const bool makes_base = plan.experiment.kind == ExperimentKind::pretrain;
     if (trains_codec(plan, arm)) continue;
     const auto model = parse_config<ModelConfig>(arm.document, "model");

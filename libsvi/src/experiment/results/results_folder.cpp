@@ -69,7 +69,8 @@ bool is_result_in(const fs::path& folder, const std::string& name) {
     return seed != std::string::npos && is_numbered(name.substr(seed), "-seed", ".safetensors");
   }
   if (top == "checkpoints") return is_numbered(name, "step-", ".safetensors");
-  return top == "videos" && is_numbered(name, "scene", ".mp4");
+  return top == "videos" &&
+         (is_numbered(name, "scene", ".mp4") || is_numbered(name, "scene", ".json"));
 }
 
 /// Names that a run called `experiment` gives.

@@ -9,7 +9,9 @@
 
 namespace svi {
 
-constexpr std::string_view kVideoEndings = "mp4, m4v, mov, mkv, webm, avi, mpg, mpeg, ts, flv, ogv";
+/// For messages.
+inline constexpr std::string_view kVideoEndings =
+    "mp4, m4v, mov, mkv, webm, avi, mpg, mpeg, ts, flv, ogv";
 
 /// Whether a file is called like a video, whatever the case of its ending.
 inline bool is_video(const std::filesystem::path& path) {

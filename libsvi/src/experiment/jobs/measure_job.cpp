@@ -1,0 +1,122 @@
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+
+#include "experiment/plan/films.hpp"
+#include "experiment/results/film_parts.hpp"
+#include "experiment/results/metric_set.hpp"
+#include "experiment/results/set_metrics.hpp"
+#include "kinds.hpp"
+#include "models.hpp"
+#include "svi/core/sha256.hpp"
+#include "svi/io/result_file.hpp"
+#include "svi/measure/film_file.hpp"
+
+namespace svi {
+namespace {
+
+constexpr const char* kFilmFiles = "film_files";  // attribute of parts, dataset of the result
+
+FilmFileOptions film_options(const Document& document) {
+  return {.clip_frames = section<ClipConfig>(document, "clip").frames,
+          .fps = section<FilmsConfig>(document, "films").fps};
+}
+
+class MeasureJobs final : public JobKind {
+ public:
+  const char* name() const override { return "measure"; }
+  std::vector<Job> list(const Plan& plan) const override;
+  std::vector<ResultScale> axes(const Plan& plan, const Registry& registry) const override;
+  void run(const JobContext& context) const override;
+  void finish(const RunView& run, ResultHeader& header) const override;
+};
+
+/// The films of an arm are those of its name's files; where it has none of a scene, the film is
+/// empty.
+std::vector<Job> MeasureJobs::list(const Plan& plan) const {
+  std::vector<Job> jobs;
+  if (plan.experiment.kind != ExperimentKind::measure) return jobs;
+  const auto scenes = static_cast<std::int64_t>(film_names(plan).size());
+  for (std::size_t a = 0; a < plan.arms.size(); ++a) {
+    const auto& arm = plan.arms[a];
+    const auto batch = section<EvaluationConfig>(arm.document, "evaluation").scene_batch;
+    for (std::int64_t first = 0; first < scenes; first += batch) {
+      const auto count = std::min(batch, scenes - first);
+      jobs.push_back({.name = cat("measure-", safe_name(arm.name), "-", first),
+                      .arm = a,
+                      .cost = static_cast<double>(count),
+                      .scene_offset = first,
+                      .scene_count = count});
+    }
+  }
+  return jobs;
+}
+
+/// As long as the longest film: shorter ones leave the rest of their row undefined.
+std::vector<ResultScale> MeasureJobs::axes(const Plan& plan, const Registry&) const {
+  std::int64_t clips = 0, frames = 0;
+  std::vector<double> rates;
+  for (const auto& arm : plan.arms) {
+    const auto options = film_options(arm.document);
+    for (const auto& named : films_of(arm)) {
+      const auto film = open_film(named.path, named.truth, options);
+      clips = std::max(clips, static_cast<std::int64_t>(film.clips.size()));
+      frames = std::max(frames, film.frames);
+      rates.push_back(film.fps);
+    }
+  }
+  auto frame = counted_axis("frame", frames);
+  const bool equal = std::equal(rates.begin() + 1, rates.end(), rates.begin());
+  if (equal && rates.front() > 0) frame.attributes = {{"fps", rates.front()}};
+  return {{"scene", film_names(plan)}, counted_axis("clip", clips), frame};
+}
+
+void MeasureJobs::run(const JobContext& context) const {
+  if (context.team.rank() != 0) return;  // films are independent: other teams measure other films
+  const c10::NoGradGuard no_gradients;
+  const auto& arm = context.plan.arms[context.job.arm];
+  const auto options = film_options(arm.document);
+  const auto names = film_names(context.plan);
+  const auto named = films_of(arm);
+  std::vector<FilmFile> films;
+  std::vector<std::string> hashes;
+  for (std::int64_t i = 0; i < context.job.scene_count; ++i) {
+    const auto& name = names[static_cast<std::size_t>(context.job.scene_offset + i)];
+    const auto found = std::find_if(named.begin(), named.end(),
+                                    [&](const NamedFilm& film) { return film.name == name; });
+    if (found == named.end()) {
+      films.push_back({});
+      continue;
+    }
+    films.push_back(open_film(found->path, found->truth, options));
+    hashes.push_back(sha256_file(found->path) + " " + found->path);
+    if (!found->truth.empty()) hashes.push_back(sha256_file(found->truth) + " " + found->truth);
+  }
+  const ReadyMetrics ready(context);
+  VideoFilms source(std::move(films), options, [&](std::int64_t film) {
+    if (context.stop.requested()) throw JobStopped();
+    context.progress.update(film, context.job.scene_count);
+  });
+  const auto scores = measure_films(source, ready.metrics(), context.axes.length("clip"),
+                                    context.axes.length("frame"));
+  write_film_parts(context, scores, {{kFilmFiles, hashes}});
+}
+
+void MeasureJobs::finish(const RunView& run, ResultHeader& header) const {
+  write_set_metrics(run);
+  std::string lines;
+  for (const auto& job : run.list.jobs) {
+    const auto about = part_attributes(run.plan.folder(), job.name);
+    const auto found = about.find(kFilmFiles);
+    if (found == about.end()) continue;
+    for (const auto& line : std::get<std::vector<std::string>>(found->second)) lines += line + "\n";
+  }
+  header.texts[kFilmFiles] = lines;
+}
+
+}  // namespace
+
+std::shared_ptr<const JobKind> measure_jobs() { return std::make_shared<MeasureJobs>(); }
+
+}  // namespace svi
