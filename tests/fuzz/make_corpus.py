@@ -76,6 +76,8 @@ def main():
         "fuzz_ini/arms": b"[experiment]\nname = a\n\n[arm.one]\ntraining.steps = 0\n\n[metric.psnr]\n",
         "fuzz_csv/plain": b"clip_id,prompt\na.mp4,a cat\r\nb.mp4,\"a \"\"dog\"\", asleep\"\n",
         "fuzz_csv/lines": b"\xef\xbb\xbf\"one\ntwo\",,\n\n\"\"\n",
+        "fuzz_film_record/clips": b'{"format": 1, "height": 32, "width": 32, "enlargement": 6, "clips": [{"first_frame": 0, "frames": 4, "prompt": "a"}, {"first_frame": 4, "frames": 5, "prompt": "\\u00e9"}]}',
+        "fuzz_film_record/none": b'{"format": 1, "height": 480, "width": 832, "enlargement": 1, "clips": []}',
         "fuzz_prompt/scene": b"a red disc moving left over three bands, layout 5: top green, middle blue, bottom yellow",
         "fuzz_prompt/other": "eine Katze, 2 Hunde \u00e9t\u00e9".encode(),
         # The first byte chooses the form.

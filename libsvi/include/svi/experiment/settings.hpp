@@ -215,7 +215,7 @@ struct FilmsConfig {
 
   void describe(OptionVisitor& visit) {
     visit(path, {.key = "path",
-                 .help = "a video, a folder of videos, a pattern such as films/*.mp4, or the "
+                 .help = "a video, a folder of videos, a pattern such as films/scene*.mp4, or the "
                          "results of a run, whose recorded films of the arm's name are taken; "
                          "without arms, each folder in it with videos is one"});
     visit(truth, {.key = "truth",

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "svi/core/export.hpp"
@@ -30,9 +31,14 @@ struct FilmRecord {
 
 /// Where the record of a video is.
 SVI_EXPORT std::filesystem::path record_path(const std::filesystem::path& video);
+/// Writes a video's record, replacing an older one.
 SVI_EXPORT void write_film_record(const std::filesystem::path& video, const FilmRecord& record);
 /// Nothing where there is no record. Throws IoError naming it where it is damaged.
 SVI_EXPORT std::optional<FilmRecord> read_film_record(const std::filesystem::path& video);
+/// Text of a record to the record; `origin` names it in errors. Throws IoError.
+SVI_EXPORT FilmRecord parse_film_record(std::string_view text, const std::string& origin);
+/// The text of a record.
+SVI_EXPORT std::string film_record_text(const FilmRecord& record);
 
 /// How films in files are measured.
 struct FilmFileOptions {
@@ -42,7 +48,7 @@ struct FilmFileOptions {
 
 /// One video as it will be read.
 struct FilmVideo {
-  std::string path = {};
+  std::string path = {};               // of the file
   std::int64_t height = 0, width = 0;  // of the film in it, pixels
   std::int64_t enlargement = 1;        // see FilmRecord
 };
@@ -74,6 +80,7 @@ class SVI_EXPORT VideoFilms final : public FilmSource {
              std::function<void(std::int64_t)> on_film = {});
 
   std::int64_t films() const override { return static_cast<std::int64_t>(files_.size()); }
+  /// Throws IoError naming the film that cannot be read on.
   void run(const std::function<void(std::int64_t, const ClipView&)>& on_clip) override;
 
  private:
