@@ -55,6 +55,16 @@ Condition Condition::rows(const at::Tensor& index) const {
       [&](const at::Tensor& value) { return value.index_select(0, index.to(value.device())); });
 }
 
+Condition Condition::only(const std::vector<std::string>& names) const {
+  Condition chosen;
+  for (const auto& name : names) chosen.set(name, (*this)[name]);
+  return chosen;
+}
+
+void Condition::add(const Condition& more) {
+  for (const auto& [name, value] : more.parts_) set(name, value);
+}
+
 void Condition::zero_row(std::string_view name, std::int64_t row) {
   if (const auto found = parts_.find(name); found != parts_.end()) found->second[row].zero_();
 }

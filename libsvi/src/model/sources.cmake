@@ -1,6 +1,7 @@
 set(SVI_MODEL_SOURCES
   src/model/condition.cpp
   src/model/critic.cpp
+  src/model/extension.cpp
   src/model/model.cpp
   src/model/flow_schedule.cpp
   src/model/key_maps.cpp
@@ -28,6 +29,7 @@ set(SVI_MODEL_SOURCES
   src/model/wan/flash_kernel.cpp
   src/model/wan/flash_tile.cpp
   src/model/wan/dit_guard.cpp
+  src/model/wan/extended.cpp
   src/model/wan/fused_attention.cpp
   src/model/wan/fused_linear.cpp
   src/model/wan/fused_norm.cpp

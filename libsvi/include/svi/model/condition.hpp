@@ -58,6 +58,10 @@ class SVI_EXPORT Condition {
   Condition clone() const;                       // every part copied
   /// Rows of the batch by their indices, [n] int64.
   Condition rows(const at::Tensor& index) const;
+  /// The parts of these names alone, as far as they are there.
+  Condition only(const std::vector<std::string>& names) const;
+  /// Puts all parts of `more` in, in place of those of the same name.
+  void add(const Condition& more);
   /// Sets one sample's row of a part to zeros, in place; nothing where there is no such part.
   void zero_row(std::string_view name, std::int64_t row);
 

@@ -7,6 +7,7 @@
 
 #include "model/wan/contexts.hpp"
 #include "model/wan/dit_parts.hpp"
+#include "model/wan/extended.hpp"
 #include "model/wan/modulation.hpp"
 #include "model/wan/split.hpp"
 
@@ -31,6 +32,7 @@ struct Stream {
   FiniteProbe* probe = nullptr;
   const Split* split = nullptr;  // where the tokens are this rank's share of them
   FrameOfToken frames = {};      // whose modulation a token takes
+  Extended extended = {};        // what model extensions made of this pass
 };
 
 /// WanDit::velocity, watched by `probe` where it is not null.

@@ -37,9 +37,9 @@ struct FusedTokens {
 };
 
 // {x, h} after the block; h is made for the next block, or the head, by its modulation.
-std::vector<at::Tensor> fused_block(const WanBlock& block, FusedTokens tokens, const at::Tensor& e,
-                                    const at::Tensor& next, const Stream& stream,
-                                    const WanDitConfig& config) {
+std::vector<at::Tensor> fused_block(const WanBlock& block, std::int64_t index, FusedTokens tokens,
+                                    const at::Tensor& e, const at::Tensor& next,
+                                    const Stream& stream, const WanDitConfig& config) {
   auto& [x, h] = tokens;
   const auto& frames = stream.frames;
   const auto& self = block.self_attn;
@@ -49,8 +49,12 @@ std::vector<at::Tensor> fused_block(const WanBlock& block, FusedTokens tokens, c
   std::tie(x, h) =
       fused::add_norm(x, fused::linear(attended, {&self.o}), e.select(-2, 2),
                       {.mul = block.norm3_weight, .add = block.norm3_bias}, frames, config.eps);
-  std::tie(x, h) = fused::add_norm(x, cross(block.cross_attn, h, stream, config), {},
-                                   modulate(e, 3), frames, config.eps);
+  auto crossed = cross(block.cross_attn, h, stream, config);
+  if (stream.extended.acts_after_cross_attention(index)) {
+    x = x + crossed;
+    crossed = stream.extended.after_cross_attention(index, x);
+  }
+  std::tie(x, h) = fused::add_norm(x, crossed, {}, modulate(e, 3), frames, config.eps);
   const auto hidden = fused::gelu(fused::linear(h, {&block.ffn_0}));
   std::tie(x, h) = fused::add_norm(x, fused::linear(hidden, {&block.ffn_2}), e.select(-2, 5),
                                    modulate(next, 0), frames, config.eps);
@@ -72,12 +76,19 @@ at::Tensor run_blocks_fused(const WanDitParts& parts, at::Tensor x, const Stream
   for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
     const auto block = feed.next();
     const Body body = [&parts, i, held = std::weak_ptr(block), rope = stream.rope,
-                       frames = stream.frames](const std::vector<at::Tensor>& in) {
-      return fused_block(*held_or_ready(held, parts, i), {in[0], in[1]}, in[2], in[3],
-                         {.text = in[4], .image = in[5], .rope = rope, .frames = frames},
+                       frames = stream.frames,
+                       extended = stream.extended](const std::vector<at::Tensor>& in) {
+      return fused_block(*held_or_ready(held, parts, i), static_cast<std::int64_t>(i),
+                         {in[0], in[1]}, in[2], in[3],
+                         {.text = in[4],
+                          .image = in[5],
+                          .rope = rope,
+                          .frames = frames,
+                          .extended = extended.with_inputs(in, 6)},
                          parts.config);
     };
-    const std::vector<at::Tensor> inputs{x, h, e[i], e[i + 1], stream.text, stream.image};
+    std::vector<at::Tensor> inputs{x, h, e[i], e[i + 1], stream.text, stream.image};
+    for (const auto& kept : stream.extended.inputs()) inputs.push_back(kept);
     const auto outputs = parts.recompute ? recomputed(body, inputs) : body(inputs);
     x = outputs[0];
     h = outputs[1];

@@ -62,6 +62,11 @@ at::Tensor plain_block(const WanBlock& block, std::size_t index, at::Tensor x, c
                                 affine_norm(x, block.norm3_weight, block.norm3_bias, config.eps),
                                 stream, config);
   see("cross-attention");
+  const auto place = static_cast<std::int64_t>(index);
+  if (stream.extended.acts_after_cross_attention(place)) {
+    x = x + stream.extended.after_cross_attention(place, x);
+    see("extensions");
+  }
   const auto hidden =
       at::gelu(linear(modulated_norm(x, e[3], e[4], config.eps), block.ffn_0), "tanh");
   x = gated_add(x, linear(hidden, block.ffn_2), e[5]);
@@ -77,19 +82,21 @@ at::Tensor run_blocks_plain(const WanDitParts& parts, at::Tensor x, const Stream
   for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
     const auto block = feed.next();
     const Body body = [&parts, i, held = std::weak_ptr(block), rope = stream.rope,
-                       probe = stream.probe, split = stream.split,
-                       frames = stream.frames](const std::vector<at::Tensor>& in) {
+                       probe = stream.probe, split = stream.split, frames = stream.frames,
+                       extended = stream.extended](const std::vector<at::Tensor>& in) {
       const Stream seen{.modulation = in[1],
                         .text = in[2],
                         .image = in[3],
                         .rope = rope,
                         .probe = probe,
                         .split = split,
-                        .frames = frames};
+                        .frames = frames,
+                        .extended = extended.with_inputs(in, 4)};
       return std::vector<at::Tensor>{
           plain_block(*held_or_ready(held, parts, i), i, in[0], seen, parts.config)};
     };
-    const std::vector<at::Tensor> inputs{x, stream.modulation, stream.text, stream.image};
+    std::vector<at::Tensor> inputs{x, stream.modulation, stream.text, stream.image};
+    for (const auto& kept : stream.extended.inputs()) inputs.push_back(kept);
     x = (parts.recompute ? recomputed(body, inputs) : body(inputs))[0];
   }
   const auto e = spread(stream.head_modulation, x.size(1), stream.frames);

@@ -63,6 +63,16 @@ void check_timestep(const WanDitConfig& config, const at::Tensor& timestep,
             " latent frames takes one timestep per sample, not one per frame");
 }
 
+void check_parts(const WanDitParts& parts, const Condition& condition) {
+  std::vector<PartRule> rules;  // own the names
+  for (const auto& extension : parts.extensions) {
+    for (auto& rule : extension->reads()) rules.push_back(std::move(rule));
+  }
+  std::vector<std::string_view> known{part::kText, part::kImage, part::kClip};
+  for (const auto& rule : rules) known.emplace_back(rule.name);
+  condition.require_known(known);
+}
+
 at::Tensor padded(const at::Tensor& text, std::int64_t length) {
   const auto L = text.size(1);
   return length > L ? at::constant_pad_nd(text, {0, 0, 0, length - L}) : text;
@@ -147,6 +157,60 @@ at::Tensor join_input(const WanDitConfig& config, const at::Tensor& noisy,
   return x;
 }
 
+// What the blocks see of flow times.
+struct TimeEmbedding {
+  at::Tensor modulation;  // [B, 6, D] or [B, F, 6, D]  fp32
+  at::Tensor head;        // [B, 2, D] or [B, F, 2, D]  fp32
+};
+
+TimeEmbedding embed_time(const WanDitParts& parts, const at::Tensor& timestep) {
+  const auto& config = parts.config;
+  const auto wave =
+      wan_sinusoid(timestep.flatten(), config.freq_dim).to(parts.time_0.weight.scalar_type());
+  auto time = wan::linear(at::silu(wan::linear(wave, parts.time_0)), parts.time_2);
+  auto modulation = wan::linear(at::silu(time), parts.time_projection)
+                        .unflatten(1, {6, config.dim})
+                        .to(at::kFloat);
+  if (timestep.dim() == 2) {  // [B, F, D], [B, F, 6, D]
+    time = time.unflatten(0, timestep.sizes());
+    modulation = modulation.unflatten(0, timestep.sizes());
+  }
+  return {modulation, parts.head_modulation.to(at::kFloat) + time.to(at::kFloat).unsqueeze(-2)};
+}
+
+// The latent's tokens and behind them those of all groups, with their places and times in `stream`.
+at::Tensor join_groups(const WanDitParts& parts, const std::vector<TokenGroup>& groups,
+                       const at::Tensor& x, wan::Stream& stream) {
+  const auto B = x.size(0), L = x.size(1);
+  const auto device = x.device();
+  std::vector<at::Tensor> tokens{x}, cos{stream.rope.cos}, sin{stream.rope.sin}, times, rows;
+  const bool per_frame = stream.modulation.dim() == 4;
+  const auto first = per_frame ? stream.modulation.size(1) : 1;  // row of the first group
+  const auto whole = at::TensorOptions(at::kLong);
+  rows.push_back(per_frame ? at::arange(L, whole).floor_divide(stream.frames.tokens)
+                           : at::zeros({L}, whole));
+  for (const auto& group : groups) {
+    tokens.push_back(group.tokens.to(device, x.scalar_type()));
+    const auto [c, s] = wan_rope(parts.config.dim / parts.config.heads, group.positions);
+    cos.push_back(c.to(device));
+    sin.push_back(s.to(device));
+    rows.push_back(
+        at::full({group.tokens.size(1)}, first + static_cast<std::int64_t>(times.size()), whole));
+    times.push_back(group.time.defined() ? group.time.to(device, at::kFloat)
+                                         : at::zeros({B}, x.options().dtype(at::kFloat)));
+  }
+  const auto embedded = embed_time(parts, at::stack(times, 1));  // [B, groups, n, D]
+  const auto with_rows = [&](const at::Tensor& latent, const at::Tensor& others) {
+    return at::cat({per_frame ? latent : latent.unsqueeze(1), others}, 1);
+  };
+  stream.modulation = with_rows(stream.modulation, embedded.modulation);
+  stream.head_modulation = with_rows(stream.head_modulation, embedded.head);
+  stream.frames.row = at::cat(rows).to(device);
+  stream.rope.cos = at::cat(cos);
+  stream.rope.sin = at::cat(sin);
+  return at::cat(tokens, 1);
+}
+
 // This rank's tokens, and their positions in `stream`.
 at::Tensor own_share(const wan::Split& split, const at::Tensor& tokens, wan::Stream& stream) {
   SVI_CHECK(!c10::GradMode::is_enabled(),
@@ -161,6 +225,19 @@ at::Tensor own_share(const wan::Split& split, const at::Tensor& tokens, wan::Str
 }
 
 }  // namespace
+
+at::Tensor wan::embed_patches(const WanDitParts& parts, const at::Tensor& latent) {
+  const auto& config = parts.config;
+  const auto [B, C, f, h, w] = dims<5>(latent, "a latent to embed [B, C, f, h, w]");
+  SVI_CHECK(C <= config.in_dim, "a latent of ", C, " channels, the patch embedding takes ",
+            config.in_dim);
+  SVI_CHECK(f % config.patch[0] == 0 && h % config.patch[1] == 0 && w % config.patch[2] == 0,
+            "a latent ", latent.sizes(), " is not a whole number of patches ", config.patch[0],
+            " x ", config.patch[1], " x ", config.patch[2]);
+  const auto& layer = parts.patch_embedding;
+  const auto x = patchify(latent.to(layer.weight.scalar_type()), config.patch);
+  return at::linear(x, layer.weight.narrow(1, 0, C).flatten(1), layer.bias);
+}
 
 at::Tensor WanDit::velocity(const at::Tensor& noisy, const at::Tensor& timestep,
                             const Condition& condition) const {
@@ -178,7 +255,7 @@ at::Tensor wan::forward(const WanDitParts& parts, const at::Tensor& noisy, const
   const auto B = input.size(0);
   check_timestep(config, times, noisy);
   const auto timestep = per_sample_if_equal(times);
-  condition.require_known({part::kText, part::kImage, part::kClip});
+  check_parts(parts, condition);
   const auto& text = condition[part::kText];
   SVI_CHECK(text.defined() && text.size(0) == B, "condition.text must have one context per sample");
   SVI_CHECK(config.image_dim == 0 || condition.has(part::kClip),
@@ -186,31 +263,28 @@ at::Tensor wan::forward(const WanDitParts& parts, const at::Tensor& noisy, const
   const auto f = input.size(2) / config.patch[0], h = input.size(3) / config.patch[1],
              w = input.size(4) / config.patch[2];
 
-  const auto wave =
-      wan_sinusoid(timestep.flatten(), config.freq_dim).to(parts.time_0.weight.scalar_type());
-  auto time = wan::linear(at::silu(wan::linear(wave, parts.time_0)), parts.time_2);
-  auto modulation = wan::linear(at::silu(time), parts.time_projection)
-                        .unflatten(1, {6, config.dim})
-                        .to(at::kFloat);
-  if (timestep.dim() == 2) {  // [B, F, D], [B, F, 6, D]
-    time = time.unflatten(0, timestep.sizes());
-    modulation = modulation.unflatten(0, timestep.sizes());
-  }
+  const auto embedded = embed_time(parts, timestep);
   wan::Stream stream;
-  stream.modulation = modulation;
-  stream.head_modulation = parts.head_modulation.to(at::kFloat) + time.to(at::kFloat).unsqueeze(-2);
+  stream.modulation = embedded.modulation;
+  stream.head_modulation = embedded.head;
   stream.frames.tokens = h * w;
   see("time embedding", stream.modulation);
   see("time embedding", stream.head_modulation);
   stream.rope = parts.rope(f, h, w, input.device());
   stream.probe = probe;
   check_text(config, text);
+  stream.extended = wan::Extended::begin(parts, condition, times, B, {f, h, w});
 
   auto x = patchify(input, config.patch);  // [B, L, C pf ph pw]
   if (parts.split != nullptr) x = own_share(*parts.split, x, stream);
   x = at::linear(x, parts.patch_embedding.weight.flatten(1),
                  parts.patch_embedding.bias);  // [B, L, D]
   see("patch embedding", x);
+  const auto L = x.size(1);
+  const auto& extended = stream.extended;
+  if (extended.residual().defined()) x = x + extended.residual().to(x.device(), x.scalar_type());
+  if (!extended.groups().empty()) x = join_groups(parts, extended.groups(), x, stream);
+  if (!parts.extensions.empty()) see("extensions, before the blocks", x);
   if (probe == nullptr && wan::can_run_lean(x)) {
     stream.context = context_of(parts, condition);
     x = wan::run_blocks_lean(parts, x, stream);
@@ -224,6 +298,7 @@ at::Tensor wan::forward(const WanDitParts& parts, const at::Tensor& noisy, const
     x = probe == nullptr && wan::can_fuse(x) ? wan::run_blocks_fused(parts, x, stream)
                                              : wan::run_blocks_plain(parts, x, stream);
   }
+  if (!extended.groups().empty()) x = x.narrow(1, 0, L);  // nothing is predicted for the others
   x = wan::linear(x, parts.head);
   if (parts.split != nullptr) x = parts.split->gather(x, f * h * w);
   see("head", x);

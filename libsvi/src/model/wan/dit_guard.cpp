@@ -32,6 +32,10 @@ std::string bad_weights(const WanDitParts& parts) {
       visit("the adapter of " + adapter.layer.name + " (B)", adapter.b);
     }
   }
+  for (const auto& extension : parts.extensions) {
+    for (const auto& [name, tensor] : extension->parameters())
+      visit(name + " of the extension " + extension->label(), tensor);
+  }
   if (found > kNamed) names += " and " + std::to_string(found - kNamed) + " more";
   return names;
 }

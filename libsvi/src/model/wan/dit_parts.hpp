@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "svi/model/extension.hpp"
 #include "svi/model/wan/dit.hpp"
 
 namespace svi {
@@ -65,6 +66,7 @@ struct WanDitParts {
   WanLinear img_1, img_3;
   at::Tensor img_norm_out_weight, img_norm_out_bias;  // [dim]
   std::shared_ptr<Lora> lora;
+  std::vector<std::shared_ptr<ModelExtension>> extensions;  // in the order of attaching
   bool recompute = false;                   // activation checkpointing of the blocks
   std::shared_ptr<const wan::Split> split;  // null: this process computes all tokens
 

@@ -94,6 +94,7 @@ QuantisationReport WanDit::quantise(const QuantisationOptions& options) {
   }
   const at::NoGradGuard no_grad;
   auto& parts = *parts_;
+  SVI_CHECK(parts.extensions.empty(), "quantise a model before extensions are attached");
   require_grad(false);
   const auto reference = sample_velocity(*this, parts, options.seed);
   if (!options.allow && reference.norm().item<double>() == 0) {

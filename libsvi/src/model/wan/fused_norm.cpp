@@ -34,8 +34,7 @@ at::Tensor like(const at::Tensor& sum_per_sample, const at::Tensor& table) {
 struct AddNorm : torch::autograd::Function<AddNorm> {
   static variable_list forward(AutogradContext* ctx, const at::Tensor& x, const Maybe& y,
                                const Maybe& gate, const at::Tensor& mul, const at::Tensor& add,
-                               double one, std::int64_t frame_tokens, double eps) {
-    const FrameOfToken frames{.tokens = frame_tokens};
+                               double one, const FrameOfToken& frames, double eps) {
     const auto B = x.size(0), L = x.size(1), D = x.size(2);
     const auto sum = y ? at::empty_like(x) : x;
     const auto h = at::empty_like(x);
@@ -62,7 +61,8 @@ struct AddNorm : torch::autograd::Function<AddNorm> {
       }
     });
     ctx->saved_data["one"] = one;
-    ctx->saved_data["frame_tokens"] = frame_tokens;
+    ctx->saved_data["frame_tokens"] = frames.tokens;
+    if (frames.row.defined()) ctx->saved_data["frame_row"] = frames.row;
     ctx->set_materialize_grads(false);
     // y is only read for the gradient of its gate.
     const bool keep_y = y && gate && gate->requires_grad();
@@ -88,7 +88,10 @@ struct AddNorm : torch::autograd::Function<AddNorm> {
     const auto g_gate = sums(wants_gate, gate, B);
     const auto g_mul = sums(wants_gain, mul, B);
     const auto g_add = sums(wants_gain, mul, B);
-    const FrameOfToken frames{.tokens = ctx->saved_data["frame_tokens"].toInt()};
+    const auto row_of = ctx->saved_data.find("frame_row");
+    const FrameOfToken frames{
+        .tokens = ctx->saved_data["frame_tokens"].toInt(),
+        .row = row_of == ctx->saved_data.end() ? at::Tensor() : row_of->second.toTensor()};
     const ModulationRows gates(gate, L, frames), muls(mul, L, frames);
     const ModulationRows g_gates(g_gate, L, frames), g_muls(g_mul, L, frames),
         g_adds(g_add, L, frames);
@@ -158,12 +161,12 @@ std::pair<at::Tensor, at::Tensor> add_norm(const at::Tensor& x, const at::Tensor
                                            const at::Tensor& gate, const Gain& gain,
                                            FrameOfToken frames, double eps) {
   const auto out = AddNorm::apply(x, Maybe(y), gate.defined() ? Maybe(gate) : Maybe(), gain.mul,
-                                  gain.add, gain.one, frames.tokens, eps);
+                                  gain.add, gain.one, frames, eps);
   return {out[0], out[1]};
 }
 
 at::Tensor norm(const at::Tensor& x, const Gain& gain, FrameOfToken frames, double eps) {
-  return AddNorm::apply(x, Maybe(), Maybe(), gain.mul, gain.add, gain.one, frames.tokens, eps)[0];
+  return AddNorm::apply(x, Maybe(), Maybe(), gain.mul, gain.add, gain.one, frames, eps)[0];
 }
 
 at::Tensor gelu(const at::Tensor& x) { return Gelu::apply(x); }

@@ -4,15 +4,21 @@
 
 #include <vector>
 
+#include "svi/core/check.hpp"
+
 namespace svi {
 namespace {
 
 constexpr double kTheta = 10000.0;
 
 // One position axis: the angle of position p and channel pair j is p theta^(-2j / width).
-at::Tensor angles(std::int64_t positions, std::int64_t width) {
+at::Tensor angles(const at::Tensor& positions, std::int64_t width) {
   const auto exponent = at::arange(0, width, 2, at::kDouble) / static_cast<double>(width);
-  return at::outer(at::arange(positions, at::kDouble), at::pow(kTheta, -exponent));
+  return at::outer(positions, at::pow(kTheta, -exponent));
+}
+
+at::Tensor angles(std::int64_t positions, std::int64_t width) {
+  return angles(at::arange(positions, at::kDouble), width);
 }
 
 }  // namespace
@@ -39,6 +45,30 @@ std::pair<at::Tensor, at::Tensor> wan_rope(std::int64_t head_dim, std::int64_t f
               -1)
           .reshape({frames * rows * columns, head_dim / 2});
   return {at::cos(angle).to(at::kFloat), at::sin(angle).to(at::kFloat)};
+}
+
+std::pair<at::Tensor, at::Tensor> wan_rope(std::int64_t head_dim, const at::Tensor& positions) {
+  SVI_CHECK(positions.dim() == 2 && positions.size(0) == 3, "positions are [3, L], got ",
+            positions.sizes());
+  const auto space = 2 * (head_dim / 6);
+  const auto place = positions.to(at::kCPU, at::kDouble);
+  const auto angle = at::cat(
+      {angles(place[0], head_dim - 2 * space), angles(place[1], space), angles(place[2], space)},
+      1);  // [L, head_dim / 2]
+  return {at::cos(angle).to(at::kFloat), at::sin(angle).to(at::kFloat)};
+}
+
+at::Tensor wan_positions(std::int64_t frames, std::int64_t rows, std::int64_t columns,
+                         const std::array<double, 3>& first, const std::array<double, 3>& step) {
+  const std::array<std::int64_t, 3> counts = {frames, rows, columns};
+  std::vector<at::Tensor> axes;
+  for (std::size_t i = 0; i < 3; ++i) {
+    std::vector<std::int64_t> view(3, 1);
+    view[i] = counts[i];
+    const auto centre = (at::arange(counts[i], at::kDouble) + 0.5) * step[i] - 0.5 + first[i];
+    axes.push_back(centre.view(view).expand({frames, rows, columns}).reshape({-1}));
+  }
+  return at::stack(axes);
 }
 
 }  // namespace svi

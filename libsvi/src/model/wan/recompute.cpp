@@ -63,8 +63,21 @@ struct Recompute : torch::autograd::Function<Recompute> {
 
 std::vector<at::Tensor> recomputed(const Body& body, const std::vector<at::Tensor>& inputs) {
   if (!c10::GradMode::is_enabled()) return body(inputs);
+  // A place in the graph needs a tensor: undefined inputs go around it.
+  std::vector<at::Tensor> defined;
+  std::vector<bool> there;
+  for (const auto& input : inputs) {
+    there.push_back(input.defined());
+    if (input.defined()) defined.push_back(input);
+  }
+  const Body spread = [body, there](const std::vector<at::Tensor>& given) {
+    std::vector<at::Tensor> all;
+    auto next = given.begin();
+    for (const bool one : there) all.push_back(one ? *next++ : at::Tensor());
+    return body(all);
+  };
   const auto anchor = at::zeros({}, at::kFloat).set_requires_grad(true);
-  return Recompute::apply(anchor, at::TensorList(inputs), &body);
+  return Recompute::apply(anchor, at::TensorList(defined), &spread);
 }
 
 }  // namespace svi::wan

@@ -19,6 +19,8 @@ namespace svi {
 
 class Collective;
 class Lora;
+class ModelExtension;
+struct ExtensionHost;
 struct WanDitParts;
 
 /// The sizes of a Wan 2.1 diffusion transformer; defaults are those of T2V-1.3B.
@@ -149,6 +151,28 @@ class SVI_EXPORT WanDit : public VelocityModel {
   void attach(std::shared_ptr<Lora> lora);
   void detach();                              // takes the adapter off
   const std::shared_ptr<Lora>& lora() const;  // null if none is attached
+
+  /// What an extension is built for to join this model (ModelExtension::build).
+  ExtensionHost extension_host() const;
+  /// Adds an extension that is built for this model's sizes. Several may be there; what they add is
+  /// summed. Parameters do not move with the model (ModelExtension::to). Throws Error where it is
+  /// built for other sizes, or its label is taken.
+  ///
+  /// Every implementation of the blocks runs extensions. A model that is split over ranks refuses
+  /// them, with ConfigError; quantise() comes before attaching.
+  void attach(std::shared_ptr<ModelExtension> extension);
+  void detach_extensions();  // takes all of them off
+  const std::vector<std::shared_ptr<ModelExtension>>& extensions() const;  // in order
+  /// Names of the condition parts that velocity() takes: text, image, clip, and what extensions
+  /// read. Any other is refused.
+  std::vector<std::string> reads() const;
+  /// Those of them that extensions read beside the model's own: what data brings as tracks.
+  std::vector<std::string> track_parts() const;
+  /// Latents as the model's own patch embedding sees them, for extensions that bring token groups:
+  /// [B, C, f, h, w] -> [B, f h w / patch, dim] in the dtype of the weights, in the order frame,
+  /// row, column. C may be less than in_dim: channels that are missing count as zeros. Sizes are
+  /// whole numbers of patches.
+  at::Tensor embed_patches(const at::Tensor& latent) const;
 
  private:
   std::unique_ptr<WanDitParts> parts_;

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <cstdint>
 #include <utility>
 
@@ -19,5 +20,17 @@ SVI_EXPORT at::Tensor wan_sinusoid(const at::Tensor& timestep, std::int64_t widt
 /// division), time the rest.
 SVI_EXPORT std::pair<at::Tensor, at::Tensor> wan_rope(std::int64_t head_dim, std::int64_t frames,
                                                       std::int64_t rows, std::int64_t columns);
+
+/// The same for tokens anywhere: positions [3, L], frame, row and column of each, which may be
+/// fractional or negative.
+SVI_EXPORT std::pair<at::Tensor, at::Tensor> wan_rope(std::int64_t head_dim,
+                                                      const at::Tensor& positions);
+
+/// Positions [3, L] fp64 of frames x rows x columns tokens (columns fastest) that each stand for
+/// `step` tokens along each axis, the first of them at `first`: the middle of what each stands for,
+/// first + (i + 1/2) step - 1/2. With step 1 and first 0 they are those of a latent.
+SVI_EXPORT at::Tensor wan_positions(std::int64_t frames, std::int64_t rows, std::int64_t columns,
+                                    const std::array<double, 3>& first = {0, 0, 0},
+                                    const std::array<double, 3>& step = {1, 1, 1});
 
 }  // namespace svi
