@@ -15,6 +15,7 @@
 #include "svi/data/pocket_world.hpp"
 #include "svi/generate/frame_size.hpp"
 #include "svi/io/video_reader.hpp"
+#include "svi/model/extension.hpp"
 #include "svi/parallel/environment.hpp"
 #include "svi/sampler/sampler.hpp"
 #include "svi/variant/motion.hpp"
@@ -54,9 +55,10 @@ void check_sections(const Document& document) {
   static const std::vector<std::string> kKnown = {"film",     "model",   "variant",   "sampler",
                                                   "guidance", "rollout", "collective"};
   for (const auto& section : document.sections()) {
+    if (section.name.starts_with(kExtensionPrefix)) continue;
     if (std::find(kKnown.begin(), kKnown.end(), section.name) == kKnown.end())
       raise<ConfigError>("command line: there is no section [", section.name, "]; sections are ",
-                         join(kKnown));
+                         join(kKnown), ", extension.NAME");
   }
 }
 
@@ -117,6 +119,8 @@ Film::Film(const Arguments& a, const Registry& registry, Pretrained& model, Requ
   variant_ = registry.make<Variant>(document, "", &settings_);
   sampler_ = registry.make<Sampler>(document, "", &settings_);
   guidance_ = registry.make<Guidance>(document, "", &settings_);
+  for (const auto& [label, extension] : make_extensions(registry, document, &settings_))
+    settings_.set("start.extension-" + label, sha256_file(extension->options().file), "");
   load_start(pocket);
   check_chain();
   const auto plan = variant_->plan(0, 1);

@@ -12,6 +12,7 @@
 #include "svi/config/parse.hpp"
 #include "svi/core/check.hpp"
 #include "svi/core/log.hpp"
+#include "svi/model/extension.hpp"
 #include "svi/parallel/collective.hpp"
 #include "svi/parallel/stop.hpp"
 #include "svi/plugin/loader.hpp"
@@ -53,6 +54,37 @@ void share(const Arguments& a, const Registry& registry, WanDit& dit, bool offic
   dit.split_over(world, registry.make<Collective>(settings_of(a, official), "mpi"));
 }
 
+/// The extensions that the settings name, with the values of their files. Throws ConfigError or
+/// IoError where one cannot join the model.
+LabelledExtensions extensions_of(const Arguments& a, const Registry& registry,
+                                 const Pretrained& model, bool official, bool together) {
+  WanDit dit(model.dit_config(), at::TensorOptions(at::kMeta));
+  auto extensions = make_extensions(registry, settings_of(a, official));
+  for (const auto& [label, extension] : extensions) {
+    const auto title = cat("[", kExtensionPrefix, label, "]");
+    const auto& file = extension->options().file;
+    if (file.empty()) {
+      raise<ConfigError>(title, " has no file: give its trained parameters with --set ",
+                         kExtensionPrefix, label, ".file=FILE");
+    }
+    if (together) {
+      raise<ConfigError>(title,
+                         " needs all tokens of a clip on one rank: leave --split out, or the "
+                         "extension");
+    }
+    extension->build(label, dit.extension_host(), 0);
+    extension->load_file(file);
+    extension->to(model.device());
+    dit.attach(extension);
+  }
+  if (const auto tracks = dit.track_parts(); !tracks.empty()) {
+    raise<ConfigError>("the extensions read ", join(tracks),
+                       " along the film, which svi-generate cannot give them; roll out with "
+                       "svi-experiment and [data] that has such tracks");
+  }
+  return extensions;
+}
+
 PretrainedConfig model_config(const Arguments& a) {
   // Whether a model is of official size is known once it is found; its own section does not depend
   // on that.
@@ -71,6 +103,7 @@ int make_films(const Arguments& a, Registry& registry, const Communicator& world
   const bool pocket = model.files().layout == ModelLayout::pocket;
   load_plugin(find_plugin(variant_name(a, !pocket)), registry);
   const bool together = a.split && world.size() > 1;
+  const auto extensions = extensions_of(a, registry, model, !pocket, together);
   const StopRequest stop(world);
   if (together && world.rank() != 0) {
     if (a.validate) return 0;
@@ -106,6 +139,7 @@ int make_films(const Arguments& a, Registry& registry, const Communicator& world
   model.prompts().release();
   if (films.empty()) return 0;
   if (together) share(a, registry, model.dit(), !pocket, world);
+  for (const auto& [label, extension] : extensions) model.dit().attach(extension);
   // Whatever can still fail does so before the first film's folder is touched.
   const SplitModel shared(model.dit(), world);
   const VelocityModel& dit = together ? static_cast<const VelocityModel&>(shared) : model.dit();

@@ -144,5 +144,63 @@ TEST(Rollout, RefusesMotionFramesThatFillTheClip) {
   EXPECT_THROW(roll(options, {.clips = 2}, scenes(1)), Error);
 }
 
+/// Repeats its condition and remembers what it is told of a track.
+class ListeningModel final : public VelocityModel {
+ public:
+  mutable std::vector<at::Tensor> heard;
+  at::Tensor velocity(const at::Tensor& noisy, const at::Tensor& timestep,
+                      const Condition& condition) const override {
+    heard.push_back(condition["sound"]);
+    EXPECT_FALSE(condition.has("unread"));
+    return test::CopyingModel().velocity(noisy, timestep, condition);
+  }
+};
+
+TEST(Rollout, TellsEachClipItsFramesOfTheScenesTracks) {
+  const auto vae = test::tiny_vae();
+  const EulerSampler sampler({.steps = 1, .shift = 5});
+  ChainOptions options;
+  options.motion_frames = 5;
+  const Chain variant(options);
+  auto films = scenes(2);
+  for (auto& scene : films) {
+    scene.tracks.set("sound", at::arange(41, at::kFloat).view({41, 1}) + 100 * scene.index);
+    scene.tracks.set("unread", at::zeros({1}));
+  }
+  const ListeningModel model;
+  const auto rollout = [&](std::int64_t clips) {
+    return Rollout({model,
+                    vae,
+                    no_text,
+                    variant,
+                    sampler,
+                    kUnguided,
+                    RolloutConfig{.clips = clips},
+                    {17, 16, 16},
+                    {},
+                    {"sound"}});
+  };
+  rollout(3).run(films, [](const RolledClip&) {});
+  ASSERT_EQ(model.heard.size(), 3);
+  for (std::int64_t clip = 0; clip < 3; ++clip) {  // frames 0 to 16, 12 to 28, 24 to 40
+    const auto first = at::arange(17, at::kFloat).view({1, 17, 1}) + 12 * clip;
+    EXPECT_TRUE(
+        at::equal(model.heard[static_cast<std::size_t>(clip)], at::cat({first, first + 100})));
+  }
+
+  const auto message = [&](std::int64_t clips) {
+    try {
+      rollout(clips).run(films, [](const RolledClip&) {});
+    } catch (const ConfigError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_NE(message(4).find("scene scene0: track 'sound' has 41 frames, but 53 are needed"),
+            std::string::npos);
+  films[1].tracks = {};
+  EXPECT_NE(message(3).find("scene scene1 has no track 'sound'"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace svi

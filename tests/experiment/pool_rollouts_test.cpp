@@ -4,6 +4,7 @@
 
 #include "evaluate/tiny_models.hpp"
 #include "experiment/jobs/pool_batches.hpp"
+#include "svi/core/check.hpp"
 #include "svi/guidance/cfg.hpp"
 #include "svi/model/wan/condition.hpp"
 #include "svi/sampler/euler.hpp"
@@ -38,10 +39,9 @@ struct Fixture {
   test::CopyingModel model;
   EulerSampler sampler{EulerSampler::Config{.steps = 2}};
   LatentPool pool{.latent = gaussian(1, {4, 2, 2, 4, 4}),
-                  .image = gaussian(2, {4, 6, 2, 4, 4}),
-                  .image_one = {},
                   .tail = gaussian(3, {4, 2, 1, 4, 4}),
-                  .text = gaussian(4, {4, 2, 3})};
+                  .condition = {{part::kImage, gaussian(2, {4, 6, 2, 4, 4})},
+                                {part::kText, gaussian(4, {4, 2, 3})}}};
   NoGuidance guidance;
   Chain chain;
   RolloutConfig config;
@@ -54,14 +54,14 @@ struct Fixture {
     const auto stream = static_cast<std::uint32_t>(start.index);
     const auto clip =
         static_cast<std::int64_t>(uniform_index({kSeed, Purpose::rollout_start, stream, kStep}, 4));
-    auto image = pool.image[clip].clone();
+    auto image = pool.condition[part::kImage][clip].clone();
     if (start.carried.defined()) {
       for (std::int64_t f = 0; f < start.carried.size(1); ++f) {
         for (std::int64_t c = 0; c < 2; ++c) image[4 + c][f] += start.carried[c][f];
       }
     }
     const auto noise = normal({kSeed, Purpose::training_rollout, stream, kStep}, {1, 2, 2, 4, 4});
-    const Condition condition{{part::kText, pool.text[clip].unsqueeze(0)},
+    const Condition condition{{part::kText, pool.condition[part::kText][clip].unsqueeze(0)},
                               {part::kImage, image.unsqueeze(0)}};
     const auto video =
         vae.decode(sampler.sample(Denoiser(model, guidance, condition), noise)).clamp(-1, 1);
@@ -71,7 +71,7 @@ struct Fixture {
 
 TEST(PoolRollouts, AsOneBatchEqualClipsOneAtATime) {
   Fixture fixture;
-  const auto before = fixture.pool.image.clone();
+  const auto before = fixture.pool.condition[part::kImage].clone();
   const std::vector<CarriedStart> starts = {
       {0, {}}, {4, gaussian(10, {2, 1, 4, 4})}, {5, gaussian(11, {2, 2, 4, 4})}, {7, {}}};
   const auto clips = fixture.rollouts.generate(kStep, starts);
@@ -84,7 +84,7 @@ TEST(PoolRollouts, AsOneBatchEqualClipsOneAtATime) {
     // Batched kernels round in another order.
     EXPECT_TRUE(at::allclose(clips.generated[row], expected.generated[0], 1e-4, 1e-4)) << b;
   }
-  EXPECT_TRUE(at::equal(fixture.pool.image, before));
+  EXPECT_TRUE(at::equal(fixture.pool.condition[part::kImage], before));
 }
 
 TEST(PoolBatches, ShowEveryClipOnceBeforeAnyAgain) {
@@ -107,6 +107,23 @@ TEST(PoolBatches, ShowEveryClipOnceBeforeAnyAgain) {
   }
 
   EXPECT_EQ(seen, (std::vector<int>{3, 3, 3, 3}));
+}
+
+TEST(PoolBatches, BringTheTracksThatTheModelReads) {
+  Fixture fixture;
+  fixture.pool.condition.set("sound", at::arange(20, at::kFloat).view({4, 5, 1}));
+  PoolBatches deaf(fixture.pool, {}, kSeed, 3), hearing(fixture.pool, {}, kSeed, 3, {"sound"});
+
+  EXPECT_EQ(deaf.batch(1, 0, 3).condition.names(), (std::vector<std::string>{"image", "text"}));
+  const auto batch = hearing.batch(1, 0, 3);
+  for (std::int64_t b = 0; b < 3; ++b) {
+    const auto clip = batch.condition["sound"][b][0].item().toLong() / 5;
+    EXPECT_TRUE(at::equal(batch.condition["sound"][b], fixture.pool.condition["sound"][clip]));
+    EXPECT_TRUE(at::equal(batch.latent[b], fixture.pool.latent[clip]));
+    EXPECT_TRUE(
+        at::equal(batch.condition[part::kText][b], fixture.pool.condition[part::kText][clip]));
+  }
+  EXPECT_THROW(PoolBatches(fixture.pool, {}, kSeed, 3, {"pose"}), ConfigError);
 }
 
 TEST(PoolRollouts, HandOverLatentsWhereTheVariantDoes) {

@@ -97,6 +97,21 @@ TEST_P(Recompute, ReachesEveryWeightThroughTimeTextAndImage) {
 INSTANTIATE_TEST_SUITE_P(Dtypes, Recompute,
                          ::testing::Values(at::kFloat, at::kDouble, at::kBFloat16));
 
+TEST(Recompute, NeedsNoImageBranch) {
+  auto sizes = recompute_sizes();
+  sizes.image_dim = 0;
+  WanDit dit(sizes);
+  at::manual_seed(3);
+  for (auto& [name, weight] : dit.parameters()) weight.normal_(0, 0.15);
+  dit.require_grad(true);
+  RecomputeInputs inputs;
+  inputs.condition.set(part::kClip, at::Tensor());
+  const auto plain = outcome(dit, inputs, false), again = outcome(dit, inputs, true);
+  EXPECT_TRUE(at::equal(plain[0], again[0]));
+  for (std::size_t i = 1; i < plain.size(); ++i)
+    EXPECT_TRUE(at::allclose(plain[i], again[i], 1e-5, 1e-6)) << i;
+}
+
 double kept_bytes(WanDit& dit, const RecomputeInputs& inputs, bool recompute) {
   dit.recompute_blocks(recompute);
   const auto used = [] {

@@ -27,6 +27,10 @@ Clip ClipSource::training_clip(std::uint64_t seed, std::int64_t draw,
             ", not ", at::IntArrayRef(video));
   SVI_CHECK(clip.anchor.sizes() == at::IntArrayRef(anchor), "an anchor of sizes ",
             clip.anchor.sizes(), ", not ", at::IntArrayRef(anchor));
+  for (const auto& name : clip.tracks.names()) {
+    SVI_CHECK(clip.tracks[name].size(0) == shape.frames, "track ", name, " of a clip of ",
+              shape.frames, " frames has ", clip.tracks[name].size(0));
+  }
   return clip;
 }
 

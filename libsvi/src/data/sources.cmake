@@ -6,5 +6,6 @@ set(SVI_DATA_SOURCES
   src/data/damage.cpp
   src/data/pocket_world.cpp
   src/data/text_encoder.cpp
+  src/data/tracks.cpp
   src/data/video_folder.cpp
   src/data/video_list.cpp)

@@ -32,12 +32,17 @@ HeldOutClips held_out_clips(const DiagnosticView& view, std::int64_t count, std:
   const auto m = motion_frames(view);
   HeldOutClips clips;
   std::vector<at::Tensor> motions, anchors, truths;
+  std::vector<Condition> tracks;
   for (auto index = view.first_scene; index < last; ++index) {
     auto scene = view.source.scene(index, view.studio.shape);
-    const auto moment = static_cast<std::int64_t>(uniform_index(
+    auto moment = static_cast<std::int64_t>(uniform_index(
         draw_key(scene, seed, DiagnosticDraw::moment), static_cast<std::uint64_t>(moments)));
     auto truth = view.source.truth(index, moment, view.studio.shape.frames, view.studio.shape);
-    if (!truth) truth = view.source.truth(index, 0, view.studio.shape.frames, view.studio.shape);
+    if (!truth) {
+      moment = 0;
+      truth = view.source.truth(index, moment, view.studio.shape.frames, view.studio.shape);
+    }
+    tracks.push_back(track_parts(view.studio, {scene}, moment));
     scene.image = scene.image.to(view.device);
     clips.known.push_back(truth.has_value());
     truths.push_back(
@@ -54,13 +59,15 @@ HeldOutClips held_out_clips(const DiagnosticView& view, std::int64_t count, std:
   clips.start.motion = at::stack(motions);
   clips.start.anchor = at::stack(anchors);
   clips.truth = at::stack(truths);
+  clips.start.tracks = Condition::join(tracks);
   return clips;
 }
 
 ClipStart rows(const ClipStart& start, std::int64_t first, std::int64_t count) {
   return {start.motion.narrow(0, first, count),
           start.anchor.narrow(0, first, count),
-          {start.prompts.begin() + first, start.prompts.begin() + first + count}};
+          {start.prompts.begin() + first, start.prompts.begin() + first + count},
+          start.tracks.map([&](const at::Tensor& part) { return part.narrow(0, first, count); })};
 }
 
 at::Tensor clip_noise(const DiagnosticView& view, const HeldOutClips& clips, std::int64_t first,

@@ -86,7 +86,7 @@ at::Tensor LoopMeasurement::pattern(const std::string& direction, const at::Tens
 }
 
 at::Tensor LoopMeasurement::generate(const at::Tensor& motion, std::int64_t draw) {
-  const ClipStart all{motion, clips_.start.anchor, clips_.start.prompts};
+  const ClipStart all{motion, clips_.start.anchor, clips_.start.prompts, clips_.start.tracks};
   std::vector<at::Tensor> made;
   for (std::int64_t first = 0; first < clips_.count(); first += config_.batch) {
     const auto size = std::min(config_.batch, clips_.count() - first);

@@ -33,6 +33,27 @@ std::int64_t film_frames(std::int64_t clips, std::int64_t frames, std::int64_t m
   return clips * (frames - motion_frames) + motion_frames;
 }
 
+Condition track_parts(const Studio& studio, const std::vector<Scene>& scenes, std::int64_t first) {
+  Condition parts;
+  if (studio.tracks.empty()) return parts;
+  std::vector<Tracks> cut;
+  for (const auto& scene : scenes) {
+    const auto owner = cat("scene ", scene.name);
+    try {
+      cut.push_back(scene.tracks.only(studio.tracks, owner).slice(first, studio.shape.frames));
+    } catch (const ConfigError& error) {
+      const std::string said = error.what();
+      raise<ConfigError>(said.starts_with(owner) ? "" : owner + ": ", said);
+    }
+  }
+  for (const auto& name : studio.tracks) {
+    std::vector<at::Tensor> rows;
+    for (const auto& tracks : cut) rows.push_back(tracks[name]);
+    parts.set(name, at::stack(rows));
+  }
+  return parts;
+}
+
 Rollout::Rollout(Studio studio) : studio_(std::move(studio)) {
   // Refuses an illegal clip length before anything is generated.
   studio_.vae.latent_frames(studio_.shape.frames);
@@ -56,6 +77,7 @@ void Rollout::run(const std::vector<Scene>& scenes,
       plan = studio_.variant.plan(clip, static_cast<std::int64_t>(scene.prompts.size()));
       rolled.prompts.push_back(scene.prompts[static_cast<std::size_t>(plan.prompt_index)]);
     }
+    state.tracks = track_parts(studio_, scenes, clip * (studio_.shape.frames - plan.motion_frames));
     rolled.latent = sample_clip(state, rolled.prompts, noise(scenes, clip));
     rolled.video = studio_.vae.decode(rolled.latent).clamp(-1, 1);  // [B, 3, T, H, W]
     const auto shown =
@@ -102,10 +124,13 @@ at::Tensor Rollout::sample(const Condition& condition, const at::Tensor& noise,
 }
 
 Condition Rollout::told(const at::Tensor& image, const at::Tensor& first_frame,
-                        const std::vector<std::string>& prompts) const {
-  return {{part::kText, studio_.encode_text(prompts)},
-          {part::kImage, image},
-          {part::kClip, studio_.encode_image ? studio_.encode_image(first_frame) : at::Tensor()}};
+                        const std::vector<std::string>& prompts, const Condition& tracks) const {
+  Condition told{
+      {part::kText, studio_.encode_text(prompts)},
+      {part::kImage, image},
+      {part::kClip, studio_.encode_image ? studio_.encode_image(first_frame) : at::Tensor()}};
+  told.add(tracks.to(image.device()));
+  return told;
 }
 
 Condition Rollout::condition(const ClipStart& start) const {
@@ -114,7 +139,7 @@ Condition Rollout::condition(const ClipStart& start) const {
   const auto image =
       ConditionBuilder(studio_.vae)
           .build(motion, start.anchor, studio_.shape.frames, rule(studio_.variant.plan(1, 1)));
-  return told(image, motion.select(2, 0), start.prompts);
+  return told(image, motion.select(2, 0), start.prompts, start.tracks);
 }
 
 at::Tensor Rollout::handed_over(const at::Tensor& video, const at::Tensor& latent) const {
@@ -145,7 +170,7 @@ at::Tensor Rollout::sample_clip(const ChainState& state, const std::vector<std::
     const auto copies = plan.repeat_first ? m : 1;
     const auto motion = state.anchor.unsqueeze(2).expand({-1, -1, copies, -1, -1});
     const auto image = builder.build(motion, state.anchor, studio_.shape.frames, rule(plan));
-    return sample(told(image, state.anchor, prompts), noise, on_step);
+    return sample(told(image, state.anchor, prompts, state.tracks), noise, on_step);
   }
   SVI_CHECK(state.last_frames.size(2) >= m, "the chain hands on ", state.last_frames.size(2),
             " frames, the variant wants ", m);
@@ -159,7 +184,7 @@ at::Tensor Rollout::sample_clip(const ChainState& state, const std::vector<std::
   } else {
     image = builder.build(motion, state.anchor, studio_.shape.frames, rule(plan));
   }
-  return sample(told(image, motion.select(2, 0), prompts), noise, on_step);
+  return sample(told(image, motion.select(2, 0), prompts, state.tracks), noise, on_step);
 }
 
 }  // namespace svi

@@ -17,13 +17,6 @@
 namespace svi {
 namespace {
 
-// FNV-1a: a number for a name, the same everywhere.
-std::uint64_t number_of_name(std::string_view name) {
-  std::uint64_t number = 0xcbf29ce484222325;
-  for (const char c : name) number = (number ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return number;
-}
-
 at::Tensor started(const ParameterSpec& spec, std::uint64_t seed) {
   auto value = at::zeros(spec.sizes, at::kFloat);
   const RandomKey key{.seed = derive_seed(seed, number_of_name(spec.name)),
@@ -101,6 +94,12 @@ void check_group(const TokenGroup& group, const ExtensionHost& host, std::int64_
 }
 
 }  // namespace
+
+std::uint64_t number_of_name(std::string_view name) {  // FNV-1a
+  std::uint64_t number = 0xcbf29ce484222325;
+  for (const char c : name) number = (number ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return number;
+}
 
 void ExtensionOptions::describe(OptionVisitor& visit) {
   visit(file, {.key = "file",

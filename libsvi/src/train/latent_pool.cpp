@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
+
 #include "svi/core/check.hpp"
 #include "svi/io/safetensors.hpp"
 #include "svi/model/wan/condition.hpp"
@@ -15,6 +17,25 @@ std::int64_t batch_size(const ClipShape& shape) {
   constexpr std::int64_t kMost = 8, kValues = 1 << 24;
   return std::clamp<std::int64_t>(kValues / (3 * shape.frames * shape.height * shape.width), 1,
                                   kMost);
+}
+
+/// What a pool holds beside the parts of its condition.
+constexpr const char *kPoolLatent = "latent", *kPoolTail = "tail", *kPoolImageOne = "image_one";
+
+/// The tracks of all clips as parts of a condition, [b, T, ...].
+void add_tracks(NamedTensors& batch, const std::vector<Clip>& clips) {
+  for (const auto& name : clips.front().tracks.names()) {
+    const bool taken = name == kPoolImageOne ||
+                       std::any_of(batch.begin(), batch.end(),
+                                   [&](const auto& tensor) { return tensor.first == name; });
+    SVI_CHECK(!taken, "a track cannot be named '", name, "': that is a part of every clip");
+    std::vector<at::Tensor> rows;
+    for (const auto& clip : clips) {
+      SVI_CHECK(clip.tracks[name].defined(), "some training clips have no track ", name);
+      rows.push_back(clip.tracks[name]);
+    }
+    batch.emplace_back(name, at::stack(rows));
+  }
 }
 
 /// A batch of clips by the names of the pool's tensors.
@@ -34,13 +55,14 @@ NamedTensors encode_batch(const std::vector<Clip>& clips, const LatentPool::Enco
   const auto condition = [&](std::int64_t motion_frames) {
     return builder.build(video.narrow(2, 0, motion_frames), anchor, shape.frames, rule);
   };
-  NamedTensors batch{{"latent", encoders.vae.encode(video)},
+  NamedTensors batch{{kPoolLatent, encoders.vae.encode(video)},
                      {"image", condition(plan.motion_frames)},
-                     {"tail", tail_latents(encoders.vae, video, plan.motion_frames)},
+                     {kPoolTail, tail_latents(encoders.vae, video, plan.motion_frames)},
                      {"text", encoders.text(prompts)}};
   if (plan.motion_frames > 1 && plan.motion_probability < 1)
-    batch.emplace_back("image_one", condition(1));
+    batch.emplace_back(kPoolImageOne, condition(1));
   if (encoders.image) batch.emplace_back("clip", encoders.image(video.select(2, 0)));
+  add_tracks(batch, clips);
   return batch;
 }
 
@@ -83,15 +105,18 @@ void LatentPool::encode(const std::filesystem::path& path, const ClipSource& sou
 LatentPool LatentPool::open(const std::filesystem::path& path) {
   LatentPool pool;
   for (const auto& [name, tensor] : SafetensorsFile::open(path).load_all()) {
-    if (name == "latent") pool.latent = tensor;
-    if (name == "image") pool.image = tensor;
-    if (name == "image_one") pool.image_one = tensor;
-    if (name == "tail") pool.tail = tensor;
-    if (name == "text") pool.text = tensor;
-    if (name == "clip") pool.clip = tensor;
+    if (name == kPoolLatent) {
+      pool.latent = tensor;
+    } else if (name == kPoolTail) {
+      pool.tail = tensor;
+    } else if (name == kPoolImageOne) {
+      pool.image_one = tensor;
+    } else {
+      pool.condition.set(name, tensor);
+    }
   }
-  if (!pool.latent.defined() || !pool.image.defined() || !pool.tail.defined() ||
-      !pool.text.defined()) {
+  if (!pool.latent.defined() || !pool.tail.defined() || !pool.condition.has(part::kImage) ||
+      !pool.condition.has(part::kText)) {
     raise<IoError>(
         path.string(),
         ": not a clip pool: latent, image, tail or text is missing; delete it to encode again");

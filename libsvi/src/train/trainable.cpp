@@ -17,6 +17,14 @@ NamedTensors trainable(const Lora& lora) {
   return named;
 }
 
+NamedTensors trainable(ModelExtension& extension) {
+  extension.require_grad(true);
+  NamedTensors named;
+  for (const auto& [name, tensor] : extension.parameters())
+    named.emplace_back(cat(kExtensionPrefix, extension.label(), ".", name), tensor);
+  return named;
+}
+
 NamedTensors trainable(WanDit& dit) {
   dit.require_grad(true);
   return dit.parameters();

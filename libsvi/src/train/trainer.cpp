@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "svi/core/check.hpp"
+#include "svi/model/extension.hpp"
 #include "svi/tensor/dims.hpp"
 #include "svi/tensor/random.hpp"
 
@@ -86,6 +87,9 @@ Trainer::Trainer(Config config, Parts parts, std::uint64_t seed, const Communica
     SVI_CHECK(tensor.requires_grad() && tensor.is_leaf(), "'", name, "' collects no gradient");
     flat.push_back(tensor.detach().flatten().to(at::kFloat));
   }
+  for (const auto& [name, probability] : parts_.drops)
+    SVI_CHECK(probability >= 0 && probability <= 1, "part ", name, " is dropped with probability ",
+              probability);
   parameters_ = at::cat(flat);
   if (config_.ema_decay > 0) average_ = parameters_.clone();
   optimizer_ = std::make_unique<Optimizer>(config_.optimizer, parameters_, config_.steps);
@@ -116,7 +120,8 @@ at::Tensor Trainer::draw_times(std::int64_t first) const {
 
 std::vector<bool> Trainer::drop_conditions(std::int64_t first, Condition& condition) {
   std::vector<bool> image_dropped(static_cast<std::size_t>(config_.micro_batch), false);
-  if (config_.text_drop == 0 && config_.image_drop == 0) return image_dropped;
+  if (config_.text_drop == 0 && config_.image_drop == 0 && parts_.drops.empty())
+    return image_dropped;
   condition = condition.clone();
   for (std::int64_t b = 0; b < config_.micro_batch; ++b) {
     const auto key = key_of(seed_, Purpose::condition_drop, first + b, steps_done_);
@@ -130,6 +135,11 @@ std::vector<bool> Trainer::drop_conditions(std::int64_t first, Condition& condit
       condition.zero_row(part::kImage, b);
       condition.zero_row(part::kClip, b);
       image_dropped[static_cast<std::size_t>(b)] = true;
+    }
+    for (const auto& [name, probability] : parts_.drops) {
+      const auto seed = derive_seed(seed_, number_of_name(name));
+      if (uniform(key_of(seed, Purpose::condition_drop, first + b, steps_done_)) < probability)
+        condition.zero_row(name, b);
     }
   }
   return image_dropped;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "svi/data/tracks.hpp"
 #include "svi/plugin/component.hpp"
 
 namespace svi {
@@ -27,6 +28,7 @@ struct Clip {
   at::Tensor
       anchor;  // [3, H, W]     fp32 in [-1, 1]: a frame of the same scene, for anchor padding
   std::string prompt;  // what the clip shows
+  Tracks tracks = {};  // T frames of each; the same names in every clip
 };
 
 /// One scene to roll out: how it starts and what it is asked to show.
@@ -35,6 +37,7 @@ struct Scene {
   std::string name;                  // file-name safe
   at::Tensor image;                  // [3, H, W]  fp32 in [-1, 1]: the user's image
   std::vector<std::string> prompts;  // at least one
+  Tracks tracks = {};                // from frame 0 of the film on
 };
 
 /// Where clips and scenes come from.

@@ -26,6 +26,7 @@ struct ClipStart {
   at::Tensor motion;                 // [B, 3, m, H, W]  fp32 in [-1, 1]: the frames handed over
   at::Tensor anchor;                 // [B, 3, H, W]     fp32 in [-1, 1]: the scenes' first images
   std::vector<std::string> prompts;  // [B]
+  Condition tracks = {};             // what the model reads of the clip's tracks, [B, T, ...]
 };
 
 /// What the clips of a chain so far hand to the next one. Enough to go on with a film later.
@@ -35,6 +36,7 @@ struct ChainState {
                            // before; undefined before clip 0
   at::Tensor last_latent;  // [B, z, F, h, w]  of the clip before, as sampled
   std::int64_t clip = 0;   // the clip that comes next
+  Condition tracks = {};   // what the model reads of that clip's tracks, [B, T, ...]
 };
 
 /// Frames of a clip that the film shows.
@@ -49,6 +51,11 @@ SVI_EXPORT ShownFrames shown_frames(const ClipPlan& plan, std::int64_t frames, b
 /// Pixel frames of a film of `clips` clips of T frames that overlap by m: C (T - m) + m.
 SVI_EXPORT std::int64_t film_frames(std::int64_t clips, std::int64_t frames,
                                     std::int64_t motion_frames);
+
+/// What the model of a studio reads of the scenes' tracks, frames first .. first + T - 1 of their
+/// films: parts [B, T, ...]. Throws ConfigError naming a scene whose track is missing or too short.
+SVI_EXPORT Condition track_parts(const Studio& studio, const std::vector<Scene>& scenes,
+                                 std::int64_t first);
 
 /// Makes long videos clip by clip: the last frames of each clip condition the next one.
 ///
@@ -86,7 +93,7 @@ class SVI_EXPORT Rollout {
  private:
   at::Tensor noise(const std::vector<Scene>& scenes, std::int64_t clip) const;
   Condition told(const at::Tensor& image, const at::Tensor& first_frame,
-                 const std::vector<std::string>& prompts) const;
+                 const std::vector<std::string>& prompts, const Condition& tracks) const;
 
   Studio studio_;
 };

@@ -63,15 +63,16 @@ struct RolloutConfig {
 /// All that films are made with. One model, one way of making films; training, films, experiments
 /// and diagnostics share it, so that none of them forgets a part. Borrows everything.
 struct Studio {
-  const VelocityModel& model;     // noisy latents to velocities
-  const WanVae& vae;              // frames to latents and back
-  EncodeText encode_text;         // prompts to the text context
-  const Variant& variant;         // how clips are chained
-  const Sampler& sampler;         // noise to a clip
-  const Guidance& guidance;       // the passes of a step
-  RolloutConfig rollout;          // settings of films
-  ClipShape shape;                // of every clip
-  EncodeImage encode_image = {};  // empty for models without an image branch
+  const VelocityModel& model;            // noisy latents to velocities
+  const WanVae& vae;                     // frames to latents and back
+  EncodeText encode_text;                // prompts to the text context
+  const Variant& variant;                // how clips are chained
+  const Sampler& sampler;                // noise to a clip
+  const Guidance& guidance;              // the passes of a step
+  RolloutConfig rollout;                 // settings of films
+  ClipShape shape;                       // of every clip
+  EncodeImage encode_image = {};         // empty for models without an image branch
+  std::vector<std::string> tracks = {};  // what the model reads of the scenes' tracks
 };
 
 /// The same studio for films of another number of clips.

@@ -25,11 +25,11 @@ class Registry;
 
 /// The sizes of the transformer that an extension joins.
 struct ExtensionHost {
-  std::int64_t dim = 0;      // width of a token, D
-  std::int64_t heads = 0;    // attention heads
-  std::int64_t layers = 0;   // blocks
-  std::int64_t in_dim = 0;   // channels of the patch embedding's input
-  std::int64_t out_dim = 0;  // channels of a latent, C
+  std::int64_t dim = 0;                         // width of a token, D
+  std::int64_t heads = 0;                       // attention heads
+  std::int64_t layers = 0;                      // blocks
+  std::int64_t in_dim = 0;                      // channels of the patch embedding's input
+  std::int64_t out_dim = 0;                     // channels of a latent, C
   std::vector<std::int64_t> patch = {1, 2, 2};  // latent frames, rows, columns per token
 
   bool operator==(const ExtensionHost&) const = default;
@@ -39,7 +39,7 @@ struct ExtensionHost {
 struct TokenGrid {
   std::int64_t frames = 0, rows = 0, columns = 0;  // in tokens
 
-  std::int64_t of_frame() const { return rows * columns; }   // tokens of one frame
+  std::int64_t of_frame() const { return rows * columns; }     // tokens of one frame
   std::int64_t tokens() const { return frames * of_frame(); }  // L
 };
 
@@ -89,9 +89,9 @@ struct ExtensionPass {
 
 /// What an extension makes of one pass. Gradients may lead through all of it.
 struct ExtensionInputs {
-  at::Tensor residual = {};              // [B, L, D]  added to the latent's tokens; may be undefined
-  std::vector<TokenGroup> groups = {};   // tokens of its own
-  std::vector<at::Tensor> kept = {};     // handed back to each block; anything, undefined too
+  at::Tensor residual = {};             // [B, L, D]  added to the latent's tokens; may be undefined
+  std::vector<TokenGroup> groups = {};  // tokens of its own
+  std::vector<at::Tensor> kept = {};    // handed back to each block; anything, undefined too
 };
 
 /// One block of one pass, behind its cross-attention.
@@ -178,6 +178,9 @@ class SVI_EXPORT ModelExtension : public Component {
   NamedTensors parameters_;
   std::map<std::string, std::size_t, std::less<>> places_;  // in parameters_
 };
+
+/// A number for a name, the same everywhere: what random numbers of a name are drawn from.
+SVI_EXPORT std::uint64_t number_of_name(std::string_view name);
 
 /// Extensions in the order of a document, by label.
 using LabelledExtensions = std::vector<std::pair<std::string, std::shared_ptr<ModelExtension>>>;

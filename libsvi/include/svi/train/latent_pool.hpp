@@ -10,6 +10,7 @@
 
 #include "svi/core/export.hpp"
 #include "svi/data/clip_source.hpp"
+#include "svi/model/condition.hpp"
 #include "svi/model/wan/vae.hpp"
 #include "svi/variant/variant.hpp"
 
@@ -17,14 +18,13 @@ namespace svi {
 
 /// Training clips, encoded once: what the trainer reads instead of pixels. N clips, fp32.
 struct SVI_EXPORT LatentPool {
-  at::Tensor latent;  // [N, z, F, h, w]      clean clips
-  at::Tensor image;   // [N, s + z, F, h, w]  condition y with the plan's motion frames
-  at::Tensor
-      image_one;  // [N, s + z, F, h, w]  condition y with one motion frame; undefined if never used
-  at::Tensor tail;  // [N, z, f, h, w]      condition latents of the true last motion frames
-  at::Tensor text;  // [N, L, D]            text contexts
-  at::Tensor clip =
-      {};  // [N, tokens, D]    image tokens of the first frame; undefined without image branch
+  at::Tensor latent;  // [N, z, F, h, w]  clean clips
+  at::Tensor tail;    // [N, z, f, h, w]  condition latents of the true last motion frames
+  /// What a model is told of them, one row per clip: text, image (y with the plan's motion frames),
+  /// clip where there is an image branch, and the clips' tracks.
+  Condition condition;
+  /// [N, s + z, F, h, w]  condition y with one motion frame; undefined if never used
+  at::Tensor image_one = {};
 
   std::int64_t size() const { return latent.size(0); }  // N clips
 

@@ -102,6 +102,9 @@ class SVI_EXPORT Trainer {
     Collective& collective;          // connected to `group`
     Recycler* recycler = nullptr;    // null: plain fine-tuning or pretraining
     ClipGenerator* clips = nullptr;  // needed where the error source wants rollouts
+    /// Further condition parts that a sample may lose, and with what probability: zeros take their
+    /// place. Drawn by name, so that other parts' draws stay the same.
+    std::vector<std::pair<std::string, double>> drops = {};
   };
   /// The ranks of `group` share the slots.
   Trainer(Config config, Parts parts, std::uint64_t seed, const Communicator& group);

@@ -102,7 +102,8 @@ void DiagnoseJobs::run(const JobContext& context) const {
                       *guidance,
                       section<RolloutConfig>(document, "rollout"),
                       clip,
-                      image_encoder(model, context.device)};
+                      image_encoder(model, context.device),
+                      dit->track_parts()};
   const auto report = diagnostic->run(
       {studio, *source, context.device,
        section<EvaluationConfig>(document, "evaluation").first_scene,

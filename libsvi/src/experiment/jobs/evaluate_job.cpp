@@ -148,12 +148,31 @@ std::vector<ResultScale> EvaluateJobs::axes(const Plan& plan, const Registry& re
 
 }  // namespace
 
+LabelledExtensions arm_extensions(const Registry& registry, const Document& document,
+                                  const WanDit& dit, std::uint64_t seed, const at::Device& device) {
+  auto extensions = make_extensions(registry, document);
+  for (auto& [label, extension] : extensions) {
+    extension->build(label, dit.extension_host(), seed);
+    const auto& file = extension->options().file;
+    if (!file.empty()) extension->load_file(file);
+    extension->to(device);
+  }
+  return extensions;
+}
+
 std::unique_ptr<WanDit> load_merged(const JobContext& context) {
   const auto& arm = context.plan.arms[context.job.arm];
+  const Folders folders(context.plan.folder());
+  const auto seed = context.plan.experiment.seeds[context.job.seed];
   auto dit = load_dit(model_of(context.plan, arm), context.device);
+  for (const auto& [label, extension] :
+       arm_extensions(context.registry, arm.document, *dit, static_cast<std::uint64_t>(seed),
+                      context.device)) {
+    if (arm.trained) extension->load_file(folders.extension(arm, seed, label));
+    dit->attach(extension);
+  }
   if (!arm.trained) return dit;
-  const auto path =
-      Folders(context.plan.folder()).lora(arm, context.plan.experiment.seeds[context.job.seed]);
+  const auto path = folders.lora(arm, seed);
   const auto tensors = SafetensorsFile::open(path).load_all();
   Lora lora(section<LoraConfig>(arm.document, "lora"), dit->linears(), 0, context.device);
   lora.load(tensors, path.string());
@@ -197,7 +216,7 @@ void EvaluateJobs::run(const JobContext& context) const {
   const StoppableModel model_until_stop(*dit, context.stop);
   const Rollout rollout(Studio{model_until_stop, vae, text_encoder(model, context.device), *variant,
                                *sampler, *guidance, rollout_config, clip,
-                               image_encoder(model, context.device)});
+                               image_encoder(model, context.device), dit->track_parts()});
   const auto frames =
       film_frames(rollout_config.clips, clip.frames, variant->plan(1, 1).motion_frames);
   const Evaluation evaluation(rollout, *source, ready.metrics(), clip, rollout_config.clips,

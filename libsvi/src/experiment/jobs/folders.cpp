@@ -51,6 +51,12 @@ std::filesystem::path Folders::lora(const Arm& arm, std::int64_t seed) const {
   return root_ / "lora" / cat(safe_name(arm.name), "-seed", seed, ".safetensors");
 }
 
+std::filesystem::path Folders::extension(const Arm& arm, std::int64_t seed,
+                                         const std::string& label) const {
+  return root_ / "lora" /
+         cat(safe_name(arm.name), "-seed", seed, ".extension-", label, ".safetensors");
+}
+
 std::filesystem::path Folders::bank(const Arm& arm, std::int64_t seed) const {
   return root_ / "banks" / cat(safe_name(arm.name), "-seed", seed, ".safetensors");
 }

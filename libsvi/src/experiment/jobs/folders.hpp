@@ -19,6 +19,9 @@ class Folders {
   const std::filesystem::path& root() const { return root_; }
   std::filesystem::path pool(const Plan& plan, const Arm& arm) const;
   std::filesystem::path lora(const Arm& arm, std::int64_t seed) const;
+  /// Of the extension [extension.LABEL] that the arm trained beside its adapter.
+  std::filesystem::path extension(const Arm& arm, std::int64_t seed,
+                                  const std::string& label) const;
   std::filesystem::path bank(const Arm& arm, std::int64_t seed) const;
   std::filesystem::path weights() const { return root_ / "weights"; }
   std::filesystem::path checkpoints(const std::string& job) const {

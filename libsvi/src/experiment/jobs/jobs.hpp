@@ -10,6 +10,7 @@
 #include "svi/core/check.hpp"
 #include "svi/experiment/plan.hpp"
 #include "svi/metric/feature_store.hpp"
+#include "svi/model/extension.hpp"
 #include "svi/model/wan/dit.hpp"
 #include "svi/parallel/job_queue.hpp"
 
@@ -107,5 +108,10 @@ double training_cost(const Document& document, const char* section);
 /// The transformer that makes the job's films: with the arm's adapter merged in, where it is
 /// trained, so that generation costs nothing extra.
 std::unique_ptr<WanDit> load_merged(const JobContext& context);
+
+/// The extensions of an arm, built for the model with the values of their files, or fresh by the
+/// seed, on the device. Throws IoError naming a file that does not fit.
+LabelledExtensions arm_extensions(const Registry& registry, const Document& document,
+                                  const WanDit& dit, std::uint64_t seed, const at::Device& device);
 
 }  // namespace svi

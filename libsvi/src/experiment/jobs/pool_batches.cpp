@@ -3,10 +3,33 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include "svi/core/check.hpp"
 #include "svi/core/random.hpp"
 #include "svi/tensor/random.hpp"
 
 namespace svi {
+
+Condition told_by(const LatentPool& pool, const std::vector<std::string>& tracks) {
+  std::vector<std::string> names{std::string(part::kText), std::string(part::kImage),
+                                 std::string(part::kClip)};
+  for (const auto& name : tracks) {
+    if (!pool.condition.has(name)) {
+      raise<ConfigError>("the training clips have no track '", name,
+                         "', which a model extension reads; choose [data] that brings it, or leave "
+                         "the extension out");
+    }
+    names.push_back(name);
+  }
+  return pool.condition.only(names);
+}
+
+PoolBatches::PoolBatches(const LatentPool& pool, TrainingPlan plan, std::uint64_t seed,
+                         std::int64_t samples_per_step, const std::vector<std::string>& tracks)
+    : pool_(pool),
+      told_(told_by(pool, tracks)),
+      plan_(plan),
+      seed_(seed),
+      samples_per_step_(samples_per_step) {}
 
 std::int64_t PoolBatches::clip_of(std::int64_t sample) {
   const auto epoch = sample / pool_.size();
@@ -28,14 +51,13 @@ TrainingBatch PoolBatches::batch(std::int64_t step, std::int64_t first, std::int
     clips.push_back(clip);
     const bool one = pool_.image_one.defined() && uniform({seed_, Purpose::motion_frames, stream,
                                                            at_step}) >= plan_.motion_probability;
-    images.push_back((one ? pool_.image_one : pool_.image)[clip]);
+    images.push_back((one ? pool_.image_one : told_[part::kImage])[clip]);
   }
   const auto index = at::tensor(clips);
   TrainingBatch batch;
   batch.latent = pool_.latent.index_select(0, index);
+  batch.condition = told_.rows(index);
   batch.condition.set(part::kImage, at::stack(images));
-  batch.condition.set(part::kText, pool_.text.index_select(0, index));
-  if (pool_.clip.defined()) batch.condition.set(part::kClip, pool_.clip.index_select(0, index));
   return batch;
 }
 
@@ -53,11 +75,9 @@ GeneratedClips PoolRollouts::generate(std::int64_t step, const std::vector<Carri
         normal({seed_, Purpose::training_rollout, stream, at_step}, pool_.latent.sizes().slice(1)));
   }
   const auto index = at::tensor(clips);  // [B]
-  const Condition all{
-      {part::kText, pool_.text}, {part::kImage, pool_.image}, {part::kClip, pool_.clip}};
-  const auto condition = all.rows(index).to(device_);
+  const auto condition = told_.rows(index).to(device_);
   const auto& image = condition[part::kImage];  // [B, s + z, F, h, w]
-  const auto z = pool_.latent.size(1), mask = pool_.image.size(1) - z;
+  const auto z = pool_.latent.size(1), mask = image.size(1) - z;
   for (std::size_t b = 0; b < starts.size(); ++b) {
     const auto& carried = starts[b].carried;
     if (!carried.defined()) continue;

@@ -77,6 +77,18 @@ void TrainJobs::run(const JobContext& context) const {
                                      context.device);
   lora->require_grad(true);
   dit->attach(lora);
+  auto trained = trainable(*lora);
+  std::vector<std::pair<std::string, double>> drops;
+  const auto extensions = arm_extensions(context.registry, document, *dit, seed, context.device);
+  for (const auto& [label, extension] : extensions) {
+    dit->attach(extension);
+    const auto& options = extension->options();
+    if (options.train) {
+      for (auto& parameter : trainable(*extension)) trained.push_back(std::move(parameter));
+    }
+    if (options.drop == 0) continue;
+    for (const auto& rule : extension->reads()) drops.emplace_back(rule.name, options.drop);
+  }
   dit->recompute_blocks(context.plan.run.activation_checkpointing);
 
   const auto variant = context.registry.make<Variant>(document, "");
@@ -87,7 +99,8 @@ void TrainJobs::run(const JobContext& context) const {
   const auto guidance = context.registry.make<Guidance>(document, "");
   collective->connect(context.team);
 
-  PoolBatches batches(pool, variant->training(), seed, config.slots * config.micro_batch);
+  PoolBatches batches(pool, variant->training(), seed, config.slots * config.micro_batch,
+                      dit->track_parts());
   const auto vae = load_vae(model, context.device);
   const Studio studio{*dit,
                       vae,
@@ -97,7 +110,8 @@ void TrainJobs::run(const JobContext& context) const {
                       *guidance,
                       section<RolloutConfig>(document, "rollout"),
                       section<ClipConfig>(document, "clip"),
-                      image_encoder(model, context.device)};
+                      image_encoder(model, context.device),
+                      dit->track_parts()};
   PoolRollouts rollouts(pool, studio, seed, context.device);
   const auto recycling = section<Recycler::Config>(document, "recycling");
   std::unique_ptr<Recycler> recycler;
@@ -110,7 +124,7 @@ void TrainJobs::run(const JobContext& context) const {
         seed, config.slots, config.micro_batch, context.team);
     recycler->preload(pool.latent.sizes().slice(1));
   }
-  Trainer trainer(config, {*dit, trainable(*lora), batches, *collective, recycler.get(), &rollouts},
+  Trainer trainer(config, {*dit, trained, batches, *collective, recycler.get(), &rollouts, drops},
                   seed, context.team);
   Curves curves(training_columns());
   train_with_checkpoints(context, trainer, curves);
@@ -121,6 +135,8 @@ void TrainJobs::run(const JobContext& context) const {
   std::filesystem::create_directories(path.parent_path());
   save_safetensors(path, lora->tensors(),
                    {{"alpha", cat(lora->config().alpha)}, {"arm", arm.name}});
+  for (const auto& [label, extension] : extensions)
+    extension->save(folders.extension(arm, seed_number, label));
   PartWriter part(folders.root(), context.job.name);
   curves.write(part, "/training", "step", static_cast<std::int64_t>(context.job.arm),
                static_cast<std::int64_t>(context.job.seed),

@@ -8,6 +8,7 @@
 #include "svi/core/check.hpp"
 #include "svi/core/sha256.hpp"
 #include "svi/error/error_source.hpp"
+#include "svi/model/extension.hpp"
 
 namespace svi {
 namespace {
@@ -33,23 +34,31 @@ void check_hash(const std::map<std::string, std::string>& expected, const std::s
                      hash.empty() ? "what is there" : "the file as it is");
 }
 
-std::string hash_of(const Arm& arm, const InputFile& input) {
-  const auto where = cat("[arm.", arm.name, "] reads errors from ", input.path);
+std::string hash_of(const Arm& arm, const InputFile& input, const char* what) {
+  const auto where = cat("[arm.", arm.name, "] reads ", what, " from ", input.path);
   if (!std::filesystem::exists(input.path))
     raise<ConfigError>(where, ", which does not exist; ", input.remedy);
   check_path(input.path, where);
   return sha256_file(input.path);
 }
 
-void add_errors(const Plan& plan, const Registry& registry,
-                const std::map<std::string, std::string>& expected, Inputs& inputs) {
+/// Recorded errors of trained arms, and the files that extensions start from.
+void add_arms(const Plan& plan, const Registry& registry,
+              const std::map<std::string, std::string>& expected, Inputs& inputs) {
+  const auto add = [&](const Arm& arm, const InputFile& input, const char* what) {
+    if (inputs.hashes.contains(input.path)) return;
+    const auto hash = inputs.hashes[input.path] = hash_of(arm, input, what);
+    check_hash(expected, input.path, hash, input.remedy);
+  };
   for (const auto& arm : plan.arms) {
-    if (!arm.trained) continue;
-    for (const auto& input : registry.make<ErrorSource>(arm.document, "")->inputs()) {
-      if (inputs.hashes.contains(input.path)) continue;
-      const auto hash = inputs.hashes[input.path] = hash_of(arm, input);
-      check_hash(expected, input.path, hash, input.remedy);
+    for (const auto& [label, extension] : make_extensions(registry, arm.document)) {
+      const auto& file = extension->options().file;
+      if (!file.empty())
+        add(arm, {file, cat("give another [", kExtensionPrefix, label, "] file")}, "an extension");
     }
+    if (!arm.trained) continue;
+    for (const auto& input : registry.make<ErrorSource>(arm.document, "")->inputs())
+      add(arm, input, "errors");
   }
 }
 
@@ -87,7 +96,7 @@ void add_metrics(const Plan& plan, const Registry& registry,
 Inputs inputs_of(const Plan& plan, const Registry& registry) {
   const auto expected = pinned_inputs(plan);
   Inputs inputs;
-  add_errors(plan, registry, expected, inputs);
+  add_arms(plan, registry, expected, inputs);
   add_metrics(plan, registry, expected, inputs);
   return inputs;
 }

@@ -7,15 +7,19 @@
 #include "experiment/jobs/models.hpp"
 #include "svi/core/check.hpp"
 #include "svi/data/clip_source.hpp"
+#include "svi/evaluate/rollout.hpp"
 #include "svi/io/output_path.hpp"
 #include "svi/io/weight_files.hpp"
+#include "svi/model/extension.hpp"
 #include "svi/model/key_maps.hpp"
+#include "svi/variant/variant.hpp"
 
 namespace svi {
 namespace {
 
 /// Sizes of codec and transformer, from headers; throws if tensors are missing or left over.
-void check_model(const ModelConfig& model, const ClipConfig& clip) {
+/// Returns the transformer's sizes.
+WanDitConfig check_model(const ModelConfig& model, const ClipConfig& clip) {
   const auto files = model_files(model);
   const auto dit = dit_config(model);
   const auto path = files.dit.string();
@@ -34,6 +38,24 @@ void check_model(const ModelConfig& model, const ClipConfig& clip) {
     raise<IoError>("[model] folder = ", model.folder,
                    ": the transformer has an image branch, but there is no image encoder");
   }
+  return dit;
+}
+
+/// Builds the arm's extensions for the transformer, reads their files, and looks for the tracks
+/// that they read in the first scene's, as long as a film.
+void check_extensions(const Arm& arm, const Registry& registry, const WanDitConfig& sizes,
+                      const Scene& scene) {
+  WanDit dit(sizes, at::TensorOptions(at::kMeta));
+  for (const auto& [label, extension] :
+       arm_extensions(registry, arm.document, dit, 0, at::Device(at::kCPU))) {
+    dit.attach(extension);
+  }
+  const auto motion = registry.make<Variant>(arm.document, "")->plan(1, 1).motion_frames;
+  const auto frames = film_frames(section<RolloutConfig>(arm.document, "rollout").clips,
+                                  section<ClipConfig>(arm.document, "clip").frames, motion);
+  const auto owner = cat("[arm.", arm.name, "]: scene ", scene.name);
+  const auto tracks = scene.tracks.only(dit.track_parts(), owner);
+  if (!tracks.empty()) tracks.slice(0, frames);
 }
 
 }  // namespace
@@ -53,7 +75,13 @@ void check_names(const Plan& plan) {
     const auto of = "[arm." + arm.name + "]" +
                     (job.diagnostic.empty() ? "" : " with [diagnostic." + job.diagnostic + "]");
     check(of, job.name + ".h5");
-    check(of, folders.lora(arm, plan.experiment.seeds[job.seed]).filename().string());
+    const auto seed = plan.experiment.seeds[job.seed];
+    check(of, folders.lora(arm, seed).filename().string());
+    for (const auto& part : arm.document.sections()) {
+      if (!part.name.starts_with(kExtensionPrefix)) continue;
+      const auto label = part.name.substr(kExtensionPrefix.size());
+      check("[" + part.name + "]", folders.extension(arm, seed, label).filename().string());
+    }
   }
 }
 
@@ -61,17 +89,25 @@ void check_ahead(const Plan& plan, const Registry& registry) {
   std::set<std::string> seen;  // settings that were looked at: arms mostly share them
   for (const auto& arm : plan.arms) {
     std::string key;
-    for (const auto* name : {"model", "clip", "data", "evaluation"}) {
-      for (const auto& entry : arm.document.find(name)->entries)
-        key += cat(name, ".", entry.key, "=", entry.value, "\n");
+    for (const auto& part : arm.document.sections()) {
+      const auto& name = part.name;
+      const bool looked_at = name == "model" || name == "clip" || name == "data" ||
+                             name == "evaluation" || name.starts_with(kExtensionPrefix);
+      for (const auto& entry : part.entries)
+        if (looked_at) key += cat(name, ".", entry.key, "=", entry.value, "\n");
     }
     if (!seen.insert(key).second) continue;
     const auto clip = section<ClipConfig>(arm.document, "clip");
-    if (plan.experiment.kind == ExperimentKind::ablation)
-      check_model(section<ModelConfig>(arm.document, "model"), clip);
     if (plan.experiment.kind == ExperimentKind::measure) continue;
     const auto evaluation = section<EvaluationConfig>(arm.document, "evaluation");
-    registry.make<ClipSource>(arm.document, "")->scene(evaluation.first_scene, clip);
+    const bool pretrain = plan.experiment.kind == ExperimentKind::pretrain;
+    const auto sizes = plan.experiment.kind == ExperimentKind::ablation
+                           ? check_model(section<ModelConfig>(arm.document, "model"), clip)
+                           : section<WanDitConfig>(arm.document, "dit");
+    const auto scene =
+        registry.make<ClipSource>(arm.document, "")->scene(evaluation.first_scene, clip);
+    if (pretrain || plan.experiment.kind == ExperimentKind::ablation)
+      check_extensions(arm, registry, sizes, scene);
   }
 }
 

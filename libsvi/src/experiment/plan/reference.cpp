@@ -28,7 +28,7 @@ std::string component_entry(const Registration& registration, bool markdown) {
 
 std::string kind_entries(const std::string& kind, const std::map<std::string, Registration>& names,
                          bool markdown) {
-  const bool several = kind == "metric" || kind == "diagnostic";
+  const bool several = kind == "metric" || kind == "diagnostic" || kind == "extension";
   std::string text = markdown ? cat("## `[", kind, several ? ".NAME" : "", "]`\n\n") : "";
   for (const auto& [name, registration] : names) text += component_entry(registration, markdown);
   return text;

@@ -15,6 +15,7 @@
 #include "svi/memory/memory_bank.hpp"
 #include "svi/metric/metric.hpp"
 #include "svi/model/critic.hpp"
+#include "svi/model/extension.hpp"
 #include "svi/model/lora.hpp"
 #include "svi/model/wan/dit.hpp"
 #include "svi/model/wan/vae.hpp"
@@ -78,14 +79,15 @@ std::vector<std::string> known_sections() {
 void check_section_names(const Document& document) {
   const auto known = known_sections();
   for (const auto& section : document.sections()) {
-    if (section.name.starts_with(kMetricPrefix) || section.name.starts_with(kDiagnosticPrefix))
+    if (section.name.starts_with(kMetricPrefix) || section.name.starts_with(kDiagnosticPrefix) ||
+        section.name.starts_with(kExtensionPrefix))
       continue;
     if (std::find(known.begin(), known.end(), section.name) != known.end()) continue;
     const auto near = nearest_name(section.name, known);
     raise<ConfigError>(section.origin, ": unknown section [", section.name, "]; ",
-                       near.empty()
-                           ? "known: " + join(known) + ", metric.NAME, diagnostic.NAME, arm.NAME"
-                           : "did you mean [" + near + "]?");
+                       near.empty() ? "known: " + join(known) +
+                                          ", metric.NAME, diagnostic.NAME, extension.NAME, arm.NAME"
+                                    : "did you mean [" + near + "]?");
   }
 }
 
@@ -180,6 +182,7 @@ Document complete_document(const Document& given, const Registry& registry) {
   for_each_component([&]<class Interface>(const char* fallback) {
     registry.make<Interface>(document, fallback, &complete);
   });
+  make_extensions(registry, document, &complete);
   complete_metrics(document, registry, complete);
   for (const auto& name : names_below(document, kDiagnosticPrefix)) {
     check_diagnostic_name(document, name);

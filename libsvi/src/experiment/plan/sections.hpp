@@ -11,7 +11,7 @@ namespace svi {
 
 // Kinds of which a document may hold several: [metric.NAME], [diagnostic.NAME].
 inline constexpr std::string_view kMetricPrefix = "metric.";
-inline constexpr std::string_view kDiagnosticPrefix = "diagnostic.";
+inline constexpr std::string_view kDiagnosticPrefix = "diagnostic.";  // and [extension.LABEL]
 
 /// The NAMEs of the sections that begin with a prefix, in the document's order.
 std::vector<std::string> names_below(const Document& document, std::string_view prefix);
