@@ -161,7 +161,7 @@ class SVI_EXPORT WanDit : public VelocityModel {
   /// Every implementation of the blocks runs extensions. A model that is split over ranks refuses
   /// them, with ConfigError; quantise() comes before attaching.
   void attach(std::shared_ptr<ModelExtension> extension);
-  void detach_extensions();  // takes all of them off
+  void detach_extensions();                                                // takes all of them off
   const std::vector<std::shared_ptr<ModelExtension>>& extensions() const;  // in order
   /// Names of the condition parts that velocity() takes: text, image, clip, and what extensions
   /// read. Any other is refused.
