@@ -105,7 +105,11 @@ TEST_F(AudioAttentionTest, LetsEachLatentFrameHearItsOwnPixelFramesAlone) {
       const auto heard = (t + kStride - 1) / kStride;  // 0, then four pixel frames each
       for (std::int64_t f = 0; f < kFrames; ++f) {
         const auto most = changed.select(2, f).max().item<double>();
-        f == heard ? EXPECT_GT(most, 1e-4) << t : EXPECT_EQ(most, 0) << t << " " << f;
+        if (f == heard) {
+          EXPECT_GT(most, 1e-4) << t;
+        } else {
+          EXPECT_EQ(most, 0) << t << " " << f;
+        }
       }
     }
   }

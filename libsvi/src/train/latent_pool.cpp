@@ -31,7 +31,10 @@ void add_tracks(NamedTensors& batch, const std::vector<Clip>& clips) {
     SVI_CHECK(!taken, "a track cannot be named '", name, "': that is a part of every clip");
     std::vector<at::Tensor> rows;
     for (const auto& clip : clips) {
-      SVI_CHECK(clip.tracks[name].defined(), "some training clips have no track ", name);
+      SVI_CHECK(clip.tracks[name].defined() &&
+                    clip.tracks[name].sizes() == clips.front().tracks[name].sizes(),
+                "training clips have different tracks: not all have ", name, " ",
+                clips.front().tracks[name].sizes());
       rows.push_back(clip.tracks[name]);
     }
     batch.emplace_back(name, at::stack(rows));
@@ -66,6 +69,19 @@ NamedTensors encode_batch(const std::vector<Clip>& clips, const LatentPool::Enco
   return batch;
 }
 
+/// Clips first .. of the pool take a batch's values; what the first batch had, all must have.
+void put_batch(const NamedTensors& pool, const NamedTensors& batch, std::int64_t first) {
+  SVI_CHECK(batch.size() == pool.size(), "training clips have different tracks");
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const auto& [name, values] = batch[i];
+    const auto& place = pool[i];
+    SVI_CHECK(place.first == name && place.second.sizes().slice(1) == values.sizes().slice(1),
+              "training clips have different tracks, or tracks of different sizes: ", name, " ",
+              values.sizes(), " after ", place.first, " ", place.second.sizes());
+    place.second.narrow(0, first, values.size(0)).copy_(values);
+  }
+}
+
 std::vector<SafetensorsBuilder::Entry> entries_like(const NamedTensors& first_batch,
                                                     std::int64_t count) {
   std::vector<SafetensorsBuilder::Entry> entries;
@@ -94,8 +110,7 @@ void LatentPool::encode(const std::filesystem::path& path, const ClipSource& sou
       clips.push_back(source.training_clip(seed, first + done + i, shape));
     const auto batch = encode_batch(clips, encoders, shape, plan);
     if (!file) file.emplace(path, entries_like(batch, count));
-    for (std::size_t i = 0; i < batch.size(); ++i)
-      file->tensors()[i].second.narrow(0, done, size).copy_(batch[i].second);
+    put_batch(file->tensors(), batch, done);
     done += size;
     if (progress) progress(done);
   }
