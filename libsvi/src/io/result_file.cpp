@@ -4,6 +4,7 @@
 
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "disk_room.hpp"
 #include "result_part.hpp"
@@ -292,15 +293,31 @@ std::int64_t bytes_of(const std::map<std::string, PartEntry>& datasets) {
 }
 
 /// Does what all ranks must do alike in one parallel file. Where it fails on a rank, perhaps on
-/// that one alone, all end: closing the file would wait for the others for ever.
+/// that one alone, all end here: closing the file would wait for the others for ever. The file must
+/// therefore outlive `work`.
 template <class Work>
-auto together(const Communicator& group, const Work& work) {
+auto together(const Communicator& group, const char* doing, const Work& work) {
   try {
     return work();
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     if (group.size() == 1) throw;
-    std::cerr << cat("rank ", group.rank(), ", merging: ", error.what(), "\n") << std::flush;
+    std::cerr << cat("rank ", group.rank(), ", ", doing, ": ", error.what(), "\n") << std::flush;
     Environment::abort(2);
+  }
+}
+
+/// Throws alike on all ranks what `work` throws on some: no rank may be left in a collective call
+/// of it. Collective.
+template <class Work>
+void alike(const Communicator& group, const std::string& about, const Work& work) {
+  std::string problem;
+  try {
+    work();
+  } catch (const Error& error) {
+    problem = error.what();
+  }
+  for (const auto& text : group.all_gather(problem)) {
+    if (!text.empty()) throw IoError(about + text);
   }
 }
 
@@ -313,19 +330,23 @@ void probe_results(const std::filesystem::path& folder, const Communicator& grou
     return owner->temporary().string();
   });
   const auto values = at::arange(16, at::kDouble);
-  std::string problem;
-  try {
-    auto file = Hdf5File::create(path, group);
-    file.put("/probe", values);
-    file.close();
+  const auto about = folder.string() + ": HDF5 cannot keep results there: ";
+  std::optional<Hdf5File> file;
+  alike(group, about, [&] { file = Hdf5File::create(path, group); });
+  const auto fill = [&] {
+    file->put("/probe", values);
+    file->close();
+  };
+  // Of several ranks, one that fails leaves the others within the library.
+  if (group.size() > 1) {
+    together(group, "trying HDF5", fill);
+  } else {
+    alike(group, about, fill);
+  }
+  alike(group, about, [&] {
     if (group.rank() == 0 && !Hdf5File::open(path).read("/probe").equal(values))
       raise<IoError>(path, ": what was written is not what is read");
-  } catch (const Error& error) {
-    problem = error.what();
-  }
-  for (const auto& text : group.all_gather(problem)) {
-    if (!text.empty()) raise<IoError>(folder.string(), ": HDF5 cannot keep results there: ", text);
-  }
+  });
 }
 
 void write_result_header(const std::filesystem::path& folder, const ResultHeader& header) {
@@ -349,37 +370,24 @@ void merge_parts(const std::filesystem::path& folder, const std::filesystem::pat
     return result->temporary().string();
   });
   const auto header = read_header(folder);
-  auto file = together(group, [&] {
-    auto made = Hdf5File::create(temporary, group);
-    put_header(made, header);
-    put_own_scales(made, parts);
-    make_datasets(made, datasets, header);
-    return made;
+  constexpr const char* kMerging = "merging";
+  auto file = together(group, kMerging, [&] { return Hdf5File::create(temporary, group); });
+  together(group, kMerging, [&] {
+    put_header(file, header);
+    put_own_scales(file, parts);
+    make_datasets(file, datasets, header);
   });
-
-  std::string problem;
-  try {
+  alike(group, "", [&] {
     const auto size = static_cast<std::size_t>(group.size());
     for (auto part = static_cast<std::size_t>(group.rank()); part < parts.size(); part += size) {
       for (const auto& entry : parts[part]) {
         const auto block =
             from_part([&] { return Hdf5File::open(entry.file).read(entry.dataset); });
-        together(group, [&] {
-          file.write(entry.place.path, block, entry.place.start);
-          return 0;
-        });
+        together(group, kMerging, [&] { file.write(entry.place.path, block, entry.place.start); });
       }
     }
-  } catch (const Error& error) {
-    problem = error.what();
-  }
-  for (const auto& text : group.all_gather(problem)) {
-    if (!text.empty()) throw IoError(text);
-  }
-  together(group, [&] {
-    file.close();
-    return 0;
   });
+  together(group, kMerging, [&] { file.close(); });
   on_first(group, [&] {
     result->commit();
     return std::string();
