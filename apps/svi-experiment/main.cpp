@@ -29,14 +29,12 @@
 #include "svi/experiment/reference.hpp"
 #include "svi/experiment/watch.hpp"
 #include "svi/io/output_path.hpp"
-#include "svi/parallel/environment.hpp"
+#include "svi/parallel/program.hpp"
 #include "svi/parallel/stop.hpp"
 
 namespace po = boost::program_options;
 
 namespace {
-
-constexpr int kStopped = 3;  // exit code
 
 struct Arguments {
   std::string file, size;
@@ -156,7 +154,9 @@ int watch(const Arguments& a, const svi::Communicator& world) {
   options.redraw = isatty(STDOUT_FILENO) != 0;
   options.columns = svi::terminal_columns(STDOUT_FILENO);
   const auto end = svi::watch_run(folder, options);
-  return end == svi::WatchEnd::complete ? 0 : end == svi::WatchEnd::stopped ? kStopped : 1;
+  return end == svi::WatchEnd::complete  ? 0
+         : end == svi::WatchEnd::stopped ? svi::kStoppedExitCode
+                                         : 1;
 }
 
 int run(const Arguments& a, const svi::Communicator& world, char** argv) {
@@ -202,41 +202,23 @@ int run(const Arguments& a, const svi::Communicator& world, char** argv) {
   run_options.program = argv[0];
   svi::catch_stop_signals();
   const auto end = svi::run_experiment(plan, registry, world, run_options);
-  return end == svi::RunEnd::stopped ? kStopped : 0;
-}
-
-int main_with_mpi(int argc, char** argv) {
-  const auto world = svi::Communicator::world();
-  try {
-    const auto arguments = parse(argc, argv);
-    svi::start_logging(world.rank(),
-                       arguments.verbose ? svi::Severity::debug : svi::Severity::info);
-    return run(arguments, world, argv);
-  } catch (const svi::ConfigError& error) {
-    if (world.rank() == 0) std::cerr << "svi-experiment: " << error.what() << "\n";
-    return 2;  // thrown alike on all ranks
-  } catch (const svi::PluginError& error) {
-    if (world.rank() == 0) std::cerr << "svi-experiment: " << error.what() << "\n";
-    return 2;
-  } catch (const svi::IoError& error) {
-    std::cerr << "svi-experiment: rank " << world.rank() << ": " << error.what() << std::endl;
-    if (world.size() == 1) return 2;
-    svi::Environment::abort(2);
-  } catch (const std::exception& error) {
-    std::cerr << "svi-experiment: rank " << world.rank() << ": " << error.what() << std::endl;
-    if (world.size() == 1) return 1;
-    svi::Environment::abort(1);
-  }
+  if (end == svi::RunEnd::stopped) return svi::kStoppedExitCode;
+  // A signal in the last moment: mpirun, which it may have reached first, ends with a code of its
+  // own unless a rank has one.
+  const auto late = svi::stop_signal();
+  if (late.empty()) return 0;
+  std::cerr << svi::cat(plan.folder(), ": complete; ", late, " came when there was no job left\n");
+  return svi::kStoppedExitCode;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    const svi::Environment environment(argc, argv);
-    return main_with_mpi(argc, argv);
-  } catch (const svi::ConfigError& error) {  // started in a way that cannot work
-    std::cerr << "svi-experiment: " << error.what() << std::endl;
-    return 2;
-  }
+  const auto body = [&](const svi::Communicator& world) {
+    const auto arguments = parse(argc, argv);
+    svi::start_logging(world.rank(),
+                       arguments.verbose ? svi::Severity::debug : svi::Severity::info);
+    return run(arguments, world, argv);
+  };
+  return svi::run_program({"svi-experiment", /*alike=*/true, body}, argc, argv);
 }

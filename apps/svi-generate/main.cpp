@@ -5,19 +5,14 @@
 //   svi-generate --model Wan2.1-I2V-14B-480P --lora svi-shot.safetensors --image cat.png --prompt
 //   "a cat walks" svi-generate --model pocket --clips 200 --out long.mp4 --resume
 
-#include <c10/util/Exception.h>
-
-#include <csignal>
-#include <filesystem>
 #include <iostream>
 
 #include "arguments.hpp"
 #include "films.hpp"
 #include "svi/core/abi.hpp"
-#include "svi/core/check.hpp"
 #include "svi/core/log.hpp"
 #include "svi/experiment/builtins.hpp"
-#include "svi/parallel/environment.hpp"
+#include "svi/parallel/program.hpp"
 #include "svi/parallel/stop.hpp"
 #include "svi/plugin/loader.hpp"
 
@@ -47,54 +42,18 @@ int run(const svi::generate::Arguments& a, const svi::Communicator& world) {
     if (speaks) list(registry);
     return 0;
   }
-  std::signal(SIGPIPE, SIG_IGN);  // who reads along may leave; the film goes on
   svi::catch_stop_signals();
   return svi::generate::make_films(a, registry, world);
-}
-
-/// Without the stack that LibTorch puts into its messages.
-std::string text_of(const std::exception& error) {
-  if (const auto* torch = dynamic_cast<const c10::Error*>(&error))
-    return torch->what_without_backtrace();
-  return error.what();
-}
-
-int main_with_mpi(int argc, char** argv) {
-  const auto world = svi::Communicator::world();
-  int code = 1;
-  try {
-    const auto arguments = svi::generate::parse_arguments(argc, argv);
-    svi::start_logging(world.rank(),
-                       arguments.verbose ? svi::Severity::debug : svi::Severity::info);
-    return run(arguments, world);
-  } catch (const svi::ConfigError& error) {
-    std::cerr << "svi-generate: " << error.what() << std::endl;
-    code = 2;
-  } catch (const svi::PluginError& error) {
-    std::cerr << "svi-generate: " << error.what() << std::endl;
-    code = 2;
-  } catch (const svi::IoError& error) {
-    std::cerr << "svi-generate: " << error.what() << std::endl;
-    code = 2;
-  } catch (const std::filesystem::filesystem_error& error) {
-    std::cerr << "svi-generate: " << error.path1().string() << ": " << error.code().message()
-              << std::endl;
-    code = 2;
-  } catch (const std::exception& error) {
-    std::cerr << "svi-generate: " << text_of(error) << std::endl;
-  }
-  if (world.size() == 1) return code;
-  svi::Environment::abort(code);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    const svi::Environment environment(argc, argv);
-    return main_with_mpi(argc, argv);
-  } catch (const svi::ConfigError& error) {  // started in a way that cannot work
-    std::cerr << "svi-generate: " << error.what() << std::endl;
-    return 2;
-  }
+  const auto body = [&](const svi::Communicator& world) {
+    const auto arguments = svi::generate::parse_arguments(argc, argv);
+    svi::start_logging(world.rank(),
+                       arguments.verbose ? svi::Severity::debug : svi::Severity::info);
+    return run(arguments, world);
+  };
+  return svi::run_program({"svi-generate", false, body}, argc, argv);
 }

@@ -14,6 +14,7 @@
 #include "svi/core/check.hpp"
 #include "svi/parallel/environment.hpp"
 #include "svi/parallel/mpi_native.hpp"
+#include "svi/parallel/program.hpp"
 
 namespace svi {
 
@@ -60,13 +61,6 @@ std::int64_t gentle_broadcast(std::int64_t number, const Communicator& group,
   mpi::check(MPI_Ibcast(&number, 1, MPI_INT64_T, 0, mpi::native(group), &request), "MPI_Ibcast");
   wait_gently(request, stop);
   return number;
-}
-
-int exit_code_of(const std::exception& error) {
-  const bool users = dynamic_cast<const ConfigError*>(&error) != nullptr ||
-                     dynamic_cast<const IoError*>(&error) != nullptr ||
-                     dynamic_cast<const PluginError*>(&error) != nullptr;
-  return users ? 2 : 1;
 }
 
 [[noreturn]] void end_all(int rank, const std::string& where, const std::string& text, int code) {
@@ -299,7 +293,7 @@ bool run_job(const Communicator& world, const std::string& where,
       std::cerr << where << " failed\n";
       throw;
     }
-    end_all(world.rank(), where, error.what(), exit_code_of(error));
+    end_all(world.rank(), where, text_of(error), exit_code_of(error));
   }
   return true;
 }

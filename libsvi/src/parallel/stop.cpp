@@ -49,6 +49,7 @@ extern "C" void on_stop_signal(int number) {
 }  // namespace
 
 void catch_stop_signals() {
+  ::signal(SIGPIPE, SIG_IGN);  // who reads along may leave; the work goes on
   for (const auto& caught : kCaught) {
     struct sigaction now {};
     ::sigaction(caught.number, nullptr, &now);

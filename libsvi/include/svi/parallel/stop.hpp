@@ -10,7 +10,8 @@ namespace svi {
 
 /// From now on SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGXCPU and SIGHUP ask this process to stop,
 /// which goes on until it looks. SIGHUP, SIGUSR1 and SIGUSR2 stay ignored where they were (nohup).
-/// A second SIGINT, a second or more after the first signal, ends the process at once.
+/// A second SIGINT, a second or more after the first signal, ends the process at once. SIGPIPE is
+/// ignored from now on: a reader of the output may leave.
 SVI_EXPORT void catch_stop_signals();
 
 /// The first signal that asked this process to stop, such as "SIGTERM"; empty: none.
