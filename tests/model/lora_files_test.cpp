@@ -68,25 +68,6 @@ NamedTensors named(const std::vector<Layer>& layers, const std::string& home, bo
   return tensors;
 }
 
-std::unique_ptr<WanDit> some_model() {
-  WanDitConfig config;
-  config.in_dim = 8;
-  config.out_dim = 4;
-  config.dim = 32;
-  config.ffn_dim = 64;
-  config.freq_dim = 16;
-  config.text_dim = 12;
-  config.text_len = 0;
-  config.heads = 4;
-  config.layers = 2;
-  config.image_dim = 16;
-  auto dit = std::make_unique<WanDit>(config);
-  at::manual_seed(1);
-  const at::NoGradGuard no_grad;
-  for (auto& [name, weight] : dit->parameters()) weight.normal_(0, 0.2);
-  return dit;
-}
-
 at::Tensor weight_of(const WanDit& dit, const std::string& name) {
   return testing::find(dit.parameters(), name).clone();
 }
@@ -99,8 +80,8 @@ TEST_P(LoraHome, IsReadAndMergedAsPlainMatrixProducts) {
     auto file = LoraFile::parse(named(layers, GetParam(), with_alpha), "lora.safetensors");
     EXPECT_EQ(file.naming, GetParam());
     ASSERT_EQ(file.updates.size(), layers.size());
-    auto dit = some_model();
-    const auto before = some_model();
+    auto dit = testing::two_blocks(8);
+    const auto before = testing::two_blocks(8);
     const auto report = merge_lora(*dit, {file, 0.7});
     EXPECT_EQ(report.loaded.size(), layers.size());
     for (const auto& layer : layers) {
@@ -126,8 +107,8 @@ TEST(LoraFile, DenseDifferencesOfDistilledAdaptersAreAdded) {
       {"diffusion_model.blocks.0.diff_m", at::full({1, 6, 32}, 0.5)},
       {"diffusion_model.patch_embedding.diff", at::full({32, 8, 1, 2, 2}, 0.1)}};
   const auto file = LoraFile::parse(tensors, "lightx2v");
-  auto dit = some_model();
-  const auto before = some_model();
+  auto dit = testing::two_blocks(8);
+  const auto before = testing::two_blocks(8);
   merge_lora(*dit, {file, 0.5});
   const auto moved = [&](const std::string& name) {
     return (weight_of(*dit, name) - weight_of(*before, name)).mean().item<double>();
@@ -172,7 +153,7 @@ TEST(LoraFile, SaysWhatIsWrong) {
   auto elsewhere = layers;
   elsewhere[0].name = "blocks.7.self_attn.q";
   const auto file = LoraFile::parse(named(elsewhere, "SVI", false), "l.st");
-  auto dit = some_model();
+  auto dit = testing::two_blocks(8);
   const auto before = weight_of(*dit, "head.head.weight");
   EXPECT_THAT(refusal([&] {
                 merge_lora(*dit, {file, 1});
@@ -199,7 +180,7 @@ TEST(ComposedLoras, ActLikeAllOfThemMerged) {
   const std::vector<WeightedLora> loras = {
       {LoraFile::parse(named(first, "kohya", true), "one"), 0.8},
       {LoraFile::parse(named(second, "SVI", false), "two"), -0.3}};
-  auto merged = some_model(), apart = some_model();
+  auto merged = testing::two_blocks(8), apart = testing::two_blocks(8);
   for (const auto& lora : loras) merge_lora(*merged, lora);
   apart->attach(compose_loras(loras, apart->linears()));
 
@@ -215,7 +196,7 @@ TEST(ComposedLoras, ActLikeAllOfThemMerged) {
 }
 
 TEST(ComposedLoras, RefuseWhatOnlyMergingCanDo) {
-  const auto dit = some_model();
+  const auto dit = testing::two_blocks(8);
   const WeightedLora outside{LoraFile::parse(named(some_layers(3), "SVI", false), "one"), 1};
   EXPECT_THROW(compose_loras({outside}, dit->linears()), IoError);
 }

@@ -19,25 +19,6 @@ using testing::joined;
 using testing::refused_with;
 using testing::under;
 
-std::unique_ptr<WanDit> two_blocks() {
-  WanDitConfig config;
-  config.in_dim = 4;
-  config.out_dim = 4;
-  config.dim = 32;
-  config.ffn_dim = 64;
-  config.freq_dim = 16;
-  config.text_dim = 12;
-  config.text_len = 0;
-  config.heads = 4;
-  config.layers = 2;
-  config.image_dim = 16;
-  auto dit = std::make_unique<WanDit>(config);
-  at::manual_seed(1);
-  const at::NoGradGuard no_grad;
-  for (auto& [name, weight] : dit->parameters()) weight.normal_(0, 0.2);
-  return dit;
-}
-
 /// A layer under the official name, that of diffusers, and with underscores.
 struct Spelling {
   const char* official;
@@ -78,7 +59,7 @@ NamedTensors spelled(const Stem& stem, const std::string& down, const std::strin
 }
 
 NamedTensors merged(const NamedTensors& tensors) {
-  auto dit = two_blocks();
+  auto dit = testing::two_blocks(4);
   merge_lora(*dit, {LoraFile::parse(tensors, "l.safetensors"), 0.7});
   NamedTensors weights;
   for (const auto& [name, weight] : dit->parameters()) weights.emplace_back(name, weight.clone());
@@ -207,8 +188,8 @@ TEST(LoraAlpha, IsPerLayerAndWithoutItTheScaleIsOne) {
   EXPECT_EQ(q.alpha, 8);
   EXPECT_EQ(q.scale, 4);
   EXPECT_EQ(file.warning(), "");
-  const auto before = two_blocks();
-  auto dit = two_blocks();
+  const auto before = testing::two_blocks(4);
+  auto dit = testing::two_blocks(4);
   merge_lora(*dit, {file, 1});
   const auto moved = [&](const std::string& name) {
     return (find(dit->parameters(), name) - find(before->parameters(), name)).mean().item<double>();
@@ -312,7 +293,7 @@ TEST(LoraFile, DamagedMatricesAreRefusedNotDividedBy) {
 }
 
 TEST(LoraFile, FitsAreToldBeforeAnythingIsMerged) {
-  const auto dit = two_blocks();
+  const auto dit = testing::two_blocks(4);
   auto tensors = joined(layer_of("blocks.0.self_attn.q", 2), layer_of("blocks.5.self_attn.q", 2));
   tensors = joined(tensors, {{"blocks.1.ffn.0.lora_A.weight", at::ones({2, 32})},
                              {"blocks.1.ffn.0.lora_B.weight", at::ones({32, 2})},

@@ -93,7 +93,7 @@ TEST(Lora, MergedEqualsAttached) {
   Adapted adapted(fixture);
 
   adapted.dit.detach();
-  adapted.lora->merge_into(adapted.dit);
+  merge_lora(adapted.dit, {LoraFile::of(*adapted.lora, "lora"), 1});
 
   const at::NoGradGuard no_grad;
   EXPECT_LE(relative_error(adapted.velocity(fixture), fixture("output.v")), kLoraTolerance);

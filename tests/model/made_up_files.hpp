@@ -1,14 +1,17 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "model/fixtures.hpp"
 #include "svi/core/check.hpp"
 #include "svi/model/key_maps.hpp"
+#include "svi/model/wan/dit.hpp"
 
 namespace svi::testing {
 
@@ -21,6 +24,27 @@ std::string refused_with(const Action& action) {
     return error.what();
   }
   return "accepted";
+}
+
+/// A transformer of two blocks with an image part and made-up weights, always the same; latents
+/// come with `in_dim` channels.
+inline std::unique_ptr<WanDit> two_blocks(std::int64_t in_dim) {
+  WanDitConfig config;
+  config.in_dim = in_dim;
+  config.out_dim = 4;
+  config.dim = 32;
+  config.ffn_dim = 64;
+  config.freq_dim = 16;
+  config.text_dim = 12;
+  config.text_len = 0;
+  config.heads = 4;
+  config.layers = 2;
+  config.image_dim = 16;
+  auto dit = std::make_unique<WanDit>(config);
+  at::manual_seed(1);
+  const at::NoGradGuard no_grad;
+  for (auto& [name, weight] : dit->parameters()) weight.normal_(0, 0.2);
+  return dit;
 }
 
 /// The smallest transformer that is told by its names.

@@ -166,8 +166,7 @@ TEST(Quantise, KeepsAdaptersApartAndRefusesToMergeThem) {
   const auto report = dit->quantise();
 
   EXPECT_LT(rms_error(wide_velocity(*dit), before), 2 * report.velocity_error + 1e-3);
-  EXPECT_THROW(lora->merge_into(*dit), ConfigError);
-  EXPECT_THROW(merge_lora(*dit, {LoraFile::parse(lora->tensors(), "file"), 1}), ConfigError);
+  EXPECT_THROW(merge_lora(*dit, {LoraFile::of(*lora, "lora"), 1}), ConfigError);
   EXPECT_THROW(dit->load(wide_model()->parameters()), Error);
 }
 

@@ -9,10 +9,8 @@
 #include <optional>
 #include <set>
 #include <string_view>
-#include <unordered_map>
 
 #include "model/lora_key.hpp"
-#include "model/mergeable.hpp"
 #include "svi/core/check.hpp"
 #include "svi/core/random.hpp"
 
@@ -206,24 +204,6 @@ LoraConfig Lora::infer(const NamedTensors& tensors) {
   if (config.alpha == 0) config.alpha = static_cast<double>(config.rank);
   config.layers.assign(layers.begin(), layers.end());
   return config;
-}
-
-void Lora::merge_into(WanDit& dit, double strength) const {
-  std::unordered_map<std::string, at::Tensor> weights;
-  for (auto& [name, weight] : dit.parameters()) weights.emplace(name, weight);
-  const at::NoGradGuard no_grad;
-  for (const auto& adapter : adapters_) {
-    const auto found = weights.find(adapter.layer.name + ".weight");
-    SVI_CHECK(found != weights.end(), "the model has no layer ", adapter.layer.name);
-    auto& weight = found->second;
-    SVI_CHECK(weight.size(0) == adapter.layer.out && weight.size(1) == adapter.layer.in,
-              adapter.layer.name, " of the model is ", weight.sizes(), ", of the adapter [",
-              adapter.layer.out, ", ", adapter.layer.in, "]");
-    check_mergeable(found->first, weight);
-    const auto merged = at::addmm(weight.to(at::kFloat), adapter.b.to(weight.device()),
-                                  adapter.a.to(weight.device()), 1, strength * scale());
-    weight.copy_(merged);
-  }
 }
 
 }  // namespace svi

@@ -69,9 +69,10 @@ std::string part_text(const LoraKey& key) {
   }
 }
 
-/// b a as a matrix: [out, in x kernel].
-at::Tensor product(const LoraUpdate& update) {
-  return at::mm(update.b.to(at::kFloat).flatten(1), update.a.to(at::kFloat).flatten(1));
+/// w + factor b a, in fp32 with the sizes of w.
+at::Tensor with_product(const at::Tensor& w, const LoraUpdate& update, double factor) {
+  const auto matrix = [&](const at::Tensor& t) { return t.to(w.device(), at::kFloat).flatten(1); };
+  return at::addmm(w.flatten(1), matrix(update.b), matrix(update.a), 1, factor).view(w.sizes());
 }
 
 /// Sizes of what the update adds, where the tensor cannot take it; empty where it can.
@@ -209,6 +210,12 @@ LoraFile LoraFile::read(const WeightFiles& weights, const std::string& path,
   return file;
 }
 
+LoraFile LoraFile::of(const Lora& lora, const std::string& origin) {
+  auto file = parse(lora.tensors(), origin);
+  for (auto& update : file.updates) update.scale = lora.scale();
+  return file;
+}
+
 std::string LoraFile::warning() const {
   std::size_t none = 0;
   std::string first;
@@ -280,9 +287,7 @@ LoadReport merge_lora(WanDit& dit, const WeightedLora& lora, bool allow_unmatche
     if (found == weights.end()) continue;
     auto& weight = found->second;
     auto sum = weight.to(at::kFloat);
-    if (update.a.defined())
-      sum = sum +
-            (product(update) * (lora.strength * update.scale)).to(sum.device()).view(sum.sizes());
+    if (update.a.defined()) sum = with_product(sum, update, lora.strength * update.scale);
     if (update.difference.defined())
       sum =
           sum + (update.difference.to(sum.device(), at::kFloat) * lora.strength).view(sum.sizes());

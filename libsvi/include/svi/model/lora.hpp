@@ -77,9 +77,6 @@ class SVI_EXPORT Lora {
   /// (scale 1) unless the file brings it. Throws IoError where the names are no adapter's.
   static LoraConfig infer(const NamedTensors& tensors);
 
-  /// Adds strength * scale * B A to the model's weights for good, in fp32, rounded to their dtype.
-  void merge_into(WanDit& dit, double strength = 1) const;
-
  private:
   void bind();  // points adapters and their gradients into the flat buffers
 

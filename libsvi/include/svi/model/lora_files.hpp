@@ -57,6 +57,9 @@ struct SVI_EXPORT LoraFile {
   static LoraFile read(const WeightFiles& files, const std::string& path,
                        const std::string& copy = {});
 
+  /// An adapter in memory, as its file would be read: to merge it. Shares its tensors.
+  static LoraFile of(const Lora& lora, const std::string& origin);
+
   /// What a user should know before such an adapter acts: layers with alpha 0 change nothing.
   /// Empty if nothing.
   std::string warning() const;

@@ -15,6 +15,7 @@
 #include "svi/io/video_writer.hpp"
 #include "svi/measure/film_file.hpp"
 #include "svi/model/lora.hpp"
+#include "svi/model/lora_files.hpp"
 #include "svi/tensor/levels.hpp"
 
 namespace svi {
@@ -176,7 +177,7 @@ std::unique_ptr<WanDit> load_merged(const JobContext& context) {
   const auto tensors = SafetensorsFile::open(path).load_all();
   Lora lora(section<LoraConfig>(arm.document, "lora"), dit->linears(), 0, context.device);
   lora.load(tensors, path.string());
-  lora.merge_into(*dit);
+  merge_lora(*dit, {LoraFile::of(lora, path.string()), 1});
   return dit;
 }
 

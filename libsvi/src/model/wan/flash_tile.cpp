@@ -5,45 +5,14 @@
 #include "model/wan/row_kernels.hpp"
 #include "svi/tensor/instruction_set.hpp"
 
-#if defined(__GNUC__)
-// Vectors wider than the baseline's registers are passed between inlined functions only.
-#pragma GCC diagnostic ignored "-Wpsabi"
-#endif
-
 namespace svi::wan {
 namespace {
 
-#define SVI_KERNEL_WIDTH 4
-#define SVI_KERNEL_ROWS 6
-namespace baseline {
-#include "model/wan/flash_tile.inc"
-}  // namespace baseline
-#undef SVI_KERNEL_WIDTH
-#undef SVI_KERNEL_ROWS
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define SVI_WIDE_KERNELS 1
-#pragma GCC push_options
-#pragma GCC target("avx2,fma")
-#define SVI_KERNEL_WIDTH 8
-#define SVI_KERNEL_ROWS 6
-namespace avx2 {
-#include "model/wan/flash_tile.inc"
-}  // namespace avx2
-#undef SVI_KERNEL_WIDTH
-#undef SVI_KERNEL_ROWS
-#pragma GCC pop_options
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,fma,prefer-vector-width=512")
-#define SVI_KERNEL_WIDTH 16
-#define SVI_KERNEL_ROWS 12
-namespace avx512 {
-#include "model/wan/flash_tile.inc"
-}  // namespace avx512
-#undef SVI_KERNEL_WIDTH
-#undef SVI_KERNEL_ROWS
-#pragma GCC pop_options
-#endif
+#define SVI_KERNEL_FILE "model/wan/flash_tile.inc"
+#define SVI_KERNEL_ROWS_AVX512 12
+#include "model/wan/instruction_sets.inc"
+#undef SVI_KERNEL_FILE
+#undef SVI_KERNEL_ROWS_AVX512
 
 struct FlashLoops {
   long columns;

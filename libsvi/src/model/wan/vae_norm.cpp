@@ -10,52 +10,11 @@
 namespace svi::wan {
 namespace {
 
-#define SVI_KERNEL_WIDTH 4
-namespace baseline {
-namespace fp32 {
-using Element = float;
-#include "model/wan/vae_norm_kernel.inc"
-}  // namespace fp32
-namespace bf16 {
-using Element = unsigned short;
-#include "model/wan/vae_norm_kernel.inc"
-}  // namespace bf16
-}  // namespace baseline
-#undef SVI_KERNEL_WIDTH
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define SVI_WIDE_KERNELS 1
-#pragma GCC push_options
-#pragma GCC target("avx2,fma")
-#define SVI_KERNEL_WIDTH 8
-namespace avx2 {
-namespace fp32 {
-using Element = float;
-#include "model/wan/vae_norm_kernel.inc"
-}  // namespace fp32
-namespace bf16 {
-using Element = unsigned short;
-#include "model/wan/vae_norm_kernel.inc"
-}  // namespace bf16
-}  // namespace avx2
-#undef SVI_KERNEL_WIDTH
-#pragma GCC pop_options
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,fma")
-#define SVI_KERNEL_WIDTH 16
-namespace avx512 {
-namespace fp32 {
-using Element = float;
-#include "model/wan/vae_norm_kernel.inc"
-}  // namespace fp32
-namespace bf16 {
-using Element = unsigned short;
-#include "model/wan/vae_norm_kernel.inc"
-}  // namespace bf16
-}  // namespace avx512
-#undef SVI_KERNEL_WIDTH
-#pragma GCC pop_options
-#endif
+#define SVI_KERNEL_FILE "model/wan/vae_norm_elements.inc"
+#define SVI_KERNEL_ROWS_AVX512 1
+#include "model/wan/instruction_sets.inc"
+#undef SVI_KERNEL_FILE
+#undef SVI_KERNEL_ROWS_AVX512
 
 struct NormKernel {
   void (*forward)(const void*, const float*, void*, long, long);
