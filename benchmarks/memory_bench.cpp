@@ -185,21 +185,29 @@ int compare(const std::string& file, std::int64_t entries, int repeat) {
   return 0;
 }
 
-svi::BankedError small_error(std::uint32_t i) {
+constexpr std::int64_t kSmallShape[] = {16, 5, 8, 8};
+
+svi::BankedError some_error(std::uint32_t i, at::IntArrayRef shape, bool offsets) {
   svi::BankedError error;
-  error.residual = svi::normal({1, svi::Purpose::test, i, 0}, {16, 5, 8, 8});
+  error.residual = svi::normal({1, svi::Purpose::test, i, 0}, shape);
   error.sigma = 0.5;
   error.data_gain = -0.5;
   error.noise_gain = 0.5;
+  if (offsets) {
+    error.data_offset = 0.3 * svi::normal({2, svi::Purpose::test, i, 0}, shape);
+    error.noise_offset = error.data_offset;
+  }
   return error;
 }
 
-void store(benchmark::State& state, svi::Eviction eviction) {
-  svi::TimeGridBank bank({.eviction = eviction});
+void store(benchmark::State& state, svi::Eviction eviction, at::IntArrayRef shape, bool offsets) {
+  const auto entries = static_cast<std::uint32_t>(state.range(0));
+  svi::TimeGridBank bank({.capacity = state.range(0), .eviction = eviction});
   std::uint32_t i = 0;
-  for (; i < 500; ++i) bank.store(small_error(i), {});
+  for (; i < entries; ++i) bank.store(some_error(i, shape, offsets), {});
   std::vector<svi::BankedError> incoming;
-  for (std::uint32_t k = 0; k < 200; ++k) incoming.push_back(small_error(1000 + k));
+  for (std::uint32_t k = 0; k < entries / 4; ++k)
+    incoming.push_back(some_error(1000 + k, shape, offsets));
   for (auto _ : state) {
     bank.store(incoming[i % incoming.size()], {1, svi::Purpose::bank_evict, i, 0});
     ++i;
@@ -208,7 +216,7 @@ void store(benchmark::State& state, svi::Eviction eviction) {
 
 void recall(benchmark::State& state) {
   svi::TimeGridBank bank({});
-  for (std::uint32_t i = 0; i < 500; ++i) bank.store(small_error(i), {});
+  for (std::uint32_t i = 0; i < 500; ++i) bank.store(some_error(i, kSmallShape, false), {});
   std::uint32_t i = 0;
   for (auto _ : state) {
     benchmark::DoNotOptimize(
@@ -216,8 +224,23 @@ void recall(benchmark::State& state) {
   }
 }
 
-BENCHMARK_CAPTURE(store, random, svi::Eviction::random)->Name("Bank/store/random/N:500");
-BENCHMARK_CAPTURE(store, nearest, svi::Eviction::nearest)->Name("Bank/store/nearest/N:500");
+constexpr auto kRandom = svi::Eviction::random, kNearest = svi::Eviction::nearest;
+BENCHMARK_CAPTURE(store, random, kRandom, kSmallShape, false)
+    ->Name("Bank/store/random/N")
+    ->Arg(500);
+BENCHMARK_CAPTURE(store, nearest, kNearest, kSmallShape, false)
+    ->Name("Bank/store/nearest/N")
+    ->Arg(500);
+BENCHMARK_CAPTURE(store, offsets, kNearest, kSmallShape, true)
+    ->Name("Bank/store/nearest_offsets/N")
+    ->Arg(500);
+// At the published shape: 81 frames of 480 x 832.
+BENCHMARK_CAPTURE(store, published, kNearest, kShape, false)
+    ->Name("Bank/store/published/N")
+    ->Arg(100);
+BENCHMARK_CAPTURE(store, published_offsets, kNearest, kShape, true)
+    ->Name("Bank/store/published_offsets/N")
+    ->Arg(100);
 BENCHMARK(recall)->Name("Bank/recall/N:500");
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <optional>
 
 #include "memory/nearest_detail.hpp"
 #include "svi/tensor/random.hpp"
@@ -88,6 +89,70 @@ TEST(Nearest, EqualsNaiveSearchAtExtremeMagnitudes) {
     for (std::uint32_t i = 0; i < 30; ++i) stored.push_back(gaussian(i, {2, 3, 5, 40}) * scale);
 
     expect_equal(stored, gaussian(1000, {2, 3, 5, 40}) * scale);
+  }
+}
+
+/// Errors with the parts of a search for both ends.
+struct Errors {
+  std::vector<BankedError> errors;
+  std::vector<Fingerprint> prints;
+  std::vector<std::optional<Fingerprint>> both;
+
+  static at::Tensor ends(const BankedError& error) {
+    return at::cat({error.at(ErrorEnd::data), error.at(ErrorEnd::noise)});
+  }
+
+  void add(BankedError error, at::ScalarType dtype) {
+    for (auto* tensor : {&error.residual, &error.data_offset, &error.noise_offset}) {
+      if (tensor->defined()) *tensor = tensor->to(dtype).contiguous();
+    }
+    prints.push_back(fingerprint(error.residual));
+    const bool plain = !error.data_offset.defined() && !error.noise_offset.defined();
+    both.push_back(plain ? std::nullopt : std::optional(fingerprint(ends(error))));
+    errors.push_back(std::move(error));
+  }
+
+  Candidate candidate(std::size_t i) const {
+    return {&errors[i].residual, &prints[i], &errors[i], both[i] ? &*both[i] : nullptr};
+  }
+};
+
+TEST(Nearest, EqualsNaiveSearchOverBothEndsOfErrorsWithOffsets) {
+  const std::vector<std::vector<std::int64_t>> shapes = {
+      {2, 3, 5, 7}, {1, 1, 3, 333}, {4, 5, 6, 40}, {16, 3, 80, 80}};
+  for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+    for (const auto& sizes : shapes) {
+      Errors stored;
+      std::uint32_t stream = 0;
+      const auto draw = [&] {
+        const auto number = [&] { return uniform({3, Purpose::test, stream, 0}); };
+        BankedError error;
+        error.residual = gaussian(++stream, sizes);
+        error.data_gain = -0.2 - 0.7 * number();
+        error.noise_gain = 0.1 + 0.8 * number();
+        const auto kind = stream % 4;  // of offsets: none, one for both, one end only, two
+        if (kind > 0) error.data_offset = gaussian(1000 + stream, sizes) * (2 * number());
+        if (kind == 1) error.noise_offset = error.data_offset;
+        // Nearly cancels the residual.
+        if (kind == 3) error.noise_offset = -error.noise_gain * error.residual + 0.1 * number();
+        return error;
+      };
+      for (int i = 0; i < 40; ++i) stored.add(draw(), dtype);
+      for (int q = 0; q < 12; ++q) {
+        Errors query;
+        query.add(draw(), dtype);
+        std::vector<Candidate> candidates;
+        std::vector<at::Tensor> ends;
+        for (std::size_t i = 0; i < 40; ++i) {
+          candidates.push_back(stored.candidate(i));
+          ends.push_back(Errors::ends(stored.errors[i]));
+        }
+
+        EXPECT_EQ(nearest(candidates, query.candidate(0)),
+                  naive(ends, Errors::ends(query.errors[0])))
+            << dtype << " " << at::IntArrayRef(sizes) << " query " << q;
+      }
+    }
   }
 }
 

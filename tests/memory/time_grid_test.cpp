@@ -108,6 +108,55 @@ TEST(TimeGridBank, NearestEvictionReplacesTheMostAlike) {
   EXPECT_THAT(values(bank), testing::ElementsAre(0, 11, 19));
 }
 
+/// An error whose ends are `data` and `noise` everywhere: the residual times 1 and 2, and offsets.
+BankedError with_offsets(double residual, double data, double noise) {
+  auto result = error(residual);
+  result.data_offset = at::full({2, 3, 4, 5}, data - residual);
+  result.noise_offset = at::full({2, 3, 4, 5}, noise - 2 * residual);
+  return result;
+}
+
+TEST(TimeGridBank, NearestEvictionComparesWhatWouldBeInjected) {
+  TimeGridBank bank({.capacity = 2, .eviction = Eviction::nearest});
+  bank.store(with_offsets(0, 16, 16), key(0));  // residuals say the first is nearest to the third,
+  bank.store(with_offsets(8, 1, 1), key(1));    // what is injected says the second
+  bank.store(with_offsets(0, 2, 2), key(2));
+
+  EXPECT_THAT(values(bank), testing::ElementsAre(2, 16));
+}
+
+TEST(TimeGridBank, NearestEvictionComparesBothEnds) {
+  TimeGridBank bank({.capacity = 2, .eviction = Eviction::nearest});
+  bank.store(with_offsets(1, 4, 32), key(0));  // alike at the data end
+  bank.store(with_offsets(1, 8, 4), key(1));
+  bank.store(with_offsets(1, 5, 4), key(2));
+
+  EXPECT_THAT(values(bank), testing::ElementsAre(4, 5));
+}
+
+TEST(TimeGridBank, NearestEvictionComparesErrorsWithAndWithoutOffsets) {
+  TimeGridBank bank({.capacity = 3, .eviction = Eviction::nearest});
+  bank.store(error(3), key(0));                  // 3 and 6
+  bank.store(with_offsets(9, 4, 8), key(1));     // 4 and 8
+  bank.store(error(9), key(2));                  // 9 and 18
+  bank.store(with_offsets(9, 3.25, 6), key(3));  // of the residuals the third would be nearest
+
+  EXPECT_THAT(values(bank), testing::ElementsAre(3.25, 4, 9));
+}
+
+TEST(TimeGridBank, TellsWhatItHoldsWhenFull) {
+  const std::vector<std::int64_t> published = {16, 21, 60, 104};  // 81 frames of 480 x 832
+
+  const auto limit = TimeGridBank({}).limit(published);
+
+  EXPECT_EQ(limit->entries, 25000);
+  EXPECT_EQ(limit->bytes, 104832000000);
+  EXPECT_EQ(TimeGridBank({}).limit(published, 3)->bytes, 3 * 104832000000);
+  EXPECT_EQ(
+      TimeGridBank({.storage = StorageType::fp32, .byte_budget = 100}).limit(published)->entries,
+      12);  // of 8 MiB less 1,620 bytes
+}
+
 TEST(TimeGridBank, StaysWithinItsByteBudgetByDroppingTheOldestOfAllBins) {
   const double bytes = 120 * 4;
   TimeGridBank bank({.storage = StorageType::fp32, .byte_budget = 3.5 * bytes / 1048576});

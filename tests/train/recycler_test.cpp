@@ -27,6 +27,25 @@ using test::make_batch;
 using test::PlainErft;
 using test::Switches;
 
+TEST(Recycler, TellsWhatTheBankOfThePublishedRecipeTakes) {
+  const OneStepError plain({}), offsets({.definition = ErrorDefinition::clean});
+  const BernoulliInjection policy({});
+  const auto report = [&](const ErrorSource& source, BankSharing share) {
+    const Recycler recycler(
+        {.share = share},
+        {source, policy, [] { return std::make_unique<TimeGridBank>(TimeGridBank::Config{}); }},
+        kSeed, 8, 1, Communicator::self());
+    return recycler.memory_report({16, 21, 60, 104});
+  };
+
+  EXPECT_EQ(report(plain, BankSharing::all),
+            "one bank per rank, each of at most 25000 errors, 97.6 GiB (104832000000 bytes)");
+  EXPECT_EQ(report(plain, BankSharing::none),
+            "8 banks, one per slot, each of at most 25000 errors, 97.6 GiB (104832000000 bytes)");
+  EXPECT_EQ(report(offsets, BankSharing::all),
+            "one bank per rank, each of at most 25000 errors, 293 GiB (314496000000 bytes)");
+}
+
 /// Runs both side by side; returns how many samples were hit by latent, noise and image errors.
 std::array<int, 3> expect_equal_to_plain(const Switches& switches) {
   MpiCollective collective;

@@ -109,6 +109,50 @@ TEST(TrainerMpi, ResumesOnAnotherNumberOfRanks) {
   }
 }
 
+std::int64_t own_bytes_of_all(const FakeRun& run, const Communicator& world) {
+  std::int64_t sum = 0;
+  for (const auto& text : world.all_gather(std::to_string(run.recycler->statistics().own_bytes)))
+    sum += std::stoll(text);
+  return sum;
+}
+
+TEST(TrainerMpi, KeepsTheCommonBankOncePerNode) {
+  const auto world = Communicator::world();
+  for (const auto eviction : {Eviction::random, Eviction::nearest}) {
+    FakeRun::Options options;
+    options.bank.eviction = eviction;
+    options.source =
+        std::make_shared<OneStepError>(OneStepError::Config{.definition = ErrorDefinition::clean});
+    FakeRun once(options, world);
+    options.recycling.copies = BankCopies::rank;
+    FakeRun each(options, world);
+    for (auto* run : {&once, &each}) run->trainer->run({});
+    const auto bytes = once.recycler->statistics().bytes;
+
+    EXPECT_GT(once.recycler->statistics().evicted, 0);
+    EXPECT_EQ(own_bytes_of_all(once, world), bytes);
+    EXPECT_EQ(own_bytes_of_all(each, world), bytes * world.size());
+    EXPECT_EQ(test::first_difference(once.trainer->state(), each.trainer->state()), "");
+
+    // As after a checkpoint.
+    FakeRun resumed(options, world);
+    options.recycling.copies = BankCopies::node;
+    FakeRun shared(options, world);
+    for (auto* run : {&resumed, &shared}) run->trainer->load(once.trainer->state());
+    EXPECT_EQ(own_bytes_of_all(shared, world), bytes);
+    EXPECT_EQ(test::first_difference(shared.trainer->state(), once.trainer->state()), "");
+  }
+}
+
+TEST(TrainerMpi, GivesTheSameBitsWithinABudgetOfBytes) {
+  FakeRun::Options options;
+  options.bank.byte_budget = 0.003;  // some errors of residual and offsets, others of less
+  options.source =
+      std::make_shared<OneStepError>(OneStepError::Config{.definition = ErrorDefinition::clean});
+
+  expect_independent_of_ranks(options);
+}
+
 TEST(TrainerMpi, FailsAlikeOnAllRanksWhenOneLossIsNotFinite) {
   FakeRun fake({}, Communicator::world());
   fake.data.poisoned_step = 1;

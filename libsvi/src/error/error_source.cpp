@@ -69,6 +69,8 @@ std::int64_t ErrorSource::do_rollouts_due(std::int64_t) const { return 0; }
 double ErrorSource::do_rollout_chain_probability() const { return 0; }
 std::int64_t ErrorSource::do_rollout_max_depth() const { return 0; }
 std::vector<BankedError> ErrorSource::do_extract_rollout(const RolloutView&) const { return {}; }
+std::int64_t ErrorSource::do_most_offsets() const { return 0; }
+
 std::vector<BankedError> ErrorSource::do_preload(at::IntArrayRef) const { return {}; }
 std::vector<InputFile> ErrorSource::do_inputs() const { return {}; }
 

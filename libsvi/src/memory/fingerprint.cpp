@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <cstring>
 
 #include "memory/lanes_detail.hpp"
 #include "memory/segments_detail.hpp"
@@ -26,10 +27,11 @@ Fingerprint fingerprint_of(const at::Tensor& residual) {
   const T* data = elements<T>(residual);
   std::vector<float> scratch(cut.columns), coefficients(cut.blocks_per_plane());
   Fingerprint print;
-  print.sketch.reserve(cut.planes * cut.blocks_per_plane());
+  std::vector<std::uint16_t> sketch;
+  sketch.reserve(cut.planes * cut.blocks_per_plane());
   std::array<double, kSegments> whole{}, coarse{};
   for (std::size_t segment = 0; segment < kSegments; ++segment) {
-    print.sketch_begin[segment] = print.sketch.size();
+    print.sketch_begin[segment] = sketch.size();
     const auto end = cut.first_plane(segment + 1);
     for (auto plane = cut.first_plane(segment); plane < end; ++plane) {
       const T* from = data + plane * cut.plane();
@@ -37,11 +39,13 @@ Fingerprint fingerprint_of(const at::Tensor& residual) {
       coarse_plane(from, cut, loops.columns, scratch.data(), coefficients.data());
       for (const float coefficient : coefficients) {
         coarse[segment] += static_cast<double>(coefficient) * static_cast<double>(coefficient);
-        print.sketch.push_back(to_bf16(coefficient));
+        sketch.push_back(to_bf16(coefficient));
       }
     }
   }
-  print.sketch_begin[kSegments] = print.sketch.size();
+  print.sketch_begin[kSegments] = sketch.size();
+  print.sketch = at::empty({static_cast<std::int64_t>(sketch.size())}, at::kBFloat16);
+  std::memcpy(print.sketch.mutable_data_ptr(), sketch.data(), print.sketch.nbytes());
   double all = 0, blocks = 0;
   for (std::size_t segment = kSegments; segment-- > 0;) {
     all += whole[segment];

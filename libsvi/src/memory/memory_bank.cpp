@@ -45,6 +45,17 @@ std::optional<at::Tensor> MemoryBank::recall(const Recall& request) const {
   return recalled ? std::optional(std::move(recalled->error)) : std::nullopt;
 }
 
+std::optional<BankLimit> MemoryBank::limit(at::IntArrayRef shape, std::int64_t tensors) const {
+  SVI_CHECK(shape.size() == 4 && tensors > 0, "errors of ", tensors, " tensors ", shape);
+  return do_limit(shape, tensors);
+}
+
+std::optional<BankLimit> MemoryBank::do_limit(at::IntArrayRef, std::int64_t) const {
+  return std::nullopt;
+}
+
+void MemoryBank::do_keep_in(std::shared_ptr<NodeMemory>) {}
+
 bool MemoryBank::has(const Recall& request) const {
   check(request);
   return do_has(request);

@@ -18,6 +18,11 @@
 // last segment, they are compared by exact differences in fp64, so that the choice is that of the
 // naive fp64 search: rounding can only decide between distances that agree to about 12 digits, and
 // exact ties go to the first.
+//
+// Where offsets count, a candidate is its errors at both ends, one after the other: g_d a + o_d,
+// g_n a
+// + o_n. They are not stored; inner products with them are sums of those with a and the offsets. Of
+// an error without offsets nothing is cached but the fingerprint of a, which the gains scale.
 
 namespace svi::detail {
 
@@ -40,6 +45,33 @@ struct Interval {
   double low, high;
 };
 
+/// The errors at both ends, [2 C, F, h, w] fp32.
+at::Tensor both_ends(const BankedError& error) {
+  return at::cat({error.at(ErrorEnd::data), error.at(ErrorEnd::noise)});
+}
+
+/// The fingerprint of both ends of an error without offsets, but for the sketch. A segment of it is
+/// two of the residual.
+Fingerprint scaled_print(const Candidate& candidate) {
+  static_assert(kSegments % 2 == 0);
+  const double data = candidate.error->data_gain, noise = candidate.error->noise_gain;
+  Fingerprint print;
+  for (std::size_t segment = 0; segment <= kSegments; ++segment) {
+    const auto half = kSegments / 2;
+    const auto norm = [&](const std::array<double, kSegments + 1>& of_residual) {
+      return segment < half ? std::hypot(data * of_residual[2 * segment], noise * of_residual[0])
+                            : std::abs(noise) * of_residual[2 * (segment - half)];
+    };
+    print.whole[segment] = norm(candidate.print->whole);
+    print.coarse[segment] = norm(candidate.print->coarse);
+    print.fine[segment] = norm(candidate.print->fine);
+    const auto& begin = candidate.print->sketch_begin;
+    print.sketch_begin[segment] =
+        segment < half ? begin[2 * segment] : begin[kSegments] + begin[2 * (segment - half)];
+  }
+  return print;
+}
+
 /// How far a candidate was read.
 struct Progress {
   std::size_t next = 0;                        // first segment not yet read
@@ -56,9 +88,18 @@ class Search {
       : candidates_(candidates),
         alive_(std::move(alive)),
         query_(query),
-        cut_(*query.residual),
+        ends_(query.error != nullptr),
+        cut_(*query.residual, ends_ ? 2 : 1),
         stride_(cut_.size() < kSmall ? 4 : 1),
-        progress_(candidates.size()) {}
+        progress_(candidates.size()) {
+    if (!ends_) return;
+    query_ends_ = both_ends(*query.error);
+    query_print_ = query.both != nullptr ? *query.both : scaled_print(query);
+    prints_.resize(candidates.size());
+    for (const auto i : alive_) {
+      if (candidates[i].both == nullptr) prints_[i] = scaled_print(candidates[i]);
+    }
+  }
 
   std::size_t run() {
     arrange_sketch();
@@ -67,7 +108,7 @@ class Search {
     if (alive_.size() == 1) return alive_.front();
     arrange_query();
     finish(
-        least([&](std::size_t i) { return std::abs(print(i).whole[0] - query_.print->whole[0]); }));
+        least([&](std::size_t i) { return std::abs(print(i).whole[0] - query_print().whole[0]); }));
     finish(least([&](std::size_t i) { return guess(i); }));
     prune();
     for (std::size_t segment = 0; segment < kSegments && alive_.size() > 1; segment += stride_) {
@@ -81,24 +122,41 @@ class Search {
   }
 
  private:
-  const Fingerprint& print(std::size_t i) const { return *candidates_[i].print; }
+  const Fingerprint& print(std::size_t i) const {
+    if (!ends_) return *candidates_[i].print;
+    return candidates_[i].both != nullptr ? *candidates_[i].both : prints_[i];
+  }
+  const Fingerprint& query_print() const { return ends_ ? query_print_ : *query_.print; }
 
-  void arrange_sketch() {
-    const auto loops = kernels<T>();
+  static double gain(const BankedError& error, bool noise) {
+    return noise ? error.noise_gain : error.data_gain;
+  }
+
+  template <class Value>
+  void coarse_query(const Value* values) {
+    const auto loops = kernels<Value>();
     std::vector<float> scratch(cut_.columns);
     sketch_.resize(cut_.planes * cut_.blocks_per_plane());
     for (std::size_t plane = 0; plane < cut_.planes; ++plane) {
-      coarse_plane(elements<T>(*query_.residual) + plane * cut_.plane(), cut_, loops.columns,
-                   scratch.data(), sketch_.data() + plane * cut_.blocks_per_plane());
+      coarse_plane(values + plane * cut_.plane(), cut_, loops.columns, scratch.data(),
+                   sketch_.data() + plane * cut_.blocks_per_plane());
     }
-    const auto& begin = query_.print->sketch_begin;
+  }
+
+  void arrange_sketch() {
+    if (ends_) {
+      coarse_query(elements<float>(query_ends_));
+    } else {
+      coarse_query(elements<T>(*query_.residual));
+    }
+    const auto& begin = query_print().sketch_begin;
     for (std::size_t segment = 0; segment < kSegments; ++segment) {
       arrange<std::uint16_t>(sketch_.data() + begin[segment], begin[segment + 1] - begin[segment]);
     }
   }
 
   void arrange_query() {
-    const auto wide = query_.residual->to(at::kFloat).contiguous();
+    const auto wide = ends_ ? query_ends_ : query_.residual->to(at::kFloat).contiguous();
     const float* from = wide.template const_data_ptr<float>();
     arranged_.assign(from, from + cut_.size());
     for (std::size_t segment = 0; segment < kSegments; segment += stride_) {
@@ -108,26 +166,55 @@ class Search {
   }
 
   void compare_sketches(std::size_t i) {
-    const auto& begin = query_.print->sketch_begin;
+    const auto& begin = query_print().sketch_begin;
     auto& coarse = progress_[i].coarse;
+    const bool scaled = ends_ && candidates_[i].both == nullptr;
+    const auto* sketch =
+        elements<std::uint16_t>(scaled ? candidates_[i].print->sketch : print(i).sketch);
     for (std::size_t segment = kSegments; segment-- > 0;) {
+      const bool noise = segment >= kSegments / 2;
+      const auto first = scaled && noise ? begin[segment] - begin[kSegments / 2] : begin[segment];
+      const double dot = sketch_loops_.dot(sketch + first, sketch_.data() + begin[segment],
+                                           begin[segment + 1] - begin[segment]);
       coarse[segment] =
-          coarse[segment + 1] + sketch_loops_.dot(print(i).sketch.data() + begin[segment],
-                                                  sketch_.data() + begin[segment],
-                                                  begin[segment + 1] - begin[segment]);
+          coarse[segment + 1] + (scaled ? gain(*candidates_[i].error, noise) * dot : dot);
     }
+  }
+
+  /// Inner product of a run of the candidate with that of the query.
+  double dot(std::size_t i, std::size_t begin, std::size_t count) const {
+    const auto& candidate = candidates_[i];
+    const float* query = arranged_.data() + begin;
+    if (!ends_) return loops_.dot(elements<T>(*candidate.residual) + begin, query, count);
+    const bool noise = begin >= cut_.size() / 2;
+    if (noise) begin -= cut_.size() / 2;
+    const auto& error = *candidate.error;
+    const auto& offset = noise ? error.noise_offset : error.data_offset;
+    double sum = gain(error, noise) * loops_.dot(elements<T>(error.residual) + begin, query, count);
+    if (offset.defined()) sum += loops_.dot(elements<T>(offset) + begin, query, count);
+    return sum;
+  }
+
+  /// At least the norm of what the inner products are made of: |g a| + |o| where that is more than
+  /// |g a + o|.
+  double size_of_terms(std::size_t i) const {
+    const double norm = print(i).whole[0];
+    if (!ends_) return norm;
+    const auto& candidate = candidates_[i];
+    return norm + 2 * std::hypot(candidate.error->data_gain, candidate.error->noise_gain) *
+                      candidate.print->whole[0];
   }
 
   Interval interval(std::size_t i) const {
     const auto& progress = progress_[i];
-    const auto &a = print(i), &b = *query_.print;
+    const auto &a = print(i), &b = query_print();
     const auto next = progress.next;
     const double dot = progress.read + progress.coarse[next];
     if (!std::isfinite(dot)) return {-kInfinity, kInfinity};
     const double squares = a.whole[0] * a.whole[0] + b.whole[0] * b.whole[0];
     const double unread =
         a.fine[next] * b.fine[next] + kSketchError * a.coarse[next] * b.coarse[next];
-    const double slack = 2 * kDotError * a.whole[0] * b.whole[0] + kNormError * squares +
+    const double slack = 2 * kDotError * size_of_terms(i) * b.whole[0] + kNormError * squares +
                          kUnderflow * static_cast<double>(cut_.size());
     return {squares - 2 * (dot + unread) - slack, squares - 2 * (dot - unread) + slack};
   }
@@ -151,8 +238,7 @@ class Search {
     auto& progress = progress_[i];
     const auto begin = cut_.begin(progress.next);
     progress.next += stride_;
-    progress.read += loops_.dot(elements<T>(*candidates_[i].residual) + begin,
-                                arranged_.data() + begin, cut_.begin(progress.next) - begin);
+    progress.read += dot(i, begin, cut_.begin(progress.next) - begin);
   }
 
   void finish(std::size_t i) {
@@ -176,9 +262,15 @@ class Search {
   }
 
   double distance(std::size_t i) const {
+    if (!ends_)
+      return distance(elements<T>(*candidates_[i].residual), elements<T>(*query_.residual));
+    const auto candidate = both_ends(*candidates_[i].error);
+    return distance(elements<float>(candidate), elements<float>(query_ends_));
+  }
+
+  template <class Value>
+  double distance(const Value* a, const Value* b) const {
     constexpr std::size_t kWays = 8;
-    const T* a = elements<T>(*candidates_[i].residual);
-    const T* b = elements<T>(*query_.residual);
     const auto difference = [&](std::size_t k) {
       return static_cast<double>(value(a[k])) - static_cast<double>(value(b[k]));
     };
@@ -210,6 +302,10 @@ class Search {
   const std::vector<Candidate>& candidates_;
   std::vector<std::size_t> alive_;
   const Candidate& query_;
+  bool ends_;              // the errors at both ends are compared, not the residuals
+  at::Tensor query_ends_;  // [2 C, F, h, w]  of the query, if so
+  Fingerprint query_print_;
+  std::vector<Fingerprint> prints_;  // of candidates without offsets
   Segments cut_;
   std::size_t stride_;  // segments read at a time
   std::vector<double> lows_;

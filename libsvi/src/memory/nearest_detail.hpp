@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "svi/core/export.hpp"
+#include "svi/tensor/banked_error.hpp"
 
 // Exported for the test and the benchmark of the search alone.
 namespace svi::detail {
@@ -23,17 +24,20 @@ struct Fingerprint {
   /// Norms from each segment to the end: of all, of the coarse and of the fine part; `whole[0]` is
   /// the norm of the residual.
   std::array<double, kSegments + 1> whole{}, coarse{}, fine{};
-  std::vector<std::uint16_t> sketch;  // coarse coefficients in bf16, by segment
+  at::Tensor sketch;  // bf16: coarse coefficients, by segment; undefined where no search needs it
   std::array<std::size_t, kSegments + 1> sketch_begin{};
 };
 
 /// Requires a contiguous CPU tensor [C, F, h, w] in bf16 or fp32.
 SVI_EXPORT Fingerprint fingerprint(const at::Tensor& residual);
 
-/// One stored residual as the search sees it; borrowed.
+/// One stored error as the search sees it; borrowed.
 struct Candidate {
   const at::Tensor* residual = nullptr;
   const Fingerprint* print = nullptr;
+  /// The errors at both ends are compared, all candidates' and the query's; null: residuals are.
+  const BankedError* error = nullptr;
+  const Fingerprint* both = nullptr;  // of these errors, [2 C, F, h, w]; null: there is no offset
 };
 
 /// Index of the candidate with the smallest L2 distance to `query`; the first of equals. Candidates

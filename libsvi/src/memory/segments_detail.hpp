@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 
 #include "memory/nearest_detail.hpp"
 
@@ -16,8 +17,9 @@ inline constexpr std::size_t kBlockRows = 4, kBlockColumns = 8;
 struct Segments {
   std::size_t planes, rows, columns;
 
-  explicit Segments(const at::Tensor& residual)
-      : planes(static_cast<std::size_t>(residual.size(0) * residual.size(1))),
+  /// Of so many tensors of this shape, one after the other.
+  explicit Segments(const at::Tensor& residual, std::int64_t tensors = 1)
+      : planes(static_cast<std::size_t>(tensors * residual.size(0) * residual.size(1))),
         rows(static_cast<std::size_t>(residual.size(2))),
         columns(static_cast<std::size_t>(residual.size(3))) {}
 

@@ -5,10 +5,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <utility>
 
 #include "memory/storage_detail.hpp"
 #include "memory/time_grid_detail.hpp"
 #include "svi/core/check.hpp"
+#include "svi/core/log.hpp"
 
 namespace svi {
 
@@ -38,8 +41,8 @@ void TimeGridBank::Config::describe(OptionVisitor& visit) {
   visit(
       byte_budget,
       {.key = "byte_budget",
-       .help =
-           "limit of memory; beyond it the bank removes the oldest error of all bins; 0: no limit",
+       .help = "limit of the bank's memory, which with [recycling] share = all is that of a node; "
+               "beyond it the bank removes the oldest error of all bins; 0: no limit",
        .unit = "MiB",
        .min = 0});
   visit(max_age, {.key = "max_age",
@@ -68,8 +71,14 @@ TimeGridBank::Entry TimeGridBank::make_entry(const BankedError& error) const {
   const bool shared = error.noise_offset.defined() && error.noise_offset.is_same(error.data_offset);
   entry.error.noise_offset =
       shared ? entry.error.data_offset : detail::stored_copy(error.noise_offset, dtype);
+  entry.own_bytes = entry.error.bytes();
   entry.print = detail::fingerprint(entry.error.residual);
-  if (config_.eviction != Eviction::nearest) entry.print.sketch = {};
+  if (config_.eviction != Eviction::nearest) {
+    entry.print.sketch = at::Tensor();
+  } else if (entry.has_offsets()) {
+    entry.both = detail::fingerprint(
+        at::cat({entry.error.at(ErrorEnd::data), entry.error.at(ErrorEnd::noise)}));
+  }
   const auto norm = entry.print.whole[0];
   SVI_CHECK(std::isfinite(norm), "an error of step ", error.step, ", sample ", error.sample,
             " is not finite");
@@ -79,6 +88,31 @@ TimeGridBank::Entry TimeGridBank::make_entry(const BankedError& error) const {
   entry.data_rms = plain ? std::abs(error.data_gain) * entry.rms
                          : entry.error.at(ErrorEnd::data).norm().item<double>() / root;
   return entry;
+}
+
+/// Moves a new entry's tensors to where its ranks share them.
+void TimeGridBank::settle(Entry& entry) {
+  if (!memory_) return;
+  auto& error = entry.error;
+  const bool same = error.noise_offset.defined() && error.noise_offset.is_same(error.data_offset);
+  std::vector<at::Tensor*> places;
+  for (auto* tensor : {&error.residual, &error.data_offset, same ? nullptr : &error.noise_offset}) {
+    if (tensor != nullptr && tensor->defined()) places.push_back(tensor);
+  }
+  const auto of_the_error = places.size();
+  for (auto* print : {&entry.print, entry.both ? &*entry.both : nullptr}) {
+    if (print != nullptr && print->sketch.defined()) places.push_back(&print->sketch);
+  }
+  std::vector<at::Tensor> own;
+  for (const auto* place : places) own.push_back(*place);
+  const auto kept = memory_->keep(own);
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    if (kept[i].room && !memory_->first() && i < of_the_error)
+      entry.own_bytes -= static_cast<std::int64_t>(own[i].nbytes());
+    *places[i] = kept[i].tensor;
+    entry.rooms.push_back(kept[i].room);
+  }
+  if (same) error.noise_offset = error.data_offset;
 }
 
 std::size_t TimeGridBank::pick_victim(const Bin& bin, const Entry& incoming,
@@ -91,10 +125,19 @@ std::size_t TimeGridBank::pick_victim(const Bin& bin, const Entry& incoming,
     }
     return oldest;
   }
+  const bool both = incoming.has_offsets() ||
+                    std::any_of(bin.begin(), bin.end(), std::mem_fn(&Entry::has_offsets));
+  const auto seen = [&](const Entry& entry) {
+    detail::Candidate candidate{&entry.error.residual, &entry.print};
+    if (!both) return candidate;
+    candidate.error = &entry.error;
+    candidate.both = entry.both ? &*entry.both : nullptr;
+    return candidate;
+  };
   std::vector<detail::Candidate> candidates;
   candidates.reserve(bin.size());
-  for (const auto& entry : bin) candidates.push_back({&entry.error.residual, &entry.print});
-  return detail::nearest(candidates, {&incoming.error.residual, &incoming.print});
+  for (const auto& entry : bin) candidates.push_back(seen(entry));
+  return detail::nearest(candidates, seen(incoming));
 }
 
 void TimeGridBank::drop(Bin& bin, std::size_t index) {
@@ -137,6 +180,7 @@ void TimeGridBank::do_store(const BankedError& error, const RandomKey& key) {
         "[memory] byte_budget = ", config_.byte_budget, " MiB holds not even one error of ",
         static_cast<double>(added) / kBytesPerMebibyte, " MiB: raise it, or set 0 for no limit");
   }
+  settle(entry);
   if (config_.max_age > 0) evict_older_than(error.step - config_.max_age);
   const auto g = static_cast<std::size_t>(time_bins_.bin(error.sigma));
   auto& bin = bins_[g];
@@ -151,7 +195,28 @@ void TimeGridBank::do_store(const BankedError& error, const RandomKey& key) {
     bytes_ += added;
     ++entries_;
   }
-  while (budget > 0 && static_cast<double>(bytes_) > budget) evict_oldest();
+  while (budget > 0 && static_cast<double>(bytes_) > budget) {
+    warn_of_the_budget();
+    evict_oldest();
+  }
+}
+
+void TimeGridBank::warn_of_the_budget() {
+  if (std::exchange(warned_, true) || (memory_ && !memory_->first())) return;
+  SVI_WARN("memory", "[memory] byte_budget = ", config_.byte_budget, " MiB is full with ",
+           entries_ - 1, " errors of at most ", config_.bins * config_.capacity,
+           " (bins x capacity): from now on the oldest error of all bins makes room");
+}
+
+std::optional<BankLimit> TimeGridBank::do_limit(at::IntArrayRef shape, std::int64_t tensors) const {
+  const std::int64_t size = config_.storage == StorageType::bf16 ? 2 : 4;
+  const auto each = c10::multiply_integers(shape) * tensors * size;
+  auto entries = config_.bins * config_.capacity;
+  if (config_.byte_budget > 0) {
+    const double room = config_.byte_budget * kBytesPerMebibyte / static_cast<double>(each);
+    entries = static_cast<std::int64_t>(std::min(std::floor(room), static_cast<double>(entries)));
+  }
+  return BankLimit{entries, entries * each};
 }
 
 TimeGridBank::Place TimeGridBank::find(std::int64_t first_bin, std::int64_t last_bin,
@@ -230,6 +295,7 @@ BankStatistics TimeGridBank::do_statistics() const {
     for (const auto& entry : bin) {
       squares += entry.rms * entry.rms;
       data_squares += entry.data_rms * entry.data_rms;
+      statistics.own_bytes += entry.own_bytes;
       depths += static_cast<double>(entry.error.depth);
     }
     const auto count = static_cast<std::int64_t>(bin.size());

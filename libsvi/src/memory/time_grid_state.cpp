@@ -170,6 +170,7 @@ void TimeGridBank::do_load(const NamedTensors& state) {
     if (g < 0 || g >= time_bins_.count())
       raise<IoError>("state of a time_grid bank: entry ", i, " is in bin ", g);
     auto entry = make_entry(error);
+    settle(entry);
     entry.order = whole(row, kOrder, i);
     bytes += entry.error.bytes();
     bins[static_cast<std::size_t>(g)].push_back(std::move(entry));

@@ -91,6 +91,14 @@ Communicator Communicator::split(int color, int key) const {
   return Communicator(std::make_shared<const Impl>(part, true));
 }
 
+Communicator Communicator::node() const {
+  if (impl_->comm == MPI_COMM_NULL) return *this;
+  MPI_Comm part = MPI_COMM_NULL;
+  mpi::check(MPI_Comm_split_type(impl_->comm, MPI_COMM_TYPE_SHARED, rank(), MPI_INFO_NULL, &part),
+             "MPI_Comm_split_type");
+  return Communicator(std::make_shared<const Impl>(part, true));
+}
+
 void Communicator::barrier() const {
   if (!impl_->alone()) mpi::check(MPI_Barrier(impl_->comm), "MPI_Barrier");
 }

@@ -7,6 +7,7 @@ set(SVI_PARALLEL_SOURCES
   src/parallel/job_schedule.cpp
   src/parallel/launch.cpp
   src/parallel/mpi_collective.cpp
+  src/parallel/node_memory.cpp
   src/parallel/program.cpp
   src/parallel/progress_printer.cpp
   src/parallel/shard.cpp

@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iomanip>
+#include <sstream>
 
 #include "svi/core/check.hpp"
+#include "svi/core/log.hpp"
 #include "svi/model/flow_schedule.hpp"
 #include "svi/tensor/dims.hpp"
 #include "train/error_exchange_detail.hpp"
@@ -29,6 +32,7 @@ void put(at::Tensor& errors, std::int64_t b, const at::Tensor& error, const at::
 }  // namespace
 
 std::vector<std::string> enum_names(BankSharing) { return {"all", "warmup", "none"}; }
+std::vector<std::string> enum_names(BankCopies) { return {"node", "rank"}; }
 
 void Recycler::Config::describe(OptionVisitor& visit) {
   visit(share, {.key = "share",
@@ -38,6 +42,9 @@ void Recycler::Config::describe(OptionVisitor& visit) {
                        .help = "training steps with shared errors, for share = warmup",
                        .unit = "step",
                        .min = 0});
+  visit(copies, {.key = "copies",
+                 .help = "how often the common bank of share = all lies in memory; node: once per "
+                         "node, in memory that its ranks share; rank: once per rank"});
   visit(clean_bank_probability,
         {.key = "clean_bank_probability",
          .help = "probability that the bank stores the error of a clean sample",
@@ -62,6 +69,12 @@ Recycler::Recycler(Config config, Parts parts, std::uint64_t seed, std::int64_t 
       own_(slots_of(group.rank(), group.size(), slots)) {
   const auto count = config_.share == BankSharing::all ? 1 : own_.count;
   for (std::int64_t i = 0; i < count; ++i) banks_.push_back(parts_.make_bank());
+  const bool once = config_.share == BankSharing::all && config_.copies == BankCopies::node;
+  if (!once || group_.size() == 1) return;
+  if (const auto node = group_.node(); node.size() > 1) {
+    memory_ = std::make_shared<NodeMemory>(node);
+    banks_.front()->keep_in(memory_);
+  }
 }
 
 Recycler::~Recycler() = default;
@@ -278,7 +291,25 @@ std::int64_t Recycler::run_rollouts(std::int64_t step, ClipGenerator& generator,
   return count;
 }
 
+std::string Recycler::memory_report(at::IntArrayRef latent) const {
+  constexpr double kGibi = 1024.0 * 1024.0 * 1024.0;
+  std::string text = cat(slots_, " banks, one per slot");
+  if (config_.share == BankSharing::all) {
+    text = memory_ ? cat("one bank per node, in memory that its ranks share (", memory_->ranks(),
+                         " on this one)")
+                   : cat("one bank per rank");
+  }
+  if (banks_.empty()) return text;
+  const auto limit = banks_.front()->limit(latent, 1 + parts_.source.most_offsets());
+  if (!limit) return text + ", without a limit of its size";
+  std::ostringstream gibi;
+  gibi << std::setprecision(3) << static_cast<double>(limit->bytes) / kGibi;
+  return cat(text, ", each of at most ", limit->entries, " errors, ", gibi.str(), " GiB (",
+             limit->bytes, " bytes)");
+}
+
 void Recycler::preload(at::IntArrayRef latent) {
+  if (group_.rank() == 0) SVI_INFO("recycler", memory_report(latent));
   std::uint32_t number = 0;
   for (const auto& error : parts_.source.preload(latent)) {
     for (const auto& bank : banks_)

@@ -60,6 +60,9 @@ class SVI_EXPORT ErrorSource : public Component {
   /// Tensors are detached, [C, F, h, w]. Throws svi::Error if shapes disagree.
   std::vector<BankedError> extract(const StepView& step) const;
 
+  /// How many offsets an error may bring along (BankedError): 0 to 2.
+  std::int64_t most_offsets() const { return do_most_offsets(); }
+
   /// How many clips to generate before this training step (0: none); on-policy sources answer here.
   std::int64_t rollouts_due(std::int64_t step) const { return do_rollouts_due(step); }
   /// The probability that such a rollout starts from a condition that already carries a banked
@@ -78,6 +81,7 @@ class SVI_EXPORT ErrorSource : public Component {
 
  private:
   virtual std::vector<BankedError> do_extract(const StepView& step) const = 0;
+  virtual std::int64_t do_most_offsets() const;
   virtual std::int64_t do_rollouts_due(std::int64_t step) const;
   virtual double do_rollout_chain_probability() const;
   virtual std::int64_t do_rollout_max_depth() const;

@@ -33,6 +33,7 @@ class SVI_EXPORT GaussianError final : public ErrorSource {
 
  private:
   std::vector<BankedError> do_extract(const StepView& step) const override;
+  std::int64_t do_most_offsets() const override { return base_.most_offsets(); }
 
   Config config_;
   OneStepError base_;

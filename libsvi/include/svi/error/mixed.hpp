@@ -41,6 +41,7 @@ class SVI_EXPORT MixedError final : public ErrorSource {
 
  private:
   std::vector<BankedError> do_extract(const StepView& step) const override;
+  std::int64_t do_most_offsets() const override { return one_step_.most_offsets(); }
   std::int64_t do_rollouts_due(std::int64_t step) const override {
     return rollout_.rollouts_due(step);
   }

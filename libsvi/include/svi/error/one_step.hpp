@@ -43,6 +43,9 @@ class SVI_EXPORT OneStepError final : public ErrorSource {
 
  private:
   std::vector<BankedError> do_extract(const StepView& step) const override;
+  std::int64_t do_most_offsets() const override {
+    return config_.definition == ErrorDefinition::clean ? 2 : 0;
+  }
 
   Config config_;
 };

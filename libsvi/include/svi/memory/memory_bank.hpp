@@ -3,11 +3,13 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 #include "svi/core/random.hpp"
+#include "svi/parallel/node_memory.hpp"
 #include "svi/plugin/component.hpp"
 #include "svi/tensor/banked_error.hpp"
 #include "svi/tensor/named_tensors.hpp"
@@ -36,12 +38,22 @@ struct BankStatistics {
       0;                // RMS of the mean data-end error over all entries: the bias it would teach
   double data_rms = 0;  // RMS of the data-end errors as banked, latent units
   double mean_depth = 0;  // BankedError::depth, mean over entries
+  /// Of `bytes`, what this rank has allocated: all, or where the ranks of a node share it, all on
+  /// its first rank and nothing on the others.
+  std::int64_t own_bytes = 0;
+};
+
+/// What a bank holds when it is full.
+struct BankLimit {
+  std::int64_t entries = 0;  // errors
+  std::int64_t bytes = 0;    // of their tensors
 };
 
 /// Keeps errors and gives them back.
 ///
-/// One thread at a time. Never collective: sharing between ranks is the composer's work, so that
-/// what is stored, and in which order, is the same on any number of ranks.
+/// One thread at a time. Sharing errors between ranks is the composer's work, so that what is
+/// stored, and in which order, is the same on any number of ranks. Not collective, but for `store`
+/// and `load` of a bank that was told to `keep_in` a memory: these are, over its ranks.
 class SVI_EXPORT MemoryBank : public Component {
  public:
   static constexpr std::string_view kKind = "memory";
@@ -57,11 +69,18 @@ class SVI_EXPORT MemoryBank : public Component {
 
   BankStatistics statistics() const { return do_statistics(); }  // what it holds now
 
+  /// What it would hold when full of errors of `tensors` tensors (residual and offsets) of this
+  /// shape [C, F, h, w]; nothing for a bank without a limit.
+  std::optional<BankLimit> limit(at::IntArrayRef shape, std::int64_t tensors = 1) const;
+  /// From now on keeps tensors where the ranks of a node share them. The banks of all its ranks
+  /// then store and load the same, in the same order. A bank that cannot share keeps its own.
+  void keep_in(std::shared_ptr<NodeMemory> memory) { do_keep_in(std::move(memory)); }
+
   /// All entries in the order in which they were stored. Their tensors are the bank's own: not to
-  /// be changed.
+  /// be changed. In a shared memory, the next `store` or `load` may overwrite them.
   std::vector<BankedError> errors() const { return do_errors(); }
 
-  /// Everything needed to go on as if never interrupted.
+  /// Everything needed to go on as if never interrupted. Its tensors are those of `errors`.
   NamedTensors state() const { return do_state(); }
   /// Replaces the content. Throws IoError if the state is not one of this kind of bank.
   void load(const NamedTensors& state) { do_load(state); }
@@ -74,6 +93,8 @@ class SVI_EXPORT MemoryBank : public Component {
   virtual std::vector<BankedError> do_errors() const = 0;
   virtual NamedTensors do_state() const = 0;
   virtual void do_load(const NamedTensors& state) = 0;
+  virtual std::optional<BankLimit> do_limit(at::IntArrayRef shape, std::int64_t tensors) const;
+  virtual void do_keep_in(std::shared_ptr<NodeMemory> memory);
 };
 
 }  // namespace svi

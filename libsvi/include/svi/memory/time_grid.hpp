@@ -16,8 +16,12 @@ namespace svi {
 /// One buffer of errors per bin of flow time, in CPU memory.
 ///
 /// Each error is kept once, as its residual; recall scales it for the end asked for
-/// (docs/architecture.md, "One training step"). Stored tensors are never changed in place, so that
-/// `state()` costs no copy and stays valid while the bank goes on.
+/// (docs/architecture.md, "One training step"). `state()` costs no copy; stored tensors are never
+/// changed in place, so that it stays valid while the bank goes on, except in a shared memory.
+///
+/// Eviction of the nearest compares what would be injected: where an entry of the bin or the new
+/// error has offsets, the errors of both ends together; where none has, the residuals, which differ
+/// from these by gains that a bin's entries have in common.
 ///
 /// With remove_mean = bin, recall subtracts the mean of what the error's bin holds at that moment,
 /// so the mean over all that a bin can answer is exactly zero, and so is that over any range of
@@ -52,8 +56,12 @@ class SVI_EXPORT TimeGridBank final : public MemoryBank {
   std::vector<BankedError> do_errors() const override;
   NamedTensors do_state() const override;
   void do_load(const NamedTensors& state) override;
+  std::optional<BankLimit> do_limit(at::IntArrayRef shape, std::int64_t tensors) const override;
+  void do_keep_in(std::shared_ptr<NodeMemory> memory) override { memory_ = std::move(memory); }
 
   Entry make_entry(const BankedError& error) const;
+  void settle(Entry& entry);
+  void warn_of_the_budget();
   std::size_t pick_victim(const Bin& bin, const Entry& incoming, const RandomKey& key) const;
   void evict_older_than(std::int64_t step);
   void evict_oldest();
@@ -68,6 +76,8 @@ class SVI_EXPORT TimeGridBank final : public MemoryBank {
 
   Config config_;
   TimeBins time_bins_;
+  std::shared_ptr<NodeMemory> memory_;  // null: entries are in memory of this rank
+  bool warned_ = false;
   std::vector<Bin> bins_;  // [G]
   /// Means by bin and end, [C, F, h, w] fp32; undefined where the bin has changed since.
   mutable std::vector<std::array<at::Tensor, 2>> means_;

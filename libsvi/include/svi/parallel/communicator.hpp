@@ -22,6 +22,9 @@ class SVI_EXPORT Communicator {
   int size() const;                              // number of ranks
   Communicator split(int color, int key) const;  // by colour, ordered by key
 
+  /// Those that run on this machine and can share memory, in the same order.
+  Communicator node() const;
+
   void barrier() const;  // until all ranks are here
   /// `bytes` of `root`, on every rank.
   std::string broadcast(const std::string& bytes, int root = 0) const;

@@ -30,6 +30,13 @@ enum class BankSharing {
 };
 SVI_EXPORT std::vector<std::string> enum_names(BankSharing);
 
+/// How often the common bank of share = all lies in memory.
+enum class BankCopies {
+  node,  // once per node, where its ranks share memory
+  rank,  // once per rank
+};
+SVI_EXPORT std::vector<std::string> enum_names(BankCopies);
+
 /// Which training samples a batch holds, and when.
 struct BatchPlace {
   std::int64_t step = 0;          // of training, from 0
@@ -98,6 +105,7 @@ class SVI_EXPORT Recycler {
   struct Config {
     BankSharing share = BankSharing::all;
     std::int64_t warmup_steps = 50;
+    BankCopies copies = BankCopies::node;
     double clean_bank_probability = 0.1;
     bool keep_bank = false;  // the composer's: a recycler writes no files
 
@@ -112,13 +120,14 @@ class SVI_EXPORT Recycler {
   };
 
   /// The global batch is `slots` of `micro_batch` samples, spread over the ranks of `group` by
-  /// slots_of.
+  /// slots_of. Collective, like the destruction.
   Recycler(Config config, Parts parts, std::uint64_t seed, std::int64_t slots,
            std::int64_t micro_batch, const Communicator& group);
   ~Recycler();
 
-  /// Banks what the source has to begin with, in every bank. Once, before the first step or `load`;
-  /// `latent` is [C, F, h, w]. Throws IoError, for a file that is missing or does not fit.
+  /// Banks what the source has to begin with, in every bank, and logs what banks will take. Once,
+  /// before the first step or `load`; `latent` is [C, F, h, w]. Throws IoError, for a file that is
+  /// missing or does not fit.
   void preload(at::IntArrayRef latent);
   /// Applies the policy's draws to one slot's batch. An injection that finds no entry does nothing.
   RecycledBatch inject(const BatchPlace& place, const CleanBatch& batch) const;
@@ -133,6 +142,9 @@ class SVI_EXPORT Recycler {
   /// with them the last bits, do not depend on the number of ranks.
   std::int64_t run_rollouts(std::int64_t step, ClipGenerator& generator, Collective& collective);
 
+  /// What the banks will take, for people; `latent` is [C, F, h, w].
+  std::string memory_report(at::IntArrayRef latent) const;
+
   /// Of the common bank, or of this rank's first slot (empty if it has none).
   BankStatistics statistics() const;
 
@@ -141,7 +153,8 @@ class SVI_EXPORT Recycler {
   std::vector<BankedError> errors() const;
 
   /// The banks of all slots, the same on any number of ranks. Collective. Costs the memory of all
-  /// banks on every rank where slots have their own.
+  /// banks on every rank where slots have their own; a common bank's tensors are its own, which the
+  /// next step may overwrite.
   NamedTensors state() const;
   /// Takes the banks this rank needs. Throws IoError if one is missing.
   void load(const NamedTensors& state);
@@ -165,6 +178,7 @@ class SVI_EXPORT Recycler {
   std::int64_t slots_, micro_batch_;
   Communicator group_;
   SlotRange own_;
+  std::shared_ptr<NodeMemory> memory_;              // of the common bank; null: this rank's own
   std::vector<std::unique_ptr<MemoryBank>> banks_;  // one, or one per own slot
   std::vector<BankedError> pending_;
 };
