@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "model/fixtures.hpp"
+#include "model/made_up_files.hpp"
 #include "support/temporary_folder.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/safetensors.hpp"

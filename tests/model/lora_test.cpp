@@ -7,6 +7,7 @@
 
 #include "model/fixtures.hpp"
 #include "svi/core/check.hpp"
+#include "svi/model/lora_files.hpp"
 
 namespace svi {
 namespace {
