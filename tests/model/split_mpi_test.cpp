@@ -8,6 +8,7 @@
 
 #include "model/fixtures.hpp"
 #include "svi/core/check.hpp"
+#include "svi/model/extension.hpp"
 #include "svi/model/lora.hpp"
 #include "svi/model/wan/dit.hpp"
 #include "svi/parallel/mpi_collective.hpp"
@@ -200,6 +201,38 @@ TEST(SplitRefuses, ToRecordGradients) {
   split(*dit, world);
   const Inputs inputs;
   EXPECT_THROW(dit->velocity(inputs.noisy, inputs.timestep, inputs.condition), Error);
+}
+
+/// Has no parameters and adds nothing.
+class SilentExtension final : public ModelExtension {
+ public:
+  SilentExtension() : ModelExtension({}) {}
+
+ private:
+  std::vector<ParameterSpec> do_parameters(const ExtensionHost&) const override { return {}; }
+  ExtensionInputs do_begin(const ExtensionPass&) const override { return {}; }
+};
+
+TEST(SplitExtensions, AreRefusedByNameOnEveryRank) {
+  const auto world = Communicator::world();
+  const auto dit = random_model(sizes(12), at::kFloat);
+  const auto extension = std::make_shared<SilentExtension>();
+  extension->build("voice", dit->extension_host(), 0);
+  dit->attach(extension);
+  const Inputs inputs;
+  const auto whole = velocity(*dit, inputs);
+  split(*dit, world);
+  if (world.size() == 1) {
+    EXPECT_TRUE(at::equal(velocity(*dit, inputs), whole));
+    return;
+  }
+  try {
+    velocity(*dit, inputs);
+    FAIL() << "a split model ran an extension";
+  } catch (const ConfigError& error) {
+    EXPECT_THAT(error.what(),
+                HasSubstr("[extension.voice] needs all tokens of a clip on one rank"));
+  }
 }
 
 }  // namespace
