@@ -210,6 +210,27 @@ TEST(TimeGridBank, ReportsItsFillAndTheBiasItWouldTeach) {
   EXPECT_DOUBLE_EQ(statistics.mean_depth, 0);
 }
 
+TEST(TimeGridBank, ReportsNoStrengthOfAnEmptyBin) {
+  TimeGridBank bank({.bins = 3, .storage = StorageType::fp32});
+  bank.store(error(3, 1), key(0));
+
+  EXPECT_THAT(bank.statistics().mean_rms, testing::ElementsAre(3, 0, 0));
+}
+
+TEST(TimeGridBank, RemembersWhichErrorsAreOfCleanSamples) {
+  TimeGridBank bank({}), again({});
+  for (const bool clean : {true, false}) {
+    auto stored = error(clean ? 1 : 2);
+    stored.clean = clean;
+    bank.store(stored, key(0));
+  }
+  again.load(bank.state());
+
+  ASSERT_EQ(again.errors().size(), 2u);
+  EXPECT_TRUE(again.errors()[0].clean);
+  EXPECT_FALSE(again.errors()[1].clean);
+}
+
 TEST(TimeGridBank, ReportsTheRmsOfDataErrorsWithTheirGainsAndOffsets) {
   TimeGridBank bank({.storage = StorageType::fp32});
   auto scaled = error(3), shifted = error(1);

@@ -70,6 +70,17 @@ TEST(Ssim, AgreesWithItsDefinition) {
   EXPECT_NEAR(ssim(a, b), slow_ssim(a, b), 1e-10);
 }
 
+TEST(Ssim, TakesPicturesOfOneWindow) {
+  const auto a = noise(1, {3, 11, 13}), b = noise(2, {3, 11, 13});
+  EXPECT_NEAR(ssim(a, b), slow_ssim(a, b), 1e-9);
+  EXPECT_NEAR(ssim(a.transpose(1, 2), b.transpose(1, 2)), slow_ssim(a, b), 1e-9);
+}
+
+TEST(Quality, NeedsTheTruthForEverything) {
+  for (const auto& quantity : SsimMetric({}).quantities()) EXPECT_TRUE(quantity.needs_truth);
+  for (const auto& quantity : PsnrMetric({}).quantities()) EXPECT_TRUE(quantity.needs_truth);
+}
+
 TEST(Ssim, SaysWhichSizeItNeeds) {
   const auto small = noise(0, {3, 8, 8});
 

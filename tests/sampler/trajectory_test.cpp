@@ -136,6 +136,7 @@ TEST(EulerSampler, RefusesTimestepsThatDoNotFall) {
   EXPECT_THROW(EulerSampler({.timesteps = {1000, 1000}}), ConfigError);
   EXPECT_THROW(EulerSampler({.timesteps = {500, 750}}), ConfigError);
   EXPECT_THROW(EulerSampler({.timesteps = {500, 0}}), ConfigError);
+  EXPECT_THROW(EulerSampler({.timesteps = {1001, 500}}), ConfigError);
 }
 
 // The reference's arithmetic, operation by operation.
@@ -188,6 +189,36 @@ TEST(EulerSampler, StepByStepIsAWholeClip) {
 
   EXPECT_LE(relative_error(latent, whole), 1e-6);
   EXPECT_TRUE(at::equal(latent, framewise));
+}
+
+TEST(Sampler, RefusesFlowTimesOfAnotherBatchOrLength) {
+  const AnalyticModel model;
+  const Denoiser denoiser(model, kUnguided, {});
+  const EulerSampler sampler({.steps = 6});
+  const auto latent = at::zeros({2, 2, 4, 2, 3});
+  for (const auto& sizes : std::vector<std::vector<std::int64_t>>{{3}, {2, 5}, {3, 4}, {2, 4, 1}}) {
+    const auto from = at::full(sizes, 0.5);
+    EXPECT_THROW(sampler.step(denoiser, latent, from, from, 0), Error) << at::IntArrayRef(sizes);
+  }
+}
+
+/// Cuts a frame off.
+class CuttingSampler final : public Sampler {
+ public:
+  const std::vector<float>& sigmas() const override { return sigmas_; }
+
+ private:
+  at::Tensor do_sample(const Denoiser&, const at::Tensor& noise, const OnStep&) const override {
+    return noise.narrow(2, 1, noise.size(2) - 1);
+  }
+  std::vector<float> sigmas_ = {1};
+};
+
+TEST(Sampler, RefusesALatentOfAnotherShape) {
+  const AnalyticModel model;
+
+  EXPECT_THROW(CuttingSampler().sample(Denoiser(model, kUnguided, {}), at::zeros({1, 2, 3, 2, 3})),
+               Error);
 }
 
 TEST(EulerSampler, MovesOnlyFramesWhoseTimesDiffer) {

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "svi/config/document.hpp"
+#include "svi/config/parse.hpp"
 #include "svi/core/check.hpp"
 #include "svi/tensor/random.hpp"
 
@@ -37,6 +39,24 @@ TEST(Optimizer, EqualsAdamWWrittenOut) {
   }
 
   EXPECT_TRUE(at::allclose(parameters.to(at::kDouble), expected, 1e-5, 1e-6));
+}
+
+TEST(Optimizer, LeavesAGradientWithinTheLimitAlone) {
+  Optimizer optimizer({.clip_norm = 10}, gaussian(0), 100);  // 50 normal numbers: a norm of 7
+  auto within = gaussian(1), beyond = gaussian(1) * 2;
+  optimizer.update(within);
+  optimizer.update(beyond);
+
+  EXPECT_TRUE(at::equal(within, gaussian(1)));
+  EXPECT_NEAR(beyond.norm().item<double>(), 10, 1e-4);
+}
+
+TEST(Optimizer, TakesAnyLimitOfTheNorm) {
+  for (const double limit : {0.0, 0.5}) {
+    const auto text = cat("[training]\nclip_norm = ", limit, "\n");
+    const auto document = Document::parse(text, "x.ini");
+    EXPECT_EQ(parse_config<OptimizerConfig>(document, "training").clip_norm, limit);
+  }
 }
 
 TEST(Optimizer, WarmsUpThenFollowsACosine) {
