@@ -33,7 +33,7 @@ struct Anchored {
 };
 
 /// An experiment that comes with svi, its arms completed; variants stand in for those of plugins.
-Plan plan_of(const std::string& name) {
+Plan recipe_plan(const std::string& name) {
   auto document =
       read_with_bases(std::string(SVI_SOURCE_DIR) + "/experiments/" + name, text_of_file);
   document.set("experiment", "plugins", "", "test");
@@ -56,7 +56,7 @@ double number(const Arm& arm, const char* section, const char* key) {
 TEST(Recipes, MixedErrorsKeepClipsErrorsInABinOfTheirOwn) {
   int mixed = 0;
   for (const auto* name : {"ablation_bank.ini", "ablation_eimg.ini", "published.ini"}) {
-    for (const auto& arm : plan_of(name).arms) {
+    for (const auto& arm : recipe_plan(name).arms) {
       if (arm.document.get("error_source", "type") != "mixed") continue;
       ++mixed;
       const TimeBins bins(static_cast<std::int64_t>(number(arm, "memory", "bins")),
@@ -73,7 +73,7 @@ TEST(Recipes, MixedErrorsKeepClipsErrorsInABinOfTheirOwn) {
 }
 
 TEST(Recipes, BaseOfSviShotIsTheModelAsItWasTrained) {
-  const auto plan = plan_of("svi_shot.ini");
+  const auto plan = recipe_plan("svi_shot.ini");
 
   ASSERT_EQ(plan.arms.size(), 2u);
   EXPECT_EQ(plan.arms[0].document.get("variant", "anchor_copies"), "0");
