@@ -70,7 +70,8 @@ def _finish(figure, title, handles=None, below=0.0):
         figure.legend(handles.values(), handles.keys(), loc="upper left", frameon=False, ncols=columns, fontsize=9,
                       bbox_to_anchor=(0.003, 1 - 0.3 / height), handlelength=3.2, borderaxespad=0)
         top += 0.22 * math.ceil(len(handles) / columns)
-    figure.set_layout_engine("constrained", rect=(0.003, below / height, 0.994, 1 - (top + below) / height), h_pad=0.06, w_pad=0.08)
+    figure.set_layout_engine("constrained", rect=(0.003, below / height, 0.994, 1 - (top + below) / height),
+                             h_pad=0.06, w_pad=0.08)
     _settle(figure)
     return figure
 
@@ -239,7 +240,8 @@ def gains(fields, labels, title):
                 _gain_curves(axes, fields[name], direction, labels, name == predicted)
             unit = fields[curves[0]].unit
             axes.set_ylim(bottom=0)
-            _titles(axes, names[direction].replace("_", " "), "line: measured, dots: predicted", "clip", unit if unit != "1" else "error, RMS")
+            _titles(axes, names[direction].replace("_", " "), "line: measured, dots: predicted", "clip",
+                    unit if unit != "1" else "error, RMS")
         return _finish(figure, title, handles)
 
 

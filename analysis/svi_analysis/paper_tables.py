@@ -46,7 +46,8 @@ def components(result, point="film", column_map=None, row_map=None):
             continue
         out.append(Row(label, row + [f"{numbers[column]:.2f}" if column in numbers else None for column in theirs]))
     notes = [f"{MEANS} Place of the film: {point.text}.",
-             "Columns that begin with 'paper' are " + paper.SCALE + ". Rows that are empty there are not among the paper's figures that svi records."]
+             "Columns that begin with 'paper' are " + paper.SCALE + ". Rows that are empty there are not among the "
+             "paper's figures that svi records."]
     absent = [label for label, arm, _ in rows if arm is None]
     if absent:
         notes.append(f"The file has no arm for: {', '.join(absent)}.")
@@ -97,8 +98,7 @@ def ablation(results, runs, baseline=None, quantities=None, points=("first", "la
         changes = run.overrides()
         chosen = [result.quantity(name) for name in quantities] if quantities else result.quantities[:3]
         compared = comparing.compare(result, base, points, chosen)
-        for quantity in chosen:
-            out.append(_ablation(result, quantity, base, points, compared, changes))
+        out.extend(_ablation(result, quantity, base, points, compared, changes) for quantity in chosen)
         if compared:
             out[-1].notes.append(comparing.note(result, compared))
     return out

@@ -26,7 +26,8 @@ from svi_analysis.report import data, live, media, page  # noqa: E402
 
 
 def script(*arguments):
-    return subprocess.run([sys.executable, ANALYSIS / "report", *map(str, arguments)], capture_output=True, text=True, check=False)
+    return subprocess.run([sys.executable, ANALYSIS / "report", *map(str, arguments)], capture_output=True, text=True,
+                          check=False)
 
 
 class WithStudy(unittest.TestCase):

@@ -107,9 +107,7 @@ def mojibake():
 
 
 def write_pairs(name, inputs):
-    lines = []
-    for text in dict.fromkeys(inputs):
-        lines.append(json.dumps(text) + "\t" + json.dumps(basic_clean(text)) + "\n")
+    lines = [json.dumps(text) + "\t" + json.dumps(basic_clean(text)) + "\n" for text in dict.fromkeys(inputs)]
     (OUT / name).write_text("".join(lines))
     print(name, len(lines))
 

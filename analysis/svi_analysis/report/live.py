@@ -13,7 +13,8 @@ import numpy as np
 from .. import results
 from . import page, sections
 
-STATES = {"running": "running", "merging": "putting results together", "complete": "complete", "failed": "failed", "stopped": "stopped"}
+STATES = {"running": "running", "merging": "putting results together", "complete": "complete",
+          "failed": "failed", "stopped": "stopped"}
 
 
 def read_progress(folder):

@@ -6,7 +6,8 @@ import os
 import pathlib
 import tempfile
 
-from .. import comparing, criteria as criteria_module, results
+from .. import comparing, results
+from .. import criteria as criteria_module
 from . import data, media, sections
 
 HERE = pathlib.Path(__file__).resolve().parent
