@@ -76,7 +76,7 @@ int main(int argc, char** argv) {
   load_plugin(find_plugin("naive_chain"), registry);
   Registrar registrar(registry, "built-in");
   register_metric(registrar);
-  const auto variant = registry.make<Variant>(Document{}, "naive_chain");
+  const auto method = registry.make<Method>(Document{}, "naive_chain");
   std::vector<std::unique_ptr<Metric>> metrics;
   metrics.push_back(registry.make<Metric>(Document{}, "pocket"));
   const EulerSampler sampler({.steps = 10, .shift = 3});
@@ -84,11 +84,12 @@ int main(int argc, char** argv) {
   RolloutConfig config;
   config.clips = clips;
   const NoGuidance guidance;
-  const Rollout rollout({dit, vae, [&](const auto& prompts) { return encoder.encode(prompts); },
-                         *variant, sampler, guidance, config, shape});
+  const Studio studio{
+      dit,     vae,     [&](const auto& prompts) { return encoder.encode(prompts); },
+      *method, sampler, guidance,
+      config,  shape};
   const PocketWorld world({});
-  const Evaluation evaluation(rollout, world, metrics, shape, clips,
-                              film_frames(clips, shape.frames, 1));
+  const Evaluation evaluation(studio, world, metrics);
 
   std::vector<double> seconds, mebibytes;
   Stopwatch watch;

@@ -42,7 +42,8 @@ po::options_description options(Arguments& a) {
   add = model.add_options();
   add("model", po::value(&a.model),
       "folder of the weights, official or diffusers layout; default: pocket, which comes with svi");
-  add("variant", po::value(&a.variant), "shot, film, naive, or the name of another variant");
+  add("variant", po::value(&a.variant),
+      "how the film is made: shot, film, naive, or the name of another method");
   add("lora", po::value(&a.loras)->composing(),
       "adapter to merge: FILE or FILE=STRENGTH; may be repeated");
   add("no-lora", po::bool_switch(&a.no_lora),
@@ -66,7 +67,7 @@ po::options_description options(Arguments& a) {
   add("crf", store(a.crf),
       "compression of the file: 1 (best) to 51 (worst); 0: lossless, which browsers cannot play");
   add("set", po::value(&a.settings)->composing(),
-      "any other setting: section.key=value, such as variant.motion_frames=5; may be repeated");
+      "any other setting: section.key=value, such as method.motion_frames=5; may be repeated");
 
   po::options_description fit("Large models");
   add = fit.add_options();
@@ -91,7 +92,7 @@ po::options_description options(Arguments& a) {
   add("redecode", po::bool_switch(&a.redecode),
       "decode and encode the stored latents again, for example with another --crf");
   add("validate", po::bool_switch(&a.validate), "check everything, make nothing");
-  add("list-variants", po::bool_switch(&a.list_variants), "list variants and samplers");
+  add("list-variants", po::bool_switch(&a.list_variants), "list methods, samplers and guidances");
   add("verbose", po::bool_switch(&a.verbose), "show debug lines");
   add("version", po::bool_switch(&a.version), "print version and ABI");
   add("help", po::bool_switch(&a.help), "print this help");
@@ -117,7 +118,7 @@ void set_defaults(Document& d, const Arguments& a, bool official) {
   const auto set = [&](const char* path, const std::string& value) {
     d.set(path, value, "default");
   };
-  set("variant.type", variant_name(a, official));
+  set("method.type", variant_name(a, official));
   set("sampler.type", "euler");
   set("collective.type", "mpi");
   if (official) {

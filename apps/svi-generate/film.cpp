@@ -15,10 +15,10 @@
 #include "svi/data/pocket_world.hpp"
 #include "svi/generate/frame_size.hpp"
 #include "svi/io/video_reader.hpp"
+#include "svi/method/chain.hpp"
 #include "svi/model/extension.hpp"
 #include "svi/parallel/environment.hpp"
 #include "svi/sampler/sampler.hpp"
-#include "svi/variant/motion.hpp"
 
 namespace svi::generate {
 namespace {
@@ -52,7 +52,7 @@ Config resolved_section(const Document& document, const char* name, Document& re
 }
 
 void check_sections(const Document& document) {
-  static const std::vector<std::string> kKnown = {"film",     "model",   "variant",   "sampler",
+  static const std::vector<std::string> kKnown = {"film",     "model",   "method",    "sampler",
                                                   "guidance", "rollout", "collective"};
   for (const auto& section : document.sections()) {
     if (section.name.starts_with(kExtensionPrefix)) continue;
@@ -104,7 +104,7 @@ class Attempt {
 
 }  // namespace
 
-Film::Film(const Arguments& a, const Registry& registry, Pretrained& model, Request request)
+FilmJob::FilmJob(const Arguments& a, const Registry& registry, Pretrained& model, Request request)
     : a_(a), model_(model), request_(std::move(request)), output_(request_.out, mode_of(a)) {
   output_.check_place(inputs_of(a, request_, model.files()), request_.makes_folder);
   const bool pocket = model.files().layout == ModelLayout::pocket;
@@ -116,20 +116,25 @@ Film::Film(const Arguments& a, const Registry& registry, Pretrained& model, Requ
   rollout_.rounding = rollout.rounding;
   rollout_.negative_prompt = rollout.negative_prompt;
   rollout_.passes = rollout.passes;
-  variant_ = registry.make<Variant>(document, "", &settings_);
+  method_ = registry.make<Method>(document, "", &settings_);
   sampler_ = registry.make<Sampler>(document, "", &settings_);
   guidance_ = registry.make<Guidance>(document, "", &settings_);
   for (const auto& [label, extension] : make_extensions(registry, document, &settings_))
     settings_.set("start.extension-" + label, sha256_file(extension->options().file), "");
   load_start(pocket);
-  check_chain();
-  const auto plan = variant_->plan(0, 1);
-  storyboard_.emplace(request_.segments, *variant_,
-                      static_cast<double>(config_.frames - plan.motion_frames) / config_.fps);
+  check_method();
+  const auto more = method_->frames(config_, 2) - method_->frames(config_, 1);
+  storyboard_ = std::make_unique<Storyboard>(request_.segments, *method_,
+                                             static_cast<double>(more) / config_.fps);
   clips_ = a.clips.value_or(storyboard_->clips().value_or(kDefaultClips));
   if (clips_ < 1 || clips_ > kMostClips)
     raise<ConfigError>("command line: --clips ", clips_, " must be at least 1, at most ",
                        kMostClips);
+  const FrameSize size{config_.width, config_.height};
+  script_.emplace(*storyboard_, config_, [size, device = model.device()](const std::string& path) {
+    return load_image(path, size).to(device);
+  });
+  if (method_->needs().whole_length) settings_.set("start.clips", cat(clips_), "");
   settings_.set("start.weights", model.identity(), "");
   settings_.set("start.dtype", c10::toString(model.dtype()), "");
   if (a.int8) settings_.set("start.int8", "on", "");
@@ -139,46 +144,49 @@ Film::Film(const Arguments& a, const Registry& registry, Pretrained& model, Requ
   output_.check(settings_);
 }
 
-void Film::check_chain() const {
-  const auto plan = variant_->plan(0, 1);
-  check_motion(plan, config_.frames, model_.vae_config().temporal_stride());
+void FilmJob::check_method() const {
+  method_->check(config_, model_.vae_config().temporal_stride(), *sampler_);
   const auto& before = start_.before;
-  if (before.defined() && before.size(0) <= plan.motion_frames) {
+  if (!before.defined()) return;
+  if (method_->needs().no_before) {
+    raise<ConfigError>("--continue-video ", a_.continue_video,
+                       ": this method begins films with an image; a chain such as --variant shot "
+                       "goes on from a video");
+  }
+  const auto* chain = method_->chain();
+  const auto least = chain ? chain->plan(0).motion_frames : 1;
+  if (before.size(0) <= least) {
     raise<ConfigError>("--continue-video ", a_.continue_video, ": has ", before.size(0),
-                       " frames; more than ", plan.motion_frames,
-                       " are needed, the motion frames of the variant");
+                       " frames; more than ", least, " are needed, the motion frames of [method]");
   }
 }
 
-std::vector<std::string> Film::prompts() const {
+std::vector<std::string> FilmJob::prompts() const {
   auto prompts = storyboard_->prompts();
   if (!rollout_.negative_prompt.empty()) prompts.push_back(rollout_.negative_prompt);
   return prompts;
 }
 
-std::int64_t Film::frames() const {
+std::int64_t FilmJob::frames() const {
   const bool continued = start_.before.defined();
-  auto frames = film_frames(*variant_, *storyboard_, config_.frames, continued, clips_);
-  if (!continued) return frames;
-  const auto plan = variant_->plan(0, 1);
-  return frames + start_.before.size(0) -
-         (plan.stitch == Stitch::drop_tail ? plan.motion_frames : 0);
+  const auto frames = method_->frames(config_, clips_, &*script_, continued);
+  return continued ? frames + method_->shown_before(start_.before.size(0)) : frames;
 }
 
-std::string Film::summary() const {
+std::string FilmJob::summary() const {
   return cat(request_.out.string(), ": ", counted(clips_, "clip"), " of ", config_.frames,
              " frames, ", config_.width, "x", config_.height, ", ",
              counted(static_cast<std::int64_t>(request_.segments.size()), "prompt"), ", ", frames(),
              " frames, ", static_cast<double>(frames()) / config_.fps, " s");
 }
 
-std::string Film::note() const {
+std::string FilmJob::note() const {
   if (config_.crf > 0) return {};
   return "--crf 0 is lossless; its profile (High 4:4:4 Predictive) is played by ffmpeg, mpv and "
          "VLC, but not by browsers. --crf 1 plays everywhere";
 }
 
-MemoryPlan Film::memory_plan() const {
+MemoryPlan FilmJob::memory_plan() const {
   auto request = model_.memory_request();
   request.frames = config_.frames;
   request.height = config_.height;
@@ -190,7 +198,7 @@ MemoryPlan Film::memory_plan() const {
   return plan_memory(request, model_.memory_budget());
 }
 
-bool Film::make(const VelocityModel& dit, const std::function<bool()>& stop) const {
+bool FilmJob::make(const VelocityModel& dit, const std::function<bool()>& stop) const {
   output_.begin(settings_);
   const Attempt attempt(output_);
   const auto encode_text = [this](const std::vector<std::string>& prompts) {
@@ -199,16 +207,10 @@ bool Film::make(const VelocityModel& dit, const std::function<bool()>& stop) con
   EncodeImage encode_image;
   if (model_.needs_image())
     encode_image = [this](const at::Tensor& frames) { return model_.image(frames); };
-  const Rollout rollout(Studio{dit, model_.vae(), encode_text, *variant_, *sampler_, *guidance_,
-                               rollout_, config_, encode_image});
-  const FrameSize size{config_.width, config_.height};
-  const auto device = model_.device();
-  const auto decode = config_.tile ? tiled_decoder(model_.vae()) : streaming_decoder(model_.vae());
-  const FilmMaker maker(
-      {rollout, *variant_, model_.vae(), decode,
-       [size, device](const std::string& path) { return load_image(path, size).to(device); }},
-      config_, *storyboard_, output_.folder());
-  FilmStart start{start_.image.to(device), start_.before};
+  const Studio studio{dit,        model_.vae(), encode_text, *method_,    *sampler_,
+                      *guidance_, rollout_,     config_,     encode_image};
+  const FilmMaker maker({studio, *storyboard_, *script_}, config_, output_.folder());
+  const FilmStart start{start_.image.to(model_.device()), start_.before};
   std::int64_t made = 0;
   {
     ProgressLine line(request_.out.filename().string(), isatty(STDERR_FILENO) != 0);
@@ -225,7 +227,7 @@ bool Film::make(const VelocityModel& dit, const std::function<bool()>& stop) con
   return true;
 }
 
-void Film::tell_stopped(std::int64_t made) const {
+void FilmJob::tell_stopped(std::int64_t made) const {
   std::cout << request_.out.string() << ": stopped; the same command with --resume"
             << (a_.overwrite ? " instead of --overwrite" : "") << " goes on";
   if (output_.replaces())
@@ -235,7 +237,7 @@ void Film::tell_stopped(std::int64_t made) const {
   std::cout << std::endl;
 }
 
-void Film::set_size(Document& document, bool pocket) const {
+void FilmJob::set_size(Document& document, bool pocket) const {
   const auto unit = model_.vae_config().spatial_stride() * model_.dit_config().patch[1];
   if (a_.size) {
     const auto size = parse_size(*a_.size);
@@ -254,7 +256,7 @@ void Film::set_size(Document& document, bool pocket) const {
   }
 }
 
-void Film::load_start(bool pocket) {
+void FilmJob::load_start(bool pocket) {
   const FrameSize size{config_.width, config_.height};
   const auto stride = model_.vae_config().temporal_stride();
   if ((config_.frames - 1) % stride != 0) {

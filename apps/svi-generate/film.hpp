@@ -9,6 +9,7 @@
 #include "requests.hpp"
 #include "svi/generate/film_maker.hpp"
 #include "svi/generate/film_output.hpp"
+#include "svi/generate/story_script.hpp"
 #include "svi/io/run_lock.hpp"
 #include "svi/plugin/registry.hpp"
 #include "svi/pretrained/pretrained.hpp"
@@ -17,9 +18,9 @@ namespace svi::generate {
 
 /// Everything needed to make one film of a request, checked; nothing is written before make(), but
 /// for the lock that keeps other processes from the film.
-class Film {
+class FilmJob {
  public:
-  Film(const Arguments& a, const Registry& registry, Pretrained& model, Request request);
+  FilmJob(const Arguments& a, const Registry& registry, Pretrained& model, Request request);
 
   /// Prompts that are encoded, that of the unguided pass among them.
   std::vector<std::string> prompts() const;
@@ -36,7 +37,7 @@ class Film {
   std::int64_t frames() const;
   void set_size(Document& document, bool pocket) const;
   void load_start(bool pocket);
-  void check_chain() const;
+  void check_method() const;
   void tell_stopped(std::int64_t made) const;
 
   const Arguments& a_;
@@ -47,10 +48,11 @@ class Film {
   Document settings_;
   FilmConfig config_;
   RolloutConfig rollout_;
-  std::unique_ptr<Variant> variant_;
+  std::unique_ptr<Method> method_;
   std::unique_ptr<Sampler> sampler_;
   std::unique_ptr<Guidance> guidance_;
-  std::optional<Storyboard> storyboard_;
+  std::unique_ptr<Storyboard> storyboard_;
+  std::optional<StoryScript> script_;
   FilmStart start_;
   std::int64_t clips_ = 0;
 };

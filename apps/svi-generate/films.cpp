@@ -23,7 +23,7 @@ namespace {
 constexpr int kStopped = 3;  // exit code
 
 /// Prints the plan of the largest film and refuses what cannot fit.
-void check_memory(const Arguments& a, const std::vector<Film>& films) {
+void check_memory(const Arguments& a, const std::vector<FilmJob>& films) {
   std::optional<MemoryPlan> largest;
   for (const auto& film : films) {
     auto plan = film.memory_plan();
@@ -37,7 +37,7 @@ void check_memory(const Arguments& a, const std::vector<Film>& films) {
 
 /// Whether no film of any rank is refused. Where one is, no lock stays, whichever rank ends first;
 /// throws where the problem is this rank's own. Collective over `group`.
-bool all_good(std::vector<Film>& films, const std::exception_ptr& problem,
+bool all_good(std::vector<FilmJob>& films, const std::exception_ptr& problem,
               const Communicator& group) {
   bool good = true;
   for (const auto& each : group.all_gather(problem ? "refused" : "")) good = good && each.empty();
@@ -111,7 +111,7 @@ int make_films(const Arguments& a, Registry& registry, const Communicator& world
     compute_along(model.dit(), world, stop);
     return 0;
   }
-  std::vector<Film> films;
+  std::vector<FilmJob> films;
   std::vector<std::string> prompts;
   auto requests = requests_of(a, pocket);
   std::exception_ptr problem;

@@ -19,7 +19,7 @@
 namespace {
 
 void list(const svi::Registry& registry) {
-  for (const auto* kind : {"variant", "sampler", "guidance"}) {
+  for (const auto* kind : {"method", "sampler", "guidance"}) {
     const auto found = registry.kinds().find(kind);
     if (found == registry.kinds().end()) continue;
     for (const auto& [name, registration] : found->second)

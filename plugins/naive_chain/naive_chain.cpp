@@ -1,5 +1,5 @@
+#include <svi/method/chain.hpp>
 #include <svi/plugin/plugin.hpp>
-#include <svi/variant/chain_options.hpp>
 
 namespace {
 
@@ -18,6 +18,6 @@ struct NaiveChain {
 }  // namespace
 
 SVI_PLUGIN("naive-chain", "0.1.0", registrar) {
-  registrar.add<svi::Variant, svi::ChainVariant<NaiveChain>>(
+  registrar.add<svi::Method, svi::ChainOf<NaiveChain>>(
       "naive_chain", "Wan 2.1 image-to-video as published, chained by its last frame");
 }

@@ -1,5 +1,5 @@
+#include <svi/method/chain.hpp>
 #include <svi/plugin/plugin.hpp>
-#include <svi/variant/chain_options.hpp>
 
 namespace {
 
@@ -19,6 +19,6 @@ struct SviFilm {
 }  // namespace
 
 SVI_PLUGIN("svi-film", "0.1.0", registrar) {
-  registrar.add<svi::Variant, svi::ChainVariant<SviFilm>>(
+  registrar.add<svi::Method, svi::ChainOf<SviFilm>>(
       "svi_film", "SVI-Film: five motion frames, grey padding, a stream of prompts");
 }

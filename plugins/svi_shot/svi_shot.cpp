@@ -1,5 +1,5 @@
+#include <svi/method/chain.hpp>
 #include <svi/plugin/plugin.hpp>
-#include <svi/variant/chain_options.hpp>
 
 namespace {
 
@@ -18,7 +18,7 @@ struct SviShot {
 }  // namespace
 
 SVI_PLUGIN("svi-shot", "0.1.0", registrar) {
-  registrar.add<svi::Variant, svi::ChainVariant<SviShot>>(
+  registrar.add<svi::Method, svi::ChainOf<SviShot>>(
       "svi_shot",
       "SVI-Shot: one motion frame, the user's image as anchor in every other frame, one prompt");
 }

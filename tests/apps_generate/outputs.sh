@@ -61,7 +61,7 @@ PY
 keeps good.mp4 "none_fits.safetensors" --out good.mp4 --overwrite --lora none_fits.safetensors
 same_film good.mp4 kept.mp4
 held=$(short)
-for wrong in "--lora none_fits.safetensors" "--image none.png" "--size 33x32" "--frames 3" "--set variant.stich=none" "--model none"; do
+for wrong in "--lora none_fits.safetensors" "--image none.png" "--size 33x32" "--frames 3" "--set method.stich=none" "--model none"; do
   # shellcheck disable=SC2086
   refused "" --out new.mp4 --clips 1 $wrong
 done

@@ -41,9 +41,9 @@ DiagnosticReport run_wrong(const at::Tensor& offset, const ErrorMap::Config& con
   FakeArm arm;
   WrongModel model;
   model.offset = offset;
-  const test::PlainChain variant;
+  const OptionChain method;
   const Studio studio{model,           arm.vae,
-                      arm.encode_text, variant,
+                      arm.encode_text, method,
                       arm.sampler,     arm.guidance,
                       arm.rollout,     {FakeArm::kFrames, FakeArm::kHeight, FakeArm::kWidth}};
   return ErrorMap(config).run({studio, arm.source, at::kCPU, 0, {}});

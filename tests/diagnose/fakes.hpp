@@ -11,9 +11,9 @@
 #include "svi/core/check.hpp"
 #include "svi/diagnose/diagnostic.hpp"
 #include "svi/guidance/cfg.hpp"
+#include "svi/method/chain.hpp"
 #include "svi/sampler/euler.hpp"
 #include "svi/tensor/random.hpp"
-#include "svi/variant/chain_options.hpp"
 
 namespace svi::test {
 
@@ -88,18 +88,6 @@ class StillSource final : public ClipSource {
   }
 };
 
-class PlainChain final : public Variant {
- public:
-  explicit PlainChain(ChainOptions options = {}) : options_(options) {}
-
- private:
-  ClipPlan do_plan(std::int64_t clip, std::int64_t prompts) const override {
-    return options_.plan(clip, prompts);
-  }
-  TrainingPlan do_training() const override { return options_.training(); }
-  ChainOptions options_;
-};
-
 /// Everything a diagnostic needs, with a codec that changes nothing and one sampling step.
 struct FakeArm {
   static constexpr std::int64_t kFrames = 3, kHeight = 8, kWidth = 12;
@@ -118,8 +106,8 @@ struct FakeArm {
   FakeArm() { source.images = {at::zeros({3, kHeight, kWidth})}; }
 
   DiagnosticReport run(const Diagnostic& diagnostic) const {
-    const PlainChain variant(chain);
-    const Studio studio{model,   vae,      encode_text, variant,
+    const OptionChain method(chain);
+    const Studio studio{model,   vae,      encode_text, method,
                         sampler, guidance, rollout,     {kFrames, kHeight, kWidth}};
     return diagnostic.run({studio, source, at::kCPU, 0, {}});
   }

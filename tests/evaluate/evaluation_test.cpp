@@ -5,12 +5,12 @@
 
 #include <cmath>
 
-#include "evaluate/tiny_models.hpp"
+#include "method/tiny_models.hpp"
 #include "svi/core/check.hpp"
 #include "svi/data/pocket_world.hpp"
 #include "svi/guidance/cfg.hpp"
+#include "svi/method/chain.hpp"
 #include "svi/sampler/euler.hpp"
-#include "svi/variant/chain_options.hpp"
 
 namespace svi {
 namespace {
@@ -61,27 +61,26 @@ class Places final : public Metric {
   }
 };
 
-class Plain final : public Variant {
-  ClipPlan do_plan(std::int64_t, std::int64_t) const override { return {}; }
-  TrainingPlan do_training() const override { return {}; }
+class Plain final : public ChainMethod {
+  ClipPlan do_plan(std::int64_t) const override { return {}; }
 };
 
 TEST(Evaluation, PutsEveryNumberWhereItsClipAndFrameAre) {
   const auto vae = test::tiny_vae();
   const test::CopyingModel model;
   const EulerSampler sampler({.steps = 2, .shift = 5});
-  const Plain variant;
+  const Plain method;
   const PocketWorld world({});
   const ClipShape shape{17, 16, 16};
   const NoGuidance guidance;
   const auto no_text = [](const auto& p) {
     return at::zeros({static_cast<std::int64_t>(p.size()), 2, 4});
   };
-  const Rollout rollout({model, vae, no_text, variant, sampler, guidance, {.clips = 3}, shape});
+  const Studio studio{model, vae, no_text, method, sampler, guidance, {.clips = 3}, shape};
   std::vector<std::unique_ptr<Metric>> metrics;
   metrics.push_back(std::make_unique<Clock>());
   metrics.push_back(std::make_unique<Places>());
-  const Evaluation evaluation(rollout, world, metrics, shape, 3, film_frames(3, 17, 1));
+  const Evaluation evaluation(studio, world, metrics);
 
   const auto scores = evaluation.run({world.scene(0, shape), world.scene(1, shape)}, {});
 

@@ -2,14 +2,14 @@
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
-#include "evaluate/tiny_models.hpp"
 #include "experiment/jobs/pool_batches.hpp"
 #include "svi/core/check.hpp"
+#include "method/tiny_models.hpp"
 #include "svi/guidance/cfg.hpp"
+#include "svi/method/chain.hpp"
 #include "svi/model/wan/condition.hpp"
 #include "svi/sampler/euler.hpp"
 #include "svi/tensor/random.hpp"
-#include "svi/variant/chain_options.hpp"
 
 namespace svi {
 namespace {
@@ -21,20 +21,16 @@ at::Tensor gaussian(std::uint32_t stream, at::IntArrayRef sizes) {
   return normal({2, Purpose::test, stream, 0}, sizes);
 }
 
-/// One motion frame, handed over as pixels unless a test says otherwise.
-class Chain final : public Variant {
- public:
-  ChainOptions options;
-
- private:
-  ClipPlan do_plan(std::int64_t clip, std::int64_t prompts) const override {
-    return options.plan(clip, prompts);
-  }
-  TrainingPlan do_training() const override { return options.training(); }
-};
-
 /// Four clips of 5 frames of 16 x 16: F = 2 latent frames of 4 x 4, four mask channels.
 struct Fixture {
+  explicit Fixture(Handover handover = Handover::pixels) : chain(handing_over(handover)) {}
+
+  static ChainOptions handing_over(Handover handover) {  // one motion frame
+    ChainOptions options;
+    options.handover = handover;
+    return options;
+  }
+
   WanVae vae = test::tiny_vae();
   test::CopyingModel model;
   EulerSampler sampler{EulerSampler::Config{.steps = 2}};
@@ -43,7 +39,7 @@ struct Fixture {
                   .condition = {{part::kImage, gaussian(2, {4, 6, 2, 4, 4})},
                                 {part::kText, gaussian(4, {4, 2, 3})}}};
   NoGuidance guidance;
-  Chain chain;
+  OptionChain chain;
   RolloutConfig config;
   Studio studio{model, vae, {}, chain, sampler, guidance, config, {5, 16, 16}};
   PoolRollouts rollouts{pool, studio, kSeed, at::kCPU};
@@ -126,9 +122,8 @@ TEST(PoolBatches, BringTheTracksThatTheModelReads) {
   EXPECT_THROW(PoolBatches(fixture.pool, {}, kSeed, 3, {"pose"}), ConfigError);
 }
 
-TEST(PoolRollouts, HandOverLatentsWhereTheVariantDoes) {
-  Fixture fixture;
-  fixture.chain.options.handover = Handover::latent;
+TEST(PoolRollouts, HandOverLatentsWhereTheMethodDoes) {
+  Fixture fixture(Handover::latent);
   const auto clips = fixture.rollouts.generate(kStep, {{0, {}}, {4, {}}});
 
   for (std::int64_t b = 0; b < 2; ++b) {

@@ -18,9 +18,9 @@ expect "dit.safetensors" --set model.folder="$work/model"
 cp data/pocket/vae.safetensors "$work/model/dit.safetensors"
 expect "dit.safetensors" --set model.folder="$work/model"
 expect "nearest" --set clip.frames=5 --set clip.height=30
-expect "did you mean" --set variant.type=naive_chian
+expect "did you mean" --set method.type=naive_chian
 expect "is in none of" --set experiment.plugins=no_such_plugin
-expect "motion_frames" --set variant.motion_frames=5
+expect "motion_frames" --set method.motion_frames=5
 ini=mixkit
 expect "data/none" --set data.path=data/none
 if compgen -G "$work/refused/smoke/smoke.h5" > /dev/null; then fail "a refused run left a result file"; fi

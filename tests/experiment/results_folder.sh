@@ -62,7 +62,7 @@ code=0
 refused "is too long" --validate --set experiment.name="$long$long"
 refused "this machine has" --validate --set run.threads=1000
 refused "leaves nothing to generate in a clip of 5 frames; the nearest that works: motion_frames = 4, or clips of 9 frames" \
-  --validate --set variant.motion_frames=5
+  --validate --set method.motion_frames=5
 refused "cannot be written to" --validate --set experiment.results=/proc/results
 refused 'svi-experiment experiments/smoke.ini' y.ini
 echo "all safe"

@@ -5,7 +5,7 @@
 #include "svi/experiment/builtins.hpp"
 #include "svi/experiment/overrides.hpp"
 #include "svi/experiment/plan.hpp"
-#include "svi/variant/chain_options.hpp"
+#include "svi/method/chain.hpp"
 
 namespace svi {
 namespace {
@@ -91,7 +91,7 @@ TEST(Sizes, AreCheckedBeforeAnyoneAsksForThem) {
   document.set("size.huge", "training.slots", "many", "study.ini:17");
   Registry registry;
   register_builtins(registry);
-  Registrar(registry, "test").add<Variant, ChainVariant<Plain>>("naive_chain", "a chain");
+  Registrar(registry, "test").add<Method, ChainOf<Plain>>("naive_chain", "a chain");
 
   EXPECT_THAT(refusal([&] { Plan::make(document, registry); }),
               HasSubstr("study.ini:17 ([size.huge])"));

@@ -3,25 +3,19 @@
 #include <gtest/gtest.h>
 
 #include "svi/generate/frame_size.hpp"
-#include "svi/variant/chain_options.hpp"
+#include "svi/method/chain.hpp"
 
 namespace svi {
 namespace {
 
-class Chain final : public Variant {
- public:
-  explicit Chain(PromptOrder order) { options_.prompts = order; }
+OptionChain chain(PromptOrder order) {
+  ChainOptions options;
+  options.prompts = order;
+  return OptionChain(options);
+}
 
- private:
-  ClipPlan do_plan(std::int64_t clip, std::int64_t prompts) const override {
-    return options_.plan(clip, prompts);
-  }
-  TrainingPlan do_training() const override { return options_.training(); }
-  ChainOptions options_;
-};
-
-TEST(Storyboard, WithoutLengthsTheVariantChooses) {
-  const Chain first(PromptOrder::first), stream(PromptOrder::stream);
+TEST(Storyboard, WithoutLengthsTheMethodChooses) {
+  const auto first = chain(PromptOrder::first), stream = chain(PromptOrder::stream);
   const std::vector<PromptSegment> segments = {{.prompt = "a"}, {.prompt = "b"}};
   EXPECT_EQ(Storyboard(segments, first, 5).clip(3).prompt, "a");
   EXPECT_EQ(Storyboard(segments, stream, 5).clip(1).prompt, "b");
@@ -30,7 +24,7 @@ TEST(Storyboard, WithoutLengthsTheVariantChooses) {
 }
 
 TEST(Storyboard, SegmentsLastAsLongAsTheySayAndTheLastOneStays) {
-  const Chain first(PromptOrder::first);
+  const auto first = chain(PromptOrder::first);
   const Storyboard board({{.prompt = "a", .seconds = 12},
                           {.prompt = "b", .seconds = 0.1, .seed = 7},
                           {.prompt = "c", .clips = 3, .transition = Transition::cut, .image = "i"}},

@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "svi/core/check.hpp"
-#include "svi/variant/variant.hpp"
+#include "svi/method/chain.hpp"
 
 namespace svi {
 namespace {
@@ -32,9 +32,9 @@ TEST(Loader, LoadsAnInstalledPluginByName) {
 
   EXPECT_EQ(plugin.name, "svi-shot");
   EXPECT_EQ(plugin.sha256.size(), 64u);
-  const auto variant = registry.make<Variant>(Document{}, "svi_shot");
-  EXPECT_EQ(variant->plan(3, 1).padding.anchor_copies, -1);
-  EXPECT_EQ(variant->plan(3, 5).prompt_index, 0);
+  const auto method = registry.make<Method>(Document{}, "svi_shot");
+  EXPECT_EQ(method->chain()->plan(3).padding.anchor_copies, -1);
+  EXPECT_EQ(method->prompt_of(3, 5), 0);
 }
 
 TEST(Loader, RefusesAnotherAbiBeforeItsCodeRuns) {

@@ -56,10 +56,11 @@ OneStepErrors unknown_errors(const DiagnosticView& view, std::int64_t S) {
 }
 
 /// The part of the next clip's condition that the handed frames are.
-at::Tensor told(const DiagnosticView& view, const Rollout& rollout, const ClipStart& start) {
+at::Tensor condition_of(const DiagnosticView& view, const ClipChain& chain,
+                        const ClipStart& start) {
   const auto s = view.studio.vae.config().temporal_stride();
   const auto frames = (start.motion.size(2) - 1) / s + 1;
-  return rollout.condition(start)[part::kImage]
+  return chain.condition(start)[part::kImage]
       .narrow(1, s, view.studio.vae.config().z_dim)
       .narrow(2, 0, frames);
 }
@@ -70,13 +71,13 @@ OneStepErrors one_step_errors(const ErrorMap::Config& config, const DiagnosticVi
                               const HeldOutClips& clips, std::uint64_t seed,
                               const Advance& advance) {
   const auto S = static_cast<std::int64_t>(config.sigmas.size());
-  const Rollout rollout(view.studio);
+  const ClipChain chain(view.studio, "[diagnostic.error_map]");
   std::vector<Sums> sums(config.sigmas.size());
   for (std::int64_t first = 0; first < clips.count(); first += config.batch) {
     const auto size = std::min(config.batch, clips.count() - first);
     const auto clean = view.studio.vae.encode(clips.truth.narrow(0, first, size));
     const auto shown = view.studio.vae.decode(clean).clamp(-1, 1);
-    const auto condition = rollout.condition(rows(clips.start, first, size));
+    const auto condition = chain.condition(rows(clips.start, first, size));
     const auto noise = clip_noise(view, clips, first, size, seed, 0);  // of all flow times
     for (std::size_t i = 0; i < sums.size(); ++i) {
       const auto sigma = at::full({size}, config.sigmas[i], clean.options());
@@ -114,12 +115,13 @@ DriftErrors drift_errors(const ErrorMap::Config& config, const DiagnosticView& v
   const double nan = std::numeric_limits<double>::quiet_NaN();
   DriftErrors errors{at::full({D}, nan, at::kDouble), at::full({D, H, W}, nan, at::kDouble),
                      at::full({D, radial_bands(H, W)}, nan, at::kDouble)};
-  const Rollout rollout(with_clips(view.studio, config.clips));
+  const auto studio = with_clips(view.studio, config.clips);
+  const ClipChain chain(studio, "[diagnostic.error_map]");
   std::vector<at::Tensor> anchors;
   for (const auto& scene : scenes) anchors.push_back(scene.image);
   const auto anchor = at::stack(anchors);
 
-  rollout.run(scenes, [&](const RolledClip& rolled) {
+  roll_out(studio, scenes, [&](const RolledClip& rolled) {
     advance(static_cast<std::int64_t>(scenes.size()));
     const auto place = std::find(wanted.begin(), wanted.end(), rolled.clip);
     if (place == wanted.end()) return;
@@ -132,12 +134,12 @@ DriftErrors drift_errors(const ErrorMap::Config& config, const DiagnosticView& v
     errors.by_pixel[row] = error.square().flatten(0, 2).mean(0).sqrt();
     errors.spectrum[row] = radial_power(error).flatten(0, 2).mean(0);
     at::Tensor carried;
-    if (view.studio.variant.plan(1, 1).handover == Handover::latent) {
-      carried = rollout.handed_over(last, rolled.latent) -
-                rollout.handed_over(right, view.studio.vae.encode(truth));
+    if (chain.hands_over_latents()) {
+      carried = chain.handed_over(last, rolled.latent) -
+                chain.handed_over(right, view.studio.vae.encode(truth));
     } else {
-      carried = told(view, rollout, {last, anchor, rolled.prompts}) -
-                told(view, rollout, {right, anchor, rolled.prompts});
+      carried = condition_of(view, chain, {last, anchor, rolled.prompts}) -
+                condition_of(view, chain, {right, anchor, rolled.prompts});
     }
     errors.condition[row] = to_double(known_rows(carried, known)).square().mean().sqrt();
   });

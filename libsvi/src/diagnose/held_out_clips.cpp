@@ -42,7 +42,7 @@ HeldOutClips held_out_clips(const DiagnosticView& view, std::int64_t count, std:
       moment = 0;
       truth = view.source.truth(index, moment, view.studio.shape.frames, view.studio.shape);
     }
-    tracks.push_back(track_parts(view.studio, {scene}, moment));
+    tracks.push_back(track_parts(view.studio, {scene}, moment, view.studio.shape.frames));
     scene.image = scene.image.to(view.device);
     clips.known.push_back(truth.has_value());
     truths.push_back(
@@ -52,8 +52,9 @@ HeldOutClips held_out_clips(const DiagnosticView& view, std::int64_t count, std:
     motions.push_back(truth ? truths.back().narrow(1, 0, m)
                             : scene.image.unsqueeze(1).expand({-1, m, -1, -1}));
     anchors.push_back(scene.image);
-    const auto plan = view.studio.variant.plan(1, static_cast<std::int64_t>(scene.prompts.size()));
-    clips.start.prompts.push_back(scene.prompts[static_cast<std::size_t>(plan.prompt_index)]);
+    const auto prompt =
+        view.studio.method.prompt_of(1, static_cast<std::int64_t>(scene.prompts.size()));
+    clips.start.prompts.push_back(scene.prompts[static_cast<std::size_t>(prompt)]);
     clips.scenes.push_back(std::move(scene));
   }
   clips.start.motion = at::stack(motions);
@@ -72,10 +73,7 @@ ClipStart rows(const ClipStart& start, std::int64_t first, std::int64_t count) {
 
 at::Tensor clip_noise(const DiagnosticView& view, const HeldOutClips& clips, std::int64_t first,
                       std::int64_t count, std::uint64_t seed, std::int64_t draw) {
-  const auto stride = view.studio.vae.config().spatial_stride();
-  const std::vector<std::int64_t> sizes = {
-      view.studio.vae.config().z_dim, view.studio.vae.latent_frames(view.studio.shape.frames),
-      view.studio.shape.height / stride, view.studio.shape.width / stride};
+  const auto sizes = latent_sizes(view.studio);
   std::vector<at::Tensor> noises;
   for (auto i = first; i < first + count; ++i) {
     const auto& scene = clips.scenes[static_cast<std::size_t>(i)];
@@ -98,10 +96,7 @@ at::Tensor true_frames(const DiagnosticView& view, const std::vector<Scene>& sce
 }
 
 std::int64_t motion_frames(const DiagnosticView& view) {
-  const auto m = view.studio.variant.plan(1, 1).motion_frames;
-  SVI_CHECK(m < view.studio.shape.frames, "[variant] motion_frames = ", m,
-            " leaves nothing to generate in a clip of ", view.studio.shape.frames, " frames");
-  return m;
+  return ClipChain(view.studio, "a [diagnostic.*]").motion_frames();
 }
 
 at::Tensor to_full_range(const at::Tensor& frames) {

@@ -61,7 +61,8 @@ LoopMeasurement::LoopMeasurement(const LoopGain::Config& config, const Diagnosti
       view_(view),
       seed_(derive_seed(static_cast<std::uint64_t>(view.studio.rollout.seed), kLoopSalt)),
       m_(motion_frames(view)),
-      rollout_(with_clips(view.studio, config.clips)),
+      studio_(with_clips(view.studio, config.clips)),
+      chain_(studio_, "[diagnostic.loop_gain]"),
       clips_(held_out_clips(view, config.scenes, config.moments, seed_, "diagnostic.loop_gain")),
       start_(handed(clips_.start.motion)),
       truth_(last_frames(clips_.truth, m_)) {
@@ -91,7 +92,7 @@ at::Tensor LoopMeasurement::generate(const at::Tensor& motion, std::int64_t draw
   for (std::int64_t first = 0; first < clips_.count(); first += config_.batch) {
     const auto size = std::min(config_.batch, clips_.count() - first);
     const auto noise = clip_noise(view_, clips_, first, size, seed_, draw);
-    const auto latent = rollout_.clip_after(rows(all, first, size), noise);
+    const auto latent = chain_.clip_after(rows(all, first, size), noise);
     made.push_back(last_frames(view_.studio.vae.decode(latent).clamp(-1, 1), m_));
     advance(size);
   }
@@ -153,7 +154,7 @@ at::Tensor LoopMeasurement::chain_rms() {
   const auto rms = at::full({static_cast<std::int64_t>(config_.directions.size()), config_.clips},
                             kNan, at::kDouble);
   const auto fresh_frames = view_.studio.shape.frames - m_;
-  rollout_.run(clips_.scenes, [&](const RolledClip& rolled) {
+  roll_out(studio_, clips_.scenes, [&](const RolledClip& rolled) {
     std::vector<bool> known;
     const auto truth =
         handed(true_frames(view_, clips_.scenes, (rolled.clip + 1) * fresh_frames, m_, known));

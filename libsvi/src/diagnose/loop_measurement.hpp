@@ -58,7 +58,8 @@ class LoopMeasurement {
   const DiagnosticView& view_;
   std::uint64_t seed_;
   std::int64_t m_;
-  Rollout rollout_;
+  Studio studio_;
+  ClipChain chain_;
   HeldOutClips clips_;
   at::Tensor start_;               // of the clips
   at::Tensor truth_;               // at their ends; where it is not known, what was generated

@@ -1,3 +1,2 @@
 set(SVI_EVALUATE_SOURCES
-  src/evaluate/evaluation.cpp
-  src/evaluate/rollout.cpp)
+  src/evaluate/evaluation.cpp)

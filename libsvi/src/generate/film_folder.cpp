@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <charconv>
 #include <cstring>
 #include <fstream>
 #include <iomanip>
@@ -11,7 +12,9 @@
 #include "svi/core/log.hpp"
 #include "svi/core/sha256.hpp"
 #include "svi/io/atomic_file.hpp"
+#include "svi/io/checksum.hpp"
 #include "svi/io/hdf5_file.hpp"
+#include "svi/io/safetensors.hpp"
 
 namespace svi {
 namespace {
@@ -19,7 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char *kLatent = "latent", *kSettings = "film.ini", *kBefore = "before.mp4",
-                     *kTail = "tail.mp4", *kClip = "clip-", *kMark = ".svi", *kVideo = "video ";
+                     *kTail = "tail.mp4", *kState = "state.safetensors", *kClip = "clip-",
+                     *kMark = ".svi", *kVideo = "video ";
 constexpr std::size_t kRecords = 4;  // videos remembered: that of now, and those begun after it
 
 /// "NUMBER.h5" or "NUMBER.FIRST-LAST.mp4", after "clip-".
@@ -43,7 +47,7 @@ bool is_film_file(const fs::path& relative, bool folder) {
   const auto name = relative.string();
   if (folder) return false;
   if (name.starts_with(kClip)) return is_clip_name(std::string_view(name).substr(5));
-  return name == kSettings || name == kBefore || name == kTail;
+  return name == kSettings || name == kBefore || name == kTail || name == kState;
 }
 
 /// A line of the mark: "video SHA-256 CLIPS".
@@ -181,6 +185,31 @@ void FilmFolder::put_latent(std::int64_t clip, const ClipOrder& order,
                                 {"unit", std::string("latent std")}});
   file.close();
   target.commit();
+}
+
+std::optional<std::pair<std::int64_t, NamedTensors>> FilmFolder::state() const {
+  const auto file = path() / kState;
+  if (!fs::exists(file)) return std::nullopt;
+  const auto saved = SafetensorsFile::open(file);
+  auto tensors = saved.load_all();
+  const auto about = saved.metadata();
+  const auto pieces = about.find("pieces"), sum = about.find("sha256");
+  std::int64_t count = 0;
+  const auto readable = [&](const std::string& text) {
+    const auto* end = text.data() + text.size();
+    return std::from_chars(text.data(), end, count).ptr == end && count >= 0;
+  };
+  if (pieces == about.end() || sum == about.end() || !readable(pieces->second) ||
+      sum->second != checksum(tensors, pieces->second)) {
+    raise<IoError>(file.string(), ": is damaged: it does not match its checksum; the film cannot ",
+                   "go on from it, so begin anew with --overwrite");
+  }
+  return std::pair(count, std::move(tensors));
+}
+
+void FilmFolder::put_state(std::int64_t pieces, const NamedTensors& state) const {
+  save_safetensors(path() / kState, state,
+                   {{"pieces", cat(pieces)}, {"sha256", checksum(state, cat(pieces))}});
 }
 
 fs::path FilmFolder::segment(std::int64_t clip, std::int64_t first, std::int64_t count) const {

@@ -1,8 +1,6 @@
 #include "svi/generate/film_maker.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
-#include <c10/core/GradMode.h>
 
 #include <chrono>
 #include <cmath>
@@ -10,9 +8,8 @@
 #include "svi/core/check.hpp"
 #include "svi/io/video_join.hpp"
 #include "svi/io/video_writer.hpp"
-#include "svi/model/wan/vae_tiling.hpp"
+#include "svi/method/assembler.hpp"
 #include "svi/tensor/levels.hpp"
-#include "svi/tensor/random.hpp"
 
 namespace svi {
 namespace {
@@ -30,204 +27,136 @@ at::Tensor from_bytes(const at::Tensor& frames) {  // the other way
   return (frames.to(at::kFloat) / 127.5 - 1).transpose(0, 1).unsqueeze(0).contiguous();
 }
 
-/// Leaves a clip in the middle.
-struct Stopped {};
-
-}  // namespace
-
-ShownFrames shown_of(const Variant& variant, const Storyboard& storyboard, std::int64_t frames,
-                     bool continued, std::int64_t clip, bool last) {
-  const bool first = storyboard.clip(clip).cut || (clip == 0 && !continued);
-  return shown_frames(variant.plan(clip, 1), frames, first, last || storyboard.clip(clip + 1).cut);
-}
-
-std::int64_t film_frames(const Variant& variant, const Storyboard& storyboard, std::int64_t frames,
-                         bool continued, std::int64_t clips) {
-  std::int64_t sum = 0;
-  for (std::int64_t clip = 0; clip < clips; ++clip)
-    sum += shown_of(variant, storyboard, frames, continued, clip, clip + 1 == clips).count;
-  return sum;
-}
-
-DecodeLatent streaming_decoder(const WanVae& vae) {
-  return [&vae](const at::Tensor& latent, const auto& on_frames, const auto& decoded) {
-    DecoderStream stream(vae);
-    for (std::int64_t f = 0; f < latent.size(2); ++f) {
-      on_frames(stream.push(latent.narrow(2, f, 1)).clamp(-1, 1));
-      decoded(f + 1);
-    }
-  };
-}
-
-DecodeLatent tiled_decoder(const WanVae& vae) {
-  return [&vae](const at::Tensor& latent, const auto& on_frames, const auto& decoded) {
-    // One tile is the whole frame: the same film as without tiles, to the last bit, because the
-    // same sums are added up in the same order.
-    const VaeTiling tiling;
-    if (latent.size(3) <= tiling.tile_height && latent.size(4) <= tiling.tile_width) {
-      return streaming_decoder(vae)(latent, on_frames, decoded);
-    }
-    on_frames(decode_tiled(vae, latent).clamp(-1, 1));
-    decoded(latent.size(2));
-  };
-}
-
-/// What run() keeps from clip to clip.
-struct FilmMaker::Work {
-  std::int64_t clips = 0;  // asked for
-  ChainState state;
-  at::Tensor tail;  // uint8 [m, 3, H, W]: last frames of the last clip, which the film shows only
-                    // where it ends there
-  bool before = false;  // a video comes first
-  std::function<void(const FilmProgress&)> progress;
-  std::function<bool()> stop;
-
-  void tell(Phase phase, std::int64_t clip, std::int64_t done, std::int64_t all) const {
-    if (progress) progress({phase, clip, clips, done, all});
-    if (stop && stop()) throw Stopped();
-  }
-};
-
-FilmMaker::FilmMaker(Parts parts, FilmConfig config, const Storyboard& storyboard,
-                     FilmFolder folder)
-    : parts_(std::move(parts)),
-      config_(config),
-      storyboard_(storyboard),
-      folder_(std::move(folder)) {}
-
-VideoWriterOptions FilmMaker::video_options() const {
+VideoWriterOptions video_options(const FilmConfig& config) {
   VideoWriterOptions options;
-  options.fps_numerator = std::llround(config_.fps * 1000);
+  options.fps_numerator = std::llround(config.fps * 1000);
   options.fps_denominator = 1000;
-  options.crf = config_.crf;
-  options.upscale = config_.upscale;
+  options.crf = config.crf;
+  options.upscale = config.upscale;
   return options;
 }
 
-ShownFrames FilmMaker::shown(const Work& work, std::int64_t clip, bool last) const {
-  return shown_of(parts_.variant, storyboard_, config_.frames, work.before, clip, last);
-}
+/// Leaves a clip in the middle.
+struct Stopped {};
 
-at::Tensor FilmMaker::noise(std::int64_t clip, const ClipOrder& order) const {
-  const auto stride = parts_.vae.config().spatial_stride();
-  const std::vector<std::int64_t> sizes = {1, parts_.vae.config().z_dim,
-                                           parts_.vae.latent_frames(config_.frames),
-                                           config_.height / stride, config_.width / stride};
-  const auto seed = order.seed.value_or(config_.seed);
-  const auto index = order.seed ? order.clip_of_segment : clip;
-  if (config_.noise == NoiseSource::svi) {
-    return normal({static_cast<std::uint64_t>(seed), Purpose::rollout_noise, 0,
-                   static_cast<std::uint32_t>(index)},
-                  sizes);
+/// A film's files: latents and frames of its pieces, and the video that they are joined to.
+class FolderKeeper final : public FilmKeeper {
+ public:
+  FolderKeeper(const FilmFolder& folder, const Storyboard& storyboard, VideoWriterOptions options,
+               std::int64_t clips)
+      : folder_(folder), storyboard_(storyboard), options_(options), clips_(clips) {}
+
+  /// After a piece is done; may join what there is.
+  std::function<void()> on_done;
+
+  bool has(std::int64_t number) const override { return folder_.has_latent(number); }
+  at::Tensor latent(const Piece& piece) const override {
+    return folder_.latent(piece.number, storyboard_.clip(piece.place));
   }
-  auto generator = at::detail::createCPUGenerator(
-      static_cast<std::uint64_t>(seed + config_.seed_stride * index));
-  return at::randn(sizes, generator, at::TensorOptions(at::kFloat));
-}
-
-void FilmMaker::begin(Work& work, const FilmStart& start) const {
-  work.state.anchor = start.image.unsqueeze(0);
-  if (!start.before.defined()) return;
-  work.before = true;
-  const auto plan = parts_.variant.plan(0, 1);
-  const auto T = start.before.size(0), m = plan.motion_frames;
-  if (T <= m) {
-    raise<ConfigError>("the video to go on from has ", T, " frames; more than ", m,
-                       " are needed, the motion frames of the variant");
+  void put(const Piece& piece, const at::Tensor& latent) override {
+    folder_.put_latent(piece.number, storyboard_.clip(piece.place), latent);
   }
-  work.state.last_frames = from_bytes(start.before.narrow(0, T - m, m));
-  if (fs::exists(folder_.prefix())) return;
-  const auto kept = plan.stitch == Stitch::drop_tail ? T - m : T;
-  write_video(folder_.prefix().string(), start.before.narrow(0, 0, kept), video_options());
-}
+  std::optional<std::pair<std::int64_t, NamedTensors>> state() const override {
+    return folder_.state();
+  }
+  void put_state(std::int64_t pieces, const NamedTensors& state) override {
+    folder_.put_state(pieces, state);
+  }
+  bool wants(const Piece& piece) const override {
+    return piece.place + 1 == clips_ || !fs::exists(path(piece));
+  }
 
-void FilmMaker::decode_clip(Work& work, std::int64_t clip, const at::Tensor& latent) const {
-  const auto body = shown(work, clip, /*last=*/false);
-  const auto path = folder_.segment(clip, body.first, body.count);
-  const auto m = parts_.variant.plan(clip + 1, 1).motion_frames;
-  std::optional<VideoWriter> writer;
-  if (!fs::exists(path)) writer.emplace(path.string(), video_options());
-  std::vector<at::Tensor> last;  // frames that may be among the last m
-  std::int64_t seen = 0;
-  const auto take = [&](const at::Tensor& frames) {  // [1, 3, t, H, W]
-    const auto t = frames.size(2);
-    const auto from = std::clamp<std::int64_t>(body.first - seen, 0, t);
-    const auto to = std::clamp<std::int64_t>(body.first + body.count - seen, 0, t);
-    if (writer && to > from) writer->write(to_bytes(frames.narrow(2, from, to - from)));
-    last.push_back(frames);
-    seen += t;
-    while (last.size() > 1) {
-      std::int64_t behind = 0;
-      for (std::size_t i = 1; i < last.size(); ++i) behind += last[i].size(2);
-      if (behind < m) break;
-      last.erase(last.begin());
+  void frames(const Piece& piece, std::int64_t first, const at::Tensor& frames) override {
+    if (first == 0) {
+      ending_.clear();
+      writer_.reset();
+      decoded_ = piece.place;
+      if (!fs::exists(path(piece))) writer_.emplace(path(piece).string(), options_);
     }
-  };
-  parts_.decode(latent, take,
-                [&](std::int64_t done) { work.tell(Phase::decoding, clip, done, latent.size(2)); });
-  SVI_CHECK(seen == config_.frames, "the codec decoded ", seen, " frames, not ", config_.frames);
-  if (writer) writer->close();
-  const auto end = at::cat(last, 2);
-  work.state.last_frames = end.narrow(2, end.size(2) - m, m).clone();
-  const auto hidden = config_.frames - body.first - body.count;
-  work.tail =
-      hidden > 0 ? to_bytes(work.state.last_frames.narrow(2, m - hidden, hidden)) : at::Tensor();
-}
+    const auto part = [&](std::int64_t begin, std::int64_t end) {  // of those from begin to end
+      const auto from = std::clamp<std::int64_t>(begin - first, 0, frames.size(2));
+      const auto to = std::clamp<std::int64_t>(end - first, 0, frames.size(2));
+      return to > from ? to_bytes(frames.narrow(2, from, to - from)) : at::Tensor();
+    };
+    const auto shown = piece.skipped + piece.frames;
+    const auto body = part(piece.skipped, shown);
+    if (writer_ && body.defined()) writer_->write(body);
+    const auto end = part(shown, shown + piece.ending);
+    if (end.defined()) ending_.push_back(end);
+  }
 
-bool FilmMaker::make_clip(Work& work, std::int64_t clip) const {
-  const auto order = storyboard_.clip(clip);
-  work.state.clip = clip;
-  if (order.cut) {
-    work.state.anchor = parts_.image(order.image).unsqueeze(0);
-    work.state.last_frames = work.state.last_latent = at::Tensor();
+  void done(const Piece& piece, const at::Tensor&) override {
+    if (writer_) writer_->close();
+    writer_.reset();
+    segments_.push_back(path(piece).string());
+    can_end_ = decoded_ == piece.place;
+    if (!can_end_) ending_.clear();
+    if (on_done) on_done();
   }
-  at::Tensor latent;  // [1, z, F, h, w]
-  const auto device = parts_.vae.device();
-  if (folder_.has_latent(clip)) {
-    const auto body = shown(work, clip, /*last=*/false);
-    latent = folder_.latent(clip, order).to(device);
-    const bool needed = clip + 1 == work.clips || !folder_.has_latent(clip + 1);
-    if (!needed && fs::exists(folder_.segment(clip, body.first, body.count))) return true;
-  } else {
-    const auto sampled = parts_.rollout.sample_clip(work.state, {order.prompt}, noise(clip, order),
-                                                    [&](std::int64_t done, std::int64_t steps) {
-                                                      work.tell(Phase::sampling, clip, done, steps);
-                                                    });
-    folder_.put_latent(clip, order, sampled);
-    latent = sampled.to(at::kFloat);
-  }
-  decode_clip(work, clip, latent);
-  work.state.last_latent = latent;
-  return true;
-}
 
-void FilmMaker::join(const Work& work, std::int64_t clips) const {
-  if (work.progress) work.progress({Phase::joining, clips - 1, work.clips, 0, 1});
-  std::vector<std::string> parts;
-  if (work.before) parts.push_back(folder_.prefix().string());
-  for (std::int64_t clip = 0; clip < clips; ++clip) {
-    const auto body = shown(work, clip, /*last=*/false);
-    parts.push_back(folder_.segment(clip, body.first, body.count).string());
+  /// Clips so far.
+  std::int64_t clips() const { return static_cast<std::int64_t>(segments_.size()); }
+  /// Whether the film can end here: the frames of its end are known.
+  bool can_end() const { return can_end_; }
+
+  /// Makes the video of what is there.
+  void join(bool before) const {
+    std::vector<std::string> parts;
+    if (before) parts.push_back(folder_.prefix().string());
+    parts.insert(parts.end(), segments_.begin(), segments_.end());
+    if (!ending_.empty()) {
+      write_video(folder_.tail().string(), at::cat(ending_), options_);
+      parts.push_back(folder_.tail().string());
+    }
+    join_videos(parts, folder_.video().string(),
+                [&](const fs::path& file) { folder_.record(file, clips()); });
   }
-  if (work.tail.defined()) {
-    write_video(folder_.tail().string(), work.tail, video_options());
-    parts.push_back(folder_.tail().string());
+
+ private:
+  fs::path path(const Piece& piece) const {
+    return folder_.segment(piece.number, piece.skipped, piece.frames);
   }
-  join_videos(parts, folder_.video().string(),
-              [&](const fs::path& file) { folder_.record(file, clips); });
-}
+
+  const FilmFolder& folder_;
+  const Storyboard& storyboard_;
+  VideoWriterOptions options_;
+  std::int64_t clips_;
+  std::optional<VideoWriter> writer_;
+  std::vector<at::Tensor> ending_;  // uint8 [t, 3, H, W]: of the last piece, frames that the film
+                                    // shows only where it ends there
+  std::int64_t decoded_ = -1;       // place of the piece whose frames came last
+  bool can_end_ = false;
+  std::vector<std::string> segments_;  // in the order of the film
+};
+
+}  // namespace
+
+FilmMaker::FilmMaker(Parts parts, FilmConfig config, FilmFolder folder)
+    : parts_(std::move(parts)), config_(config), folder_(std::move(folder)) {}
 
 std::int64_t FilmMaker::run(const FilmStart& start, std::int64_t clips,
                             const std::function<void(const FilmProgress&)>& progress,
                             const std::function<bool()>& stop) const {
-  SVI_CHECK(clips >= 1, "a film has at least one clip");
-  const c10::NoGradGuard no_gradients;
-  Work work;
-  work.clips = clips;
-  work.progress = progress;
-  work.stop = stop;
   folder_.remove_damaged(clips);
-  begin(work, start);
+  const auto options = video_options(config_);
+  const bool continued = start.before.defined();
+  const FilmRequest request{start.image.unsqueeze(0),
+                            continued ? from_bytes(start.before) : at::Tensor(), clips,
+                            parts_.script};
+  const auto film = parts_.studio.method.begin(parts_.studio, request);
+  if (continued && !fs::exists(folder_.prefix())) {
+    const auto shown = parts_.studio.method.shown_before(start.before.size(0));
+    write_video(folder_.prefix().string(), start.before.narrow(0, 0, shown), options);
+  }
+  const auto tell = [&](Phase phase, std::int64_t clip, std::int64_t done, std::int64_t all) {
+    if (progress) progress({phase, clip, clips, done, all});
+    if (stop && stop()) throw Stopped();
+  };
+  FolderKeeper keeper(folder_, parts_.storyboard, options, clips);
+  const auto join = [&] {
+    if (progress) progress({Phase::joining, keeper.clips() - 1, clips, 0, 1});
+    keeper.join(continued);
+  };
   // An earlier film, or more of this one than there is now, stays until this one is whole.
   const auto recorded = folder_.recorded_clips();
   const auto least = recorded > 0 ? recorded : fs::exists(folder_.video()) ? clips : 1;
@@ -237,22 +166,27 @@ std::int64_t FilmMaker::run(const FilmStart& start, std::int64_t clips,
   const auto now = [begin = std::chrono::steady_clock::now()] {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   };
-  std::int64_t done = 0;
+  keeper.on_done = [&] {
+    const auto done = keeper.clips();
+    if (done == clips || done < least || !keeper.can_end() || now() < next_join) return;
+    const auto before = now();
+    join();
+    joined = done;
+    next_join = now() + 20 * (now() - before) + 5;
+  };
+  const auto decoding = config_.tile ? Decoding::tiled : Decoding::streamed;
   try {
-    for (; done < clips; ++done) {
-      make_clip(work, done);
-      if (done + 1 < clips && done + 1 >= least && work.state.last_frames.defined() &&
-          now() >= next_join) {
-        const auto before = now();
-        join(work, done + 1);
-        joined = done + 1;
-        next_join = now() + 20 * (now() - before) + 5;
-      }
-    }
+    Assembler(*film, parts_.studio.vae, keeper, decoding)
+        .run({[&](const Piece& piece, std::int64_t done, std::int64_t steps) {
+                tell(Phase::sampling, piece.number, done, steps);
+              },
+              [&](const Piece& piece, std::int64_t done, std::int64_t frames) {
+                tell(Phase::decoding, piece.number, done, frames);
+              }});
   } catch (const Stopped&) {
     return joined;
   }
-  join(work, clips);
+  join();
   return clips;
 }
 

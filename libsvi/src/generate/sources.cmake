@@ -7,5 +7,6 @@ set(SVI_GENERATE_SOURCES
   src/generate/prompt_file.cpp
   src/generate/prompt_literal.cpp
   src/generate/sample_files.cpp
+  src/generate/story_script.cpp
   src/generate/storyboard.cpp
 )

@@ -7,9 +7,9 @@
 
 namespace svi {
 
-Storyboard::Storyboard(std::vector<PromptSegment> segments, const Variant& variant,
+Storyboard::Storyboard(std::vector<PromptSegment> segments, const Method& method,
                        double clip_seconds)
-    : segments_(std::move(segments)), variant_(variant) {
+    : segments_(std::move(segments)), method_(method) {
   SVI_CHECK(!segments_.empty(), "a film needs a prompt");
   const auto says = [](const PromptSegment& segment) {
     return segment.seconds > 0 || segment.clips > 0 || segment.transition == Transition::cut;
@@ -24,8 +24,8 @@ Storyboard::Storyboard(std::vector<PromptSegment> segments, const Variant& varia
 
 ClipOrder Storyboard::clip(std::int64_t index) const {
   if (begins_.empty()) {
-    const auto plan = variant_.plan(index, static_cast<std::int64_t>(segments_.size()));
-    const auto& segment = segments_.at(static_cast<std::size_t>(plan.prompt_index));
+    const auto prompt = method_.prompt_of(index, static_cast<std::int64_t>(segments_.size()));
+    const auto& segment = segments_.at(static_cast<std::size_t>(prompt));
     return {.prompt = segment.prompt, .seed = segment.seed, .clip_of_segment = index};
   }
   const auto after = std::upper_bound(begins_.begin(), begins_.end(), index);

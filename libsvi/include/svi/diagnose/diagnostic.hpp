@@ -9,13 +9,13 @@
 #include <vector>
 
 #include "svi/data/clip_source.hpp"
-#include "svi/evaluate/rollout.hpp"
 #include "svi/io/result_file.hpp"
+#include "svi/method/chain.hpp"
+#include "svi/method/rollout.hpp"
 #include "svi/model/model.hpp"
 #include "svi/model/wan/vae.hpp"
 #include "svi/plugin/component.hpp"
 #include "svi/sampler/sampler.hpp"
-#include "svi/variant/variant.hpp"
 
 namespace svi {
 

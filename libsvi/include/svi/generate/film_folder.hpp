@@ -4,19 +4,24 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "svi/config/document.hpp"
 #include "svi/core/export.hpp"
 #include "svi/generate/storyboard.hpp"
 #include "svi/io/own_folder.hpp"
+#include "svi/tensor/named_tensors.hpp"
 
 namespace svi {
 
 /// Everything of a film that must survive a crash: `film.ini` (its settings), and for each clip
 /// `clip-00012.h5` (the latent as sampled) and `clip-00012.F-L.mp4` (frames F to L of the clip, as
-/// the film shows them). The mark `.svi` also tells which videos were made of them.
+/// the film shows them); clips count in the order in which they are made. Methods that go on from
+/// more than the clip before keep that in `state.safetensors`. The mark `.svi` also tells which
+/// videos were made of them.
 ///
 /// Each file appears whole or not at all, the latent before the frames, so that a stop at any
 /// moment loses at most the clip in work.
@@ -50,6 +55,12 @@ class SVI_EXPORT FilmFolder {
   at::Tensor latent(std::int64_t clip, const ClipOrder& order) const;
   /// Stores a latent [1, z, F, h, w] with its order. Throws IoError.
   void put_latent(std::int64_t clip, const ClipOrder& order, const at::Tensor& latent) const;
+
+  /// What put_state was given last: after how many pieces, and the state; nothing without. Throws
+  /// IoError if it is damaged.
+  std::optional<std::pair<std::int64_t, NamedTensors>> state() const;
+  /// Keeps what the film goes on from behind so many pieces (Film::state). Throws IoError.
+  void put_state(std::int64_t pieces, const NamedTensors& state) const;
 
   /// Where frames first .. first + count - 1 of a clip belong.
   std::filesystem::path segment(std::int64_t clip, std::int64_t first, std::int64_t count) const;

@@ -7,7 +7,7 @@
 
 #include "svi/core/export.hpp"
 #include "svi/generate/prompt_file.hpp"
-#include "svi/variant/variant.hpp"
+#include "svi/method/method.hpp"
 
 namespace svi {
 
@@ -23,11 +23,11 @@ struct ClipOrder {
 /// A film's prompts laid out over its clips.
 ///
 /// Where segments tell how long they last, they follow one another; the last one stays. Otherwise
-/// the variant's plan decides which prompt a clip gets.
+/// the method decides which prompt a clip gets.
 class SVI_EXPORT Storyboard {
  public:
-  /// `clip_seconds`: how much film one clip adds. Borrows the variant.
-  Storyboard(std::vector<PromptSegment> segments, const Variant& variant, double clip_seconds);
+  /// `clip_seconds`: how much film one clip adds. Borrows the method.
+  Storyboard(std::vector<PromptSegment> segments, const Method& method, double clip_seconds);
 
   ClipOrder clip(std::int64_t index) const;  // index >= 0
   /// Clips that the segments ask for; nothing where none says how long it lasts.
@@ -37,7 +37,7 @@ class SVI_EXPORT Storyboard {
 
  private:
   std::vector<PromptSegment> segments_;
-  const Variant& variant_;
+  const Method& method_;
   std::vector<std::int64_t> begins_;  // first clip of each segment; empty without lengths
   std::int64_t clips_ = 0;
 };

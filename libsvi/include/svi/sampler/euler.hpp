@@ -55,6 +55,7 @@ class SVI_EXPORT EulerSampler final : public Sampler {
   explicit EulerSampler(Config config);
 
   const std::vector<float>& sigmas() const override { return sigmas_; }
+  bool makes_steps() const override { return true; }
 
  private:
   at::Tensor do_sample(const Denoiser& denoiser, const at::Tensor& noise,

@@ -30,6 +30,8 @@ class SVI_EXPORT Sampler : public Component {
   /// sigma of each step of a whole clip, in (0, 1], falling; the step after the last leads to 0.
   virtual const std::vector<float>& sigmas() const = 0;
 
+  /// Whether step() works: no step needs the ones before it.
+  virtual bool makes_steps() const { return false; }
   /// One step from the flow times `from` to `to`, each [B], one per sample, or [B, F], one per
   /// latent frame; fp32 in [0, 1]. Frames whose times agree do not move. For methods that drive a
   /// schedule of their own; latent [B, C, F, h, w] fp32. Throws ConfigError where the sampler

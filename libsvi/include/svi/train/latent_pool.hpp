@@ -10,9 +10,9 @@
 
 #include "svi/core/export.hpp"
 #include "svi/data/clip_source.hpp"
+#include "svi/method/method.hpp"
 #include "svi/model/condition.hpp"
 #include "svi/model/wan/vae.hpp"
-#include "svi/variant/variant.hpp"
 
 namespace svi {
 

@@ -46,11 +46,11 @@ void BaseJobs::run(const JobContext& context) const {
   dit.to(context.device, at::kFloat);
   dit.recompute_blocks(context.plan.run.activation_checkpointing);
 
-  const auto variant = context.registry.make<Variant>(document, "");
+  const auto method = context.registry.make<Method>(document, "");
   const auto collective = context.registry.make<Collective>(document, "");
   collective->connect(context.team);
   const auto config = section<Trainer::Config>(document, "pretraining");
-  PoolBatches batches(pool, variant->training(), seed, config.slots * config.micro_batch);
+  PoolBatches batches(pool, method->training(), seed, config.slots * config.micro_batch);
   Trainer trainer(config, {dit, trainable(dit), batches, *collective}, seed, context.team);
   Curves curves(training_columns());
   train_with_checkpoints(context, trainer, curves);

@@ -86,7 +86,7 @@ void DiagnoseJobs::run(const JobContext& context) const {
   const auto clip = section<ClipConfig>(document, "clip");
   check_clip(clip, vae.config(), dit->config());
   const auto source = context.registry.make<ClipSource>(document, "");
-  const auto variant = context.registry.make<Variant>(document, "");
+  const auto method = context.registry.make<Method>(document, "");
   const auto sampler = context.registry.make<Sampler>(document, "");
   const auto guidance = context.registry.make<Guidance>(document, "");
   const auto& name = context.job.diagnostic;
@@ -97,7 +97,7 @@ void DiagnoseJobs::run(const JobContext& context) const {
   const Studio studio{model_until_stop,
                       vae,
                       text_encoder(model, context.device),
-                      *variant,
+                      *method,
                       *sampler,
                       *guidance,
                       section<RolloutConfig>(document, "rollout"),

@@ -2,8 +2,8 @@
 
 #include "kinds.hpp"
 #include "models.hpp"
+#include "svi/method/method.hpp"
 #include "svi/train/latent_pool.hpp"
-#include "svi/variant/variant.hpp"
 
 namespace svi {
 namespace {
@@ -43,7 +43,7 @@ void EncodeJobs::run(const JobContext& context) const {
   if (own_base) std::filesystem::create_directories(model.folder);
   const auto vae = load_vae(model, context.device);
   const auto source = context.registry.make<ClipSource>(document, "");
-  const auto variant = context.registry.make<Variant>(document, "");
+  const auto method = context.registry.make<Method>(document, "");
   const auto config = section<PoolConfig>(document, "pool");
   const auto shape = section<ClipConfig>(document, "clip");
   check_clip(shape, vae.config(),
@@ -52,7 +52,7 @@ void EncodeJobs::run(const JobContext& context) const {
                      static_cast<std::uint64_t>(config.seed), 0, config.clips, shape,
                      {vae, text_encoder(model, context.device),
                       own_base ? EncodeImage() : image_encoder(model, context.device)},
-                     variant->training(), [&](std::int64_t done) {
+                     method->training(), [&](std::int64_t done) {
                        if (context.stop.requested()) throw JobStopped();
                        context.progress.update(done, config.clips);
                      });

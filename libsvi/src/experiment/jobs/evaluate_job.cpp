@@ -125,11 +125,11 @@ std::vector<ResultScale> EvaluateJobs::axes(const Plan& plan, const Registry& re
   std::int64_t scene_count = 0, clips = 0, frames = 0;
   for (const auto& arm : plan.arms) {
     const auto clips_here = integer(arm.document, "rollout", "clips");
-    const auto motion = registry.make<Variant>(arm.document, "")->plan(1, 1).motion_frames;
+    const auto method = registry.make<Method>(arm.document, "");
     scene_count = std::max(scene_count, integer(arm.document, "evaluation", "scenes"));
     clips = std::max(clips, clips_here);
     frames =
-        std::max(frames, film_frames(clips_here, integer(arm.document, "clip", "frames"), motion));
+        std::max(frames, method->frames(section<ClipConfig>(arm.document, "clip"), clips_here));
   }
   const auto& document = plan.arms.front().document;
   const auto source = registry.make<ClipSource>(document, "");
@@ -193,7 +193,7 @@ void EvaluateJobs::run(const JobContext& context) const {
   const auto dit = load_merged(context);
 
   const auto source = context.registry.make<ClipSource>(document, "");
-  const auto variant = context.registry.make<Variant>(document, "");
+  const auto method = context.registry.make<Method>(document, "");
   const auto sampler = context.registry.make<Sampler>(document, "");
   const auto guidance = context.registry.make<Guidance>(document, "");
   const ReadyMetrics ready(context);
@@ -215,13 +215,11 @@ void EvaluateJobs::run(const JobContext& context) const {
   }
   FilmWriters films(context, evaluation_config, clip, *source, scenes);
   const StoppableModel model_until_stop(*dit, context.stop);
-  const Rollout rollout(Studio{model_until_stop, vae, text_encoder(model, context.device), *variant,
-                               *sampler, *guidance, rollout_config, clip,
-                               image_encoder(model, context.device), dit->track_parts()});
-  const auto frames =
-      film_frames(rollout_config.clips, clip.frames, variant->plan(1, 1).motion_frames);
-  const Evaluation evaluation(rollout, *source, ready.metrics(), clip, rollout_config.clips,
-                              frames);
+  const Studio studio{model_until_stop,  vae,      text_encoder(model, context.device),
+                      *method,           *sampler, *guidance,
+                      rollout_config,    clip,     image_encoder(model, context.device),
+                      dit->track_parts()};
+  const Evaluation evaluation(studio, *source, ready.metrics());
   const auto scores = evaluation.run(scenes, [&](const RolledClip& rolled) {
     films.add(rolled);
     context.progress.update(rolled.clip + 1, rollout_config.clips);

@@ -25,7 +25,7 @@ bool trains_codec(const Plan& plan, const Arm& arm) {
 
 std::string pool_name(const Plan& plan, const Arm& arm) {
   std::string key;
-  for (const auto& name : {"data", "clip", "variant", "model", "pool"}) {
+  for (const auto& name : {"data", "clip", "method", "model", "pool"}) {
     for (const auto& entry : arm.document.find(name)->entries)
       key += cat(name, ".", entry.key, "=", entry.value, "\n");
   }

@@ -35,7 +35,7 @@ class Folders {
 };
 
 /// The name of the clip pool an arm trains on, and of the job that encodes it: arms whose data,
-/// clip shape, variant and weights agree share one.
+/// clip shape, method and weights agree share one.
 std::string pool_name(const Plan& plan, const Arm& arm);
 
 /// Whether this experiment pretrains the codec, too, rather than keep that of [model].

@@ -7,8 +7,8 @@
 
 #include "svi/config/document.hpp"
 #include "svi/config/parse.hpp"
-#include "svi/evaluate/rollout.hpp"
 #include "svi/experiment/settings.hpp"
+#include "svi/method/rollout.hpp"
 #include "svi/model/wan/dit.hpp"
 #include "svi/model/wan/vae.hpp"
 #include "svi/pretrained/device.hpp"

@@ -87,13 +87,14 @@ GeneratedClips PoolRollouts::generate(std::int64_t step, const std::vector<Carri
         .narrow(1, 0, frames)
         .add_(carried.narrow(1, 0, frames).to(device_));
   }
-  const auto latent = rollout_.sample(condition, at::stack(noises));
+  const ClipChain chain(studio_, "[error_source]: an error of generated clips");
+  const auto latent = sample(studio_, condition, at::stack(noises)).latent;
   const auto video = studio_.vae.decode(latent).clamp(-1, 1);
-  const auto from_latents = studio_.variant.plan(1, 1).handover == Handover::latent;
   const auto true_latent = pool_.latent.index_select(0, index);
-  return {(from_latents ? rollout_.handed_over({}, true_latent) : pool_.tail.index_select(0, index))
+  return {(chain.hands_over_latents() ? chain.handed_over({}, true_latent)
+                                      : pool_.tail.index_select(0, index))
               .to(device_),
-          rollout_.handed_over(video, latent)};
+          chain.handed_over(video, latent)};
 }
 
 }  // namespace svi

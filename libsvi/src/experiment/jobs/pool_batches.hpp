@@ -1,10 +1,9 @@
 #pragma once
 
-#include "svi/evaluate/rollout.hpp"
+#include "svi/method/chain.hpp"
 #include "svi/train/latent_pool.hpp"
 #include "svi/train/recycler.hpp"
 #include "svi/train/trainer.hpp"
-#include "svi/variant/variant.hpp"
 
 namespace svi {
 
@@ -44,7 +43,6 @@ class SVI_EXPORT PoolRollouts final : public ClipGenerator {
       : pool_(pool),
         told_(told_by(pool, studio.tracks)),
         studio_(studio),
-        rollout_(studio),
         seed_(seed),
         device_(device) {}
 
@@ -54,7 +52,6 @@ class SVI_EXPORT PoolRollouts final : public ClipGenerator {
   const LatentPool& pool_;
   Condition told_;
   Studio studio_;
-  Rollout rollout_;
   std::uint64_t seed_;
   at::Device device_;
 };

@@ -91,7 +91,7 @@ void TrainJobs::run(const JobContext& context) const {
   }
   dit->recompute_blocks(context.plan.run.activation_checkpointing);
 
-  const auto variant = context.registry.make<Variant>(document, "");
+  const auto method = context.registry.make<Method>(document, "");
   const auto source = context.registry.make<ErrorSource>(document, "");
   const auto policy = context.registry.make<InjectionPolicy>(document, "");
   const auto collective = context.registry.make<Collective>(document, "");
@@ -99,13 +99,13 @@ void TrainJobs::run(const JobContext& context) const {
   const auto guidance = context.registry.make<Guidance>(document, "");
   collective->connect(context.team);
 
-  PoolBatches batches(pool, variant->training(), seed, config.slots * config.micro_batch,
+  PoolBatches batches(pool, method->training(), seed, config.slots * config.micro_batch,
                       dit->track_parts());
   const auto vae = load_vae(model, context.device);
   const Studio studio{*dit,
                       vae,
                       text_encoder(model, context.device),
-                      *variant,
+                      *method,
                       *sampler,
                       *guidance,
                       section<RolloutConfig>(document, "rollout"),

@@ -10,7 +10,7 @@
 #include "svi/core/check.hpp"
 #include "svi/core/processors.hpp"
 #include "svi/experiment/overrides.hpp"
-#include "svi/variant/motion.hpp"
+#include "svi/method/method.hpp"
 
 namespace svi {
 namespace {
@@ -63,15 +63,16 @@ void check_diagnostics(const Plan& plan) {
   }
 }
 
-/// Clips of every arm have room for something new.
-void check_chains(const Plan& plan, const Registry& registry) {
+/// Films of every arm can be made of its clips.
+void check_methods(const Plan& plan, const Registry& registry) {
   constexpr std::int64_t kTemporalStride = 4;  // of every codec of Wan's kind
   if (!makes_films(plan.experiment.kind)) return;
   for (const auto& arm : plan.arms) {
-    const auto variant = registry.make<Variant>(arm.document, "");
+    const auto method = registry.make<Method>(arm.document, "");
+    const auto sampler = registry.make<Sampler>(arm.document, "");
     const auto clip = parse_config<ClipConfig>(arm.document, "clip");
     try {
-      check_motion(variant->plan(1, 1), clip.frames, kTemporalStride);
+      method->check(clip, kTemporalStride, *sampler);
     } catch (const ConfigError& error) {
       raise<ConfigError>(plan.original.file(), ": [arm.", arm.name, "]: ", error.what());
     }
@@ -117,7 +118,7 @@ void complete(Plan& plan, const Document& given, const Registry& registry) {
                        ": no arm; add a section such as [arm.base], even an empty one");
   }
   check_measuring(plan);
-  check_chains(plan, registry);
+  check_methods(plan, registry);
   check_diagnostics(plan);
   const bool pretrain = plan.resolved.get("experiment", "kind") == "pretrain";
   if (pretrain && plan.arms.front().trained) {

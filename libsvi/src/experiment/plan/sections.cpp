@@ -9,10 +9,11 @@
 #include "svi/data/clip_source.hpp"
 #include "svi/diagnose/diagnostic.hpp"
 #include "svi/error/error_source.hpp"
-#include "svi/evaluate/rollout.hpp"
 #include "svi/experiment/plan.hpp"
 #include "svi/injection/injection_policy.hpp"
 #include "svi/memory/memory_bank.hpp"
+#include "svi/method/method.hpp"
+#include "svi/method/rollout.hpp"
 #include "svi/metric/metric.hpp"
 #include "svi/model/critic.hpp"
 #include "svi/model/extension.hpp"
@@ -25,7 +26,6 @@
 #include "svi/train/recycler.hpp"
 #include "svi/train/trainer.hpp"
 #include "svi/train/vae_trainer.hpp"
-#include "svi/variant/variant.hpp"
 
 namespace svi {
 namespace {
@@ -59,7 +59,7 @@ void for_each_fixed_section(Visit&& visit) {
 template <class Visit>
 void for_each_component(Visit&& visit) {
   visit.template operator()<ClipSource>("pocket_world");
-  visit.template operator()<Variant>("naive_chain");
+  visit.template operator()<Method>("naive_chain");
   visit.template operator()<Sampler>("euler");
   visit.template operator()<Guidance>("cfg");
   visit.template operator()<ErrorSource>("one_step");
@@ -83,7 +83,9 @@ void check_section_names(const Document& document) {
         section.name.starts_with(kExtensionPrefix))
       continue;
     if (std::find(known.begin(), known.end(), section.name) != known.end()) continue;
-    const auto near = nearest_name(section.name, known);
+    // Its name before films of any kind could be made.
+    const auto near =
+        section.name == "variant" ? std::string("method") : nearest_name(section.name, known);
     raise<ConfigError>(section.origin, ": unknown section [", section.name, "]; ",
                        near.empty() ? "known: " + join(known) +
                                           ", metric.NAME, diagnostic.NAME, extension.NAME, arm.NAME"

@@ -10,10 +10,10 @@
 #include "svi/config/option.hpp"
 #include "svi/data/clip_source.hpp"
 #include "svi/guidance/denoiser.hpp"
+#include "svi/method/method.hpp"
 #include "svi/model/model.hpp"
 #include "svi/model/wan/vae.hpp"
 #include "svi/sampler/sampler.hpp"
-#include "svi/variant/variant.hpp"
 
 namespace svi {
 
@@ -66,7 +66,7 @@ struct Studio {
   const VelocityModel& model;            // noisy latents to velocities
   const WanVae& vae;                     // frames to latents and back
   EncodeText encode_text;                // prompts to the text context
-  const Variant& variant;                // how clips are chained
+  const Method& method;                  // how films are made
   const Sampler& sampler;                // noise to a clip
   const Guidance& guidance;              // the passes of a step
   RolloutConfig rollout;                 // settings of films
@@ -80,5 +80,31 @@ inline Studio with_clips(Studio studio, std::int64_t clips) {
   studio.rollout.clips = clips;
   return studio;
 }
+
+/// The studio's model under its guidance, told a condition. The negative prompt takes the place of
+/// the text in what unconditional passes are told; without one they see no text, zeros.
+SVI_EXPORT Denoiser denoiser(const Studio& studio, const Condition& condition);
+
+/// A sampled latent and what it took.
+struct Sampled {
+  at::Tensor latent;             // [B, z, F, h, w] fp32
+  std::int64_t evaluations = 0;  // function evaluations, per film
+};
+/// One clip: noise [B, z, F, h, w] on any device to its latent, by the studio's sampler. No
+/// gradients are recorded.
+SVI_EXPORT Sampled sample(const Studio& studio, const Condition& condition, const at::Tensor& noise,
+                          const OnStep& on_step = {});
+
+/// What the model is told of a film's stretch: prompts [B]; y [B, s + z, F, h, w], see
+/// ConditionBuilder; where it has an image branch, the image [B, 3, H, W] in [-1, 1] that it sees;
+/// and its tracks.
+SVI_EXPORT Condition told(const Studio& studio, const at::Tensor& y, const at::Tensor& image,
+                          const std::vector<std::string>& prompts, const Condition& tracks = {});
+
+/// Frames as they condition the next clip, by [rollout] rounding. In [-1, 1], any shape.
+SVI_EXPORT at::Tensor rounded(const at::Tensor& frames, FrameRounding rounding);
+
+/// Sizes of the latent of a clip, [z, F, h, w].
+SVI_EXPORT std::vector<std::int64_t> latent_sizes(const Studio& studio);
 
 }  // namespace svi

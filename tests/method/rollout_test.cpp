@@ -1,28 +1,16 @@
-#include "svi/evaluate/rollout.hpp"
+#include "svi/method/rollout.hpp"
 
 #include <gtest/gtest.h>
 
-#include "evaluate/tiny_models.hpp"
+#include "method/tiny_models.hpp"
 #include "svi/core/check.hpp"
 #include "svi/guidance/cfg.hpp"
+#include "svi/method/chain.hpp"
 #include "svi/sampler/euler.hpp"
 #include "svi/tensor/random.hpp"
-#include "svi/variant/chain_options.hpp"
 
 namespace svi {
 namespace {
-
-class Chain final : public Variant {
- public:
-  explicit Chain(ChainOptions options) : options_(options) {}
-
- private:
-  ClipPlan do_plan(std::int64_t clip, std::int64_t prompts) const override {
-    return options_.plan(clip, prompts);
-  }
-  TrainingPlan do_training() const override { return options_.training(); }
-  ChainOptions options_;
-};
 
 std::vector<Scene> scenes(std::int64_t count) {
   std::vector<Scene> made;
@@ -42,19 +30,19 @@ at::Tensor no_text(const std::vector<std::string>& prompts) {
   return at::zeros({static_cast<std::int64_t>(prompts.size()), 2, 4});
 }
 
-struct Film {
+struct Rolled {
   std::vector<RolledClip> clips;
   std::int64_t frames = 0;
 };
 
-Film roll(ChainOptions options, RolloutConfig config, const std::vector<Scene>& films) {
+Rolled roll(ChainOptions options, RolloutConfig config, const std::vector<Scene>& films) {
   const auto vae = test::tiny_vae();
   const test::CopyingModel model;
   const EulerSampler sampler({.steps = 3, .shift = 5});
-  const Chain variant(options);
-  const Rollout rollout({model, vae, no_text, variant, sampler, kUnguided, config, {17, 16, 16}});
-  Film film;
-  rollout.run(films, [&](const RolledClip& clip) {
+  const OptionChain method(options);
+  const Studio studio{model, vae, no_text, method, sampler, kUnguided, config, {17, 16, 16}};
+  Rolled film;
+  roll_out(studio, films, [&](const RolledClip& clip) {
     EXPECT_EQ(clip.first_frame, film.frames);
     film.frames += clip.frames.size(2);
     film.clips.push_back(clip);
@@ -62,11 +50,11 @@ Film roll(ChainOptions options, RolloutConfig config, const std::vector<Scene>& 
   return film;
 }
 
-TEST(FilmFrames, MatchTheReferencesTotals) {
-  EXPECT_EQ(film_frames(10, 81, 1), 801);
-  EXPECT_EQ(film_frames(10, 81, 5), 765);
-  EXPECT_EQ(film_frames(50, 81, 1), 4001);
-  EXPECT_EQ(film_frames(50, 81, 5), 3805);
+TEST(ChainFrames, MatchTheReferencesTotals) {
+  EXPECT_EQ(chain_frames(10, 81, 1), 801);
+  EXPECT_EQ(chain_frames(10, 81, 5), 765);
+  EXPECT_EQ(chain_frames(50, 81, 1), 4001);
+  EXPECT_EQ(chain_frames(50, 81, 5), 3805);
 }
 
 TEST(Rollout, FilmHasTheFramesThatStitchingLeavesWhicheverSideGivesWay) {
@@ -78,7 +66,7 @@ TEST(Rollout, FilmHasTheFramesThatStitchingLeavesWhicheverSideGivesWay) {
 
       const auto film = roll(options, {.clips = 3}, scenes(2));
 
-      EXPECT_EQ(film.frames, film_frames(3, 17, m));
+      EXPECT_EQ(film.frames, chain_frames(3, 17, m));
       EXPECT_EQ(film.clips.back().frames.size(0), 2);
     }
   }
@@ -123,18 +111,18 @@ TEST(Rollout, AClipAfterAFilmsLastFramesIsItsNextClip) {
   ChainOptions options;
   options.anchor_copies = 2;
   options.motion_frames = 5;
-  const Chain variant(options);
+  const OptionChain method(options);
   const RolloutConfig config{.clips = 2, .rounding = FrameRounding::truncate};
-  const Rollout rollout({model, vae, no_text, variant, sampler, kUnguided, config, {17, 16, 16}});
+  const Studio studio{model, vae, no_text, method, sampler, kUnguided, config, {17, 16, 16}};
   std::vector<RolledClip> clips;
-  rollout.run(scenes(2), [&](const RolledClip& clip) { clips.push_back(clip); });
+  roll_out(studio, scenes(2), [&](const RolledClip& clip) { clips.push_back(clip); });
 
   const ClipStart start{clips[0].video.narrow(2, 12, 5),
                         at::stack({scenes(2)[0].image, scenes(2)[1].image}), clips[1].prompts};
   const auto noise = at::stack({normal({0, Purpose::rollout_noise, 0, 1}, {2, 5, 4, 4}),
                                 normal({0, Purpose::rollout_noise, 1, 1}, {2, 5, 4, 4})});
 
-  EXPECT_TRUE(at::equal(rollout.clip_after(start, noise), clips[1].latent));
+  EXPECT_TRUE(at::equal(ClipChain(studio).clip_after(start, noise), clips[1].latent));
 }
 
 TEST(Rollout, RefusesMotionFramesThatFillTheClip) {

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "evaluate/tiny_models.hpp"
+#include "method/tiny_models.hpp"
 #include "svi/core/check.hpp"
 #include "svi/tensor/random.hpp"
 

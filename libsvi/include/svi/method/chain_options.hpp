@@ -3,16 +3,47 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "svi/config/option.hpp"
-#include "svi/variant/variant.hpp"
 
 namespace svi {
 
+/// What fills the condition video after the motion frames.
+struct PaddingRule {
+  /// 0: mid-grey pixels; j > 0: j copies of the anchor image, then grey; -1: the anchor to the end.
+  std::int64_t anchor_copies = 0;
+};
+
+/// How the last frames of a clip reach the next one.
+enum class Handover {
+  pixels,  // decoded, then encoded again as part of the condition video (the reference)
+  latent,  // the last generated latent frames themselves: no VAE round trip
+};
 inline std::vector<std::string> enum_names(Handover) { return {"pixels", "latent"}; }
+
+/// Which side of a seam loses the frames that both clips show.
+enum class Stitch { drop_tail, drop_head };
 inline std::vector<std::string> enum_names(Stitch) { return {"drop_tail", "drop_head"}; }
+
+/// How one clip of a chain is conditioned and joined to the film.
+struct ClipPlan {
+  std::int64_t motion_frames = 1;  // pixel frames carried over; for clip 0: copies of the user's
+                                   // image if repeat_first, else one
+  bool repeat_first = false;       // copies of the user's image for clip 0
+  bool mask_all_motion = false;    // mark all motion frames as known, not only frame 0
+  PaddingRule padding;             // after the motion frames
+  Handover handover = Handover::pixels;  // to the next clip
+  Stitch stitch = Stitch::drop_tail;     // at the seam
+};
+
+/// How training samples imitate the clips of a film.
+struct TrainingPlan {
+  std::int64_t motion_frames = 1;  // pixel frames
+  double motion_probability = 1;   // else one motion frame only
+  bool mask_all_motion = false;    // mark all of them as known
+  PaddingRule padding;             // after the motion frames
+};
 
 /// Which prompt a clip gets.
 enum class PromptOrder {
@@ -21,9 +52,31 @@ enum class PromptOrder {
 };
 inline std::vector<std::string> enum_names(PromptOrder) { return {"first", "stream"}; }
 
-/// The options every clip-by-clip variant shares; a variant is a set of defaults for them and,
-/// where it needs more, code of its own.
-struct ChainOptions {
+/// The options of prompts that methods share.
+struct PromptOptions {
+  PromptOrder prompts = PromptOrder::first;
+  std::int64_t prompt_repeat = 1;
+
+  void describe(OptionVisitor& visit) {
+    visit(prompts,
+          {.key = "prompts",
+           .help = "first: the first prompt for every clip; stream: one prompt after the other"});
+    visit(prompt_repeat, {.key = "prompt_repeat",
+                          .help = "clips per prompt of a stream",
+                          .unit = "clips",
+                          .min = 1,
+                          .max = 100000});
+  }
+
+  /// Index of the prompt of a clip, of so many prompts; clip >= 0, count >= 1.
+  std::int64_t prompt_of(std::int64_t clip, std::int64_t count) const {
+    return prompts == PromptOrder::first ? 0 : std::min(clip / prompt_repeat, count - 1);
+  }
+};
+
+/// The options every method shares that chains clips; svi_shot, svi_film and naive_chain are sets
+/// of defaults for them.
+struct ChainOptions : PromptOptions {
   std::int64_t motion_frames = 1;
   double motion_probability = 1.0;
   bool repeat_first = false;
@@ -31,8 +84,6 @@ struct ChainOptions {
   std::int64_t anchor_copies = 0;
   Handover handover = Handover::pixels;
   Stitch stitch = Stitch::drop_tail;
-  PromptOrder prompts = PromptOrder::first;
-  std::int64_t prompt_repeat = 1;
 
   void describe(OptionVisitor& visit) {
     visit(motion_frames, {.key = "motion_frames",
@@ -64,26 +115,16 @@ struct ChainOptions {
     visit(stitch, {.key = "stitch",
                    .help = "which clip drops the frames that both clips show: the earlier "
                            "(drop_tail) or the later (drop_head)"});
-    visit(prompts,
-          {.key = "prompts",
-           .help = "first: the first prompt for every clip; stream: one prompt after the other"});
-    visit(prompt_repeat, {.key = "prompt_repeat",
-                          .help = "clips per prompt of a stream",
-                          .unit = "clips",
-                          .min = 1,
-                          .max = 100000});
+    PromptOptions::describe(visit);
   }
 
-  ClipPlan plan(std::int64_t clip, std::int64_t prompt_count) const {  // of one clip, 0 <= clip
-    const auto streamed = std::min(clip / prompt_repeat, prompt_count - 1);
-    const auto prompt = prompts == PromptOrder::first ? 0 : streamed;
+  ClipPlan plan() const {  // of every clip
     return {.motion_frames = motion_frames,
             .repeat_first = repeat_first,
             .mask_all_motion = mask_all_motion,
             .padding = {anchor_copies},
             .handover = handover,
-            .stitch = stitch,
-            .prompt_index = prompt};
+            .stitch = stitch};
   }
 
   TrainingPlan training() const {  // of training samples
@@ -92,25 +133,6 @@ struct ChainOptions {
             .mask_all_motion = mask_all_motion,
             .padding = {anchor_copies}};
   }
-};
-
-/// A variant that is nothing but its defaults: `Defaults::set(ChainOptions&)`.
-template <class Defaults>
-class ChainVariant final : public Variant {
- public:
-  struct Config : ChainOptions {  // The shared options, with its own defaults.
-    Config() { Defaults::set(*this); }
-  };
-
-  explicit ChainVariant(Config config) : config_(std::move(config)) {}
-
- private:
-  ClipPlan do_plan(std::int64_t clip, std::int64_t prompts) const override {
-    return config_.plan(clip, prompts);
-  }
-  TrainingPlan do_training() const override { return config_.training(); }
-
-  Config config_;
 };
 
 }  // namespace svi

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "svi/core/export.hpp"
+#include "svi/generate/film_settings.hpp"
+#include "svi/generate/storyboard.hpp"
+#include "svi/method/film.hpp"
+
+namespace svi {
+
+/// A storyboard as the script of one film.
+class SVI_EXPORT StoryScript final : public Script {
+ public:
+  /// The image of a cut, [3, H, W] fp32 in [-1, 1], from its path.
+  using LoadImage = std::function<at::Tensor(const std::string& path)>;
+
+  /// Borrows the storyboard.
+  StoryScript(const Storyboard& storyboard, FilmConfig config, LoadImage load)
+      : storyboard_(storyboard), config_(config), load_(std::move(load)) {}
+
+  std::vector<std::string> prompts(std::int64_t clip) const override;
+  at::Tensor noise(std::int64_t clip, const std::vector<std::int64_t>& sizes) const override;
+  bool cut(std::int64_t clip) const override;
+  at::Tensor image(std::int64_t clip) const override;
+
+ private:
+  const Storyboard& storyboard_;
+  FilmConfig config_;
+  LoadImage load_;
+};
+
+}  // namespace svi
