@@ -106,7 +106,7 @@ std::int64_t ChainMethod::shown_before(std::int64_t frames) const {
   return first.stitch == Stitch::drop_tail ? frames - first.motion_frames : frames;
 }
 
-void ChainMethod::do_check(const ClipShape& shape, std::int64_t stride) const {
+void ChainMethod::do_check(const ClipShape& shape, std::int64_t stride, const Sampler&) const {
   const auto m = plan(1).motion_frames;
   if (m < shape.frames) return;
   const auto longer = (m - 1) / stride * stride + 1 + stride;  // stride k + 1 > m

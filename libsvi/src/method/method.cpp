@@ -8,7 +8,7 @@ namespace svi {
 
 Method::~Method() = default;
 
-void Method::do_check(const ClipShape&, std::int64_t) const {}
+void Method::do_check(const ClipShape&, std::int64_t, const Sampler&) const {}
 
 void Method::check(const ClipShape& shape, std::int64_t stride, const Sampler& sampler) const {
   if (needs().steps && !sampler.makes_steps()) {
@@ -16,7 +16,7 @@ void Method::check(const ClipShape& shape, std::int64_t stride, const Sampler& s
         "[sampler]: this sampler remembers earlier steps and makes whole clips only; the method "
         "of [method] has a schedule of its own, which needs type = euler");
   }
-  do_check(shape, stride);
+  do_check(shape, stride, sampler);
 }
 
 std::unique_ptr<Film> Method::begin(const Studio& studio, const FilmRequest& request) const {

@@ -26,7 +26,7 @@ class SVI_EXPORT ChainMethod : public Method {
  private:
   virtual ClipPlan do_plan(std::int64_t clip) const = 0;
 
-  void do_check(const ClipShape& shape, std::int64_t stride) const override;
+  void do_check(const ClipShape& shape, std::int64_t stride, const Sampler& sampler) const override;
   std::unique_ptr<Film> do_begin(const Studio& studio, const FilmRequest& request) const final;
   std::int64_t do_frames(const ClipShape& shape, std::int64_t clips, const Script* script,
                          bool continued) const final;

@@ -58,7 +58,7 @@ class SVI_EXPORT Method : public Component {
   virtual const ChainMethod* chain() const { return nullptr; }
 
  private:
-  virtual void do_check(const ClipShape& shape, std::int64_t stride) const;
+  virtual void do_check(const ClipShape& shape, std::int64_t stride, const Sampler& sampler) const;
   virtual std::unique_ptr<Film> do_begin(const Studio& studio,
                                          const FilmRequest& request) const = 0;
   virtual std::int64_t do_frames(const ClipShape& shape, std::int64_t clips, const Script* script,

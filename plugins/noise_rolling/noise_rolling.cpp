@@ -1,0 +1,280 @@
+#include <ATen/ATen.h>
+
+#include <map>
+#include <svi/core/check.hpp>
+#include <svi/method/method.hpp>
+#include <svi/method/studio.hpp>
+#include <svi/model/wan/condition.hpp>
+#include <svi/plugin/plugin.hpp>
+
+namespace {
+
+using namespace svi;
+
+/// The options of noise rolling.
+struct RollingOptions : PromptOptions {
+  std::int64_t window = 0;
+  bool lookahead = true;
+  bool warm_up = true;
+
+  void describe(OptionVisitor& visit) {
+    visit(window, {.key = "window",
+                   .help = "latent frames of one pass of the model; 0: those of [clip]",
+                   .unit = "latent frames",
+                   .min = 0,
+                   .max = 1000});
+    visit(lookahead, {.key = "lookahead",
+                      .help = "windows overlap by half, and only their noisier half moves, so that "
+                              "every frame sees cleaner ones; twice the passes"});
+    visit(warm_up, {.key = "warm_up",
+                    .help = "roll the frames out of the queue that only repeat the image"});
+    PromptOptions::describe(visit);
+  }
+};
+
+/// How a queue of T frames is cut into windows of f: `context` frames that stay, then `moved` ones
+/// that take a step.
+struct Windows {
+  std::int64_t queue = 0;    // T
+  std::int64_t context = 0;  // c
+  std::int64_t moved = 0;    // f - c
+
+  std::int64_t frames() const { return context + moved; }
+  std::int64_t count() const { return queue / moved; }
+};
+
+Windows windows_of(const RollingOptions& options, std::int64_t clip_frames, std::int64_t steps) {
+  const auto f = options.window > 0 ? options.window : clip_frames;
+  if (options.lookahead && f < 2) {
+    raise<ConfigError>("[method] window = ", f, ": with lookahead a window has at least 2 latent ",
+                       "frames, one that stays and one that moves; set window, or lookahead = off");
+  }
+  const auto moved = options.lookahead ? f / 2 : f;
+  if (steps % moved != 0) {
+    const auto below = steps / moved * moved;
+    raise<ConfigError>("[sampler] steps = ", steps, ": the queue has a frame for each step and is ",
+                       "cut into parts of ", moved, " latent frames; the nearest number of steps ",
+                       "that works: ", below > 0 ? cat(below, " or ") : "", below + moved);
+  }
+  return {steps, f - moved, moved};
+}
+
+/// A queue of latent frames, each a little noisier than the one before it. In every iteration all
+/// take one step of the sampler; the first one is then clean and leaves, and noise joins at the
+/// end.
+class RollingFilm final : public Film {
+ public:
+  RollingFilm(const RollingOptions& options, const Studio& studio, const FilmRequest& request)
+      : studio_(studio),
+        script_(request.script),
+        image_(request.image),
+        clips_(request.clips),
+        stride_(studio.vae.config().temporal_stride()),
+        warm_up_(options.warm_up) {
+    const auto sizes = latent_sizes(studio);
+    z_ = sizes[0], clip_frames_ = sizes[1], h_ = sizes[2], w_ = sizes[3];
+    const auto& falling = studio.sampler.sigmas();
+    cut_ = windows_of(options, clip_frames_, static_cast<std::int64_t>(falling.size()));
+    // Slot 0 is the cleanest: the last step of the sampler leads it to 0.
+    const std::vector<float> rising(falling.rbegin(), falling.rend());
+    sigma_ = at::tensor(rising).to(image_.device());
+    next_ = at::cat({sigma_.new_zeros({1}), sigma_.narrow(0, 0, cut_.queue - 1)});
+  }
+
+  bool streams() const override { return true; }
+
+  NamedTensors state() const override {
+    if (!queue_.defined()) return {};
+    return {{"queue", queue_}, {"estimate", estimate_}, {"past", past_}};
+  }
+
+  void load(const NamedTensors& state, std::int64_t pieces) override {
+    const std::map<std::string, at::Tensor> by_name(state.begin(), state.end());
+    const auto take = [&](const char* name, std::int64_t frames) {
+      const auto found = by_name.find(name);
+      const auto B = image_.size(0);
+      if (found == by_name.end() || !found->second.sizes().equals({B, z_, frames, h_, w_})) {
+        raise<IoError>("state of a film made by noise_rolling: ", name, " is ",
+                       found == by_name.end() ? "missing" : cat(found->second.sizes()),
+                       ", expected ", B, " x ", z_, " x ", frames, " x ", h_, " x ", w_,
+                       "; begin the film anew");
+      }
+      return found->second.to(image_.device());
+    };
+    queue_ = take("queue", cut_.queue);
+    estimate_ = take("estimate", cut_.queue);
+    past_ = take("past", cut_.context);
+    SVI_CHECK(pieces == piece_, "state behind ", pieces, " pieces, the film is at ", piece_);
+  }
+
+ private:
+  std::int64_t new_frames() const { return clip_frames_ - 1; }  // latent frames a piece adds
+  /// How often the queue repeats the first clip's first frame, in front of that clip.
+  std::int64_t repeats() const { return std::max<std::int64_t>(cut_.queue - clip_frames_, 0); }
+
+  std::optional<Piece> do_upcoming() const override {
+    if (piece_ >= clips_) return std::nullopt;
+    const auto added = new_frames() * stride_;
+    const bool first = piece_ == 0;
+    return Piece{.number = piece_,
+                 .place = piece_,
+                 .first_frame = first ? 0 : 1 + piece_ * added,
+                 .decoded = first ? 1 + added : added,
+                 .frames = first ? 1 + added : added,
+                 .prompts = script_.prompts(piece_)};
+  }
+
+  at::Tensor do_make(const OnStep& on_step) override {
+    const bool first = piece_ == 0;
+    SVI_CHECK(first || queue_.defined(), "piece ", piece_,
+              " of a rolling film goes on from a state, which is missing; begin the film anew");
+    prompt(piece_);
+    std::vector<at::Tensor> made;
+    const auto dropped = first && warm_up_ ? repeats() + 1 : 0;  // those, and the image
+    const auto all = dropped + new_frames();
+    if (first) {
+      fill_queue();
+      made.push_back(first_latent_);
+    }
+    const auto noise = draw(kFirstPiece + piece_, all);  // that joins the queue
+    for (std::int64_t i = 0; i < all; ++i) {
+      auto frame = roll(noise.narrow(2, i, 1));
+      if (i >= dropped) made.push_back(std::move(frame));
+      if (on_step) on_step(i + 1, all);
+    }
+    return at::cat(made, 2);
+  }
+
+  void do_accept(const at::Tensor&, const at::Tensor&) override { ++piece_; }
+
+  // Numbers of the draws, in place of clips: the first clip, the noise on it, then the pieces.
+  static constexpr std::int64_t kFirstClip = 0, kQueue = 1, kFirstPiece = 2;
+
+  at::Tensor draw(std::int64_t number, std::int64_t frames) const {
+    return script_.noise(number, {z_, frames, h_, w_}).to(image_.device());
+  }
+
+  /// What the model is told from here on; its y says which frame of a window is known.
+  void prompt(std::int64_t clip) {
+    if (!window_y_.defined()) {
+      const ConditionBuilder builder(studio_.vae);
+      const auto frames = [&](std::int64_t latents) { return stride_ * (latents - 1) + 1; };
+      const auto motion = image_.unsqueeze(2);
+      clip_y_ = builder.build(motion, image_, frames(clip_frames_), {});
+      window_y_ = builder.build(motion, image_, frames(cut_.frames()), {});
+      first_latent_ = clip_y_.narrow(1, stride_, z_).narrow(2, 0, 1).clone();
+    }
+    told_ = told(studio_, window_y_, image_, script_.prompts(clip));
+  }
+
+  /// The first clip as any method makes it, repeated at its beginning and noised to the queue's
+  /// levels.
+  void fill_queue() {
+    auto condition = told_;
+    condition.set(part::kImage, clip_y_);
+    const auto clip = sample(studio_, condition, draw(kFirstClip, clip_frames_));
+    count(clip.evaluations);
+    const auto kept = cut_.queue - repeats();  // a short queue has room for the first ones only
+    estimate_ = at::cat({clip.latent.narrow(2, 0, 1).expand({-1, -1, repeats(), -1, -1}),
+                         clip.latent.narrow(2, 0, kept)},
+                        2);
+    const auto level = sigma_.view({1, 1, -1, 1, 1});
+    queue_ = (1 - level) * estimate_ + level * draw(kQueue, cut_.queue);
+    past_ = estimate_.narrow(2, 0, 1).expand({-1, -1, cut_.context, -1, -1}).clone();
+  }
+
+  /// One iteration: the frame that leaves, [B, z, 1, h, w].
+  at::Tensor roll(const at::Tensor& fresh) {
+    const auto B = queue_.size(0), c = cut_.context, f = cut_.frames();
+    const auto latents = at::cat({past_, queue_}, 2), clean = at::cat({past_, estimate_}, 2);
+    const auto from = at::cat({sigma_.new_zeros({c}), sigma_}),
+               to = at::cat({sigma_.new_zeros({c}), next_});
+    std::vector<at::Tensor> moved, guessed;
+    for (std::int64_t k = 0; k < cut_.count(); ++k) {
+      const auto begin = k * cut_.moved;
+      const auto x = latents.narrow(2, begin, f);
+      const auto now = from.narrow(0, begin, f);
+      // Frames that stay have from = to.
+      const auto then = at::cat({now.narrow(0, 0, c), to.narrow(0, begin + c, cut_.moved)});
+      auto y = window_y_.clone();
+      y.narrow(1, stride_, z_).narrow(2, 0, 1).copy_(clean.narrow(2, begin, 1));
+      auto condition = told_;
+      condition.set(part::kImage, y);
+      const auto passes = denoiser(studio_, condition);
+      const auto stepped = studio_.sampler.step(passes, x, now.expand({B, f}), then.expand({B, f}),
+                                                cut_.queue - 1 - begin);
+      count(passes.evaluations());
+      const auto change = (stepped - x).narrow(2, c, cut_.moved);
+      const auto level = now.narrow(0, c, cut_.moved).view({1, 1, -1, 1, 1});
+      const auto way = (then - now).narrow(0, c, cut_.moved).view({1, 1, -1, 1, 1});
+      moved.push_back(stepped.narrow(2, c, cut_.moved));
+      guessed.push_back(x.narrow(2, c, cut_.moved) - level * change / way);
+    }
+    const auto queue = at::cat(moved, 2), estimate = at::cat(guessed, 2);
+    auto leaving = queue.narrow(2, 0, 1).clone();
+    const auto T = cut_.queue;
+    queue_ = at::cat({queue.narrow(2, 1, T - 1), fresh}, 2);
+    estimate_ = at::cat({estimate.narrow(2, 1, T - 1), estimate.narrow(2, T - 1, 1)}, 2);
+    if (c > 0) past_ = at::cat({past_, leaving}, 2).narrow(2, 1, c).clone();
+    return leaving;
+  }
+
+  const Studio& studio_;
+  const Script& script_;
+  at::Tensor image_;  // [B, 3, H, W]
+  std::int64_t clips_, stride_;
+  bool warm_up_;
+  std::int64_t z_ = 0, clip_frames_ = 0, h_ = 0, w_ = 0;  // sizes of a clip's latent
+  Windows cut_;
+  at::Tensor sigma_, next_;       // [T]: level of each slot, and where its step leads
+  at::Tensor clip_y_, window_y_;  // [B, s + z, F or f, h, w]
+  at::Tensor first_latent_;       // [B, z, 1, h, w]: the image
+  Condition told_;                // of a window, but for its known frame
+  at::Tensor queue_, estimate_;   // [B, z, T, h, w]: as they are, and clean as far as known
+  at::Tensor past_;               // [B, z, c, h, w]: the last frames that left
+  std::int64_t piece_ = 0;
+};
+
+/// FIFO diffusion: a film without clips, from a queue of frames at rising noise levels.
+///
+/// Source: Kim et al. 2024 (FIFO-Diffusion, NeurIPS 2024), with latent partitioning and lookahead
+/// denoising; Ruhe et al. 2024 (Rolling Diffusion Models). The README says what differs.
+class NoiseRolling final : public Method {
+ public:
+  using Config = RollingOptions;
+  explicit NoiseRolling(Config config) : config_(config) {}
+
+  MethodNeeds needs() const override { return {.steps = true, .no_cut = true, .no_before = true}; }
+
+ private:
+  void do_check(const ClipShape& shape, std::int64_t stride,
+                const Sampler& sampler) const override {
+    if (shape.frames <= stride) {
+      raise<ConfigError>("[clip] frames = ", shape.frames,
+                         ": noise rolling adds latent frames behind the image, so a clip has at "
+                         "least ",
+                         stride + 1, " frames");
+    }
+    windows_of(config_, (shape.frames - 1) / stride + 1,
+               static_cast<std::int64_t>(sampler.sigmas().size()));
+  }
+  std::unique_ptr<Film> do_begin(const Studio& studio, const FilmRequest& request) const override {
+    return std::make_unique<RollingFilm>(config_, studio, request);
+  }
+  std::int64_t do_frames(const ClipShape& shape, std::int64_t clips, const Script*,
+                         bool) const override {
+    return clips * (shape.frames - 1) + 1;
+  }
+  std::int64_t do_prompt_of(std::int64_t clip, std::int64_t count) const override {
+    return config_.prompt_of(clip, count);
+  }
+
+  Config config_;
+};
+
+}  // namespace
+
+SVI_PLUGIN("noise-rolling", "0.1.0", registrar) {
+  registrar.add<svi::Method, NoiseRolling>(
+      "noise_rolling", "FIFO diffusion: a queue of frames at rising noise levels, no clips");
+}
