@@ -36,6 +36,8 @@ po::options_description options(Arguments& a) {
       "file of prompts: one per line, or JSON or YAML with durations, seeds and transitions");
   add("samples", po::value(&a.samples),
       "folder with one sub-folder per film, each with an image and prompt.txt");
+  add("audio", po::value(&a.audio),
+      "sound of the film, from an audio or video file; without --clips the film lasts as long");
   add("continue-video", po::value(&a.continue_video), "continue this video from its last frames");
 
   po::options_description model("Model");

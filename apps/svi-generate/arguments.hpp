@@ -12,7 +12,7 @@ namespace svi::generate {
 
 /// The command line.
 struct Arguments {
-  std::string model = "pocket", variant, prompt, prompts, samples, out, continue_video,
+  std::string model = "pocket", variant, prompt, prompts, samples, out, continue_video, audio,
               device = "auto";
   std::vector<std::string> images, loras, plugins, settings;
   std::optional<std::string> size, sampler, dtype;

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 #include <iostream>
 #include <set>
@@ -126,7 +127,9 @@ FilmJob::FilmJob(const Arguments& a, const Registry& registry, Pretrained& model
   const auto more = method_->frames(config_, 2) - method_->frames(config_, 1);
   storyboard_ = std::make_unique<Storyboard>(request_.segments, *method_,
                                              static_cast<double>(more) / config_.fps);
-  clips_ = a.clips.value_or(storyboard_->clips().value_or(kDefaultClips));
+  if (!a.audio.empty()) start_.sound = read_film_sound(a.audio);
+  const auto usual = start_.sound ? clips_of_sound() : kDefaultClips;
+  clips_ = a.clips.value_or(storyboard_->clips().value_or(usual));
   if (clips_ < 1 || clips_ > kMostClips)
     raise<ConfigError>("command line: --clips ", clips_, " must be at least 1, at most ",
                        kMostClips);
@@ -139,6 +142,7 @@ FilmJob::FilmJob(const Arguments& a, const Registry& registry, Pretrained& model
   settings_.set("start.dtype", c10::toString(model.dtype()), "");
   if (a.int8) settings_.set("start.int8", "on", "");
   settings_.set("start.image", bytes_hash(start_.image), "");
+  if (start_.sound) settings_.set("start.audio", bytes_hash(start_.sound->samples), "");
   if (start_.before.defined()) settings_.set("start.video", bytes_hash(start_.before), "");
   if (!a.validate) lock_.emplace(lock_of(request_.out));
   output_.check(settings_);
@@ -159,6 +163,14 @@ void FilmJob::check_method() const {
     raise<ConfigError>("--continue-video ", a_.continue_video, ": has ", before.size(0),
                        " frames; more than ", least, " are needed, the motion frames of [method]");
   }
+}
+
+/// The fewest that last as long as the sound.
+std::int64_t FilmJob::clips_of_sound() const {
+  const auto wanted = start_.sound->seconds() * config_.fps;
+  const auto first = method_->frames(config_, 1), more = method_->frames(config_, 2) - first;
+  const auto beyond = std::max(wanted - static_cast<double>(first), 0.0);
+  return 1 + static_cast<std::int64_t>(std::ceil(beyond / static_cast<double>(more)));
 }
 
 std::vector<std::string> FilmJob::prompts() const {
@@ -210,7 +222,7 @@ bool FilmJob::make(const VelocityModel& dit, const std::function<bool()>& stop) 
   const Studio studio{dit,        model_.vae(), encode_text, *method_,    *sampler_,
                       *guidance_, rollout_,     config_,     encode_image};
   const FilmMaker maker({studio, *storyboard_, *script_}, config_, output_.folder());
-  const FilmStart start{start_.image.to(model_.device()), start_.before};
+  const FilmStart start{start_.image.to(model_.device()), start_.before, start_.sound};
   std::int64_t made = 0;
   {
     ProgressLine line(request_.out.filename().string(), isatty(STDERR_FILENO) != 0);

@@ -38,6 +38,7 @@ class FilmJob {
   void set_size(Document& document, bool pocket) const;
   void load_start(bool pocket);
   void check_method() const;
+  std::int64_t clips_of_sound() const;
   void tell_stopped(std::int64_t made) const;
 
   const Arguments& a_;

@@ -70,7 +70,7 @@ std::vector<Request> requests_of(const Arguments& a, bool pocket) {
 
 std::vector<std::string> inputs_of(const Arguments& a, const Request& request,
                                    const ModelFiles& files) {
-  std::vector<std::string> inputs = {request.image, a.continue_video, a.prompts};
+  std::vector<std::string> inputs = {request.image, a.continue_video, a.prompts, a.audio};
   for (const auto& segment : request.segments) inputs.push_back(segment.image);
   for (const auto& file :
        {files.dit, files.vae, files.text_encoder, files.tokenizer, files.image_encoder}) {

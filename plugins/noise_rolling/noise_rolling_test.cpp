@@ -32,6 +32,20 @@ class Knowing final : public VelocityModel {
   }
 };
 
+/// Leads to what the condition shows in its known frame, so that a film depends on all that is
+/// kept.
+class Following final : public VelocityModel {
+ public:
+  at::Tensor velocity(const at::Tensor& noisy, const at::Tensor& timestep,
+                      const Condition& condition) const override {
+    const auto& y = condition[part::kImage];
+    const auto known = y.narrow(1, y.size(1) - noisy.size(1), noisy.size(1)).narrow(2, 0, 1);
+    const auto F = timestep.dim() == 2 ? noisy.size(2) : 1;
+    const auto sigma = (timestep / 1000).view({noisy.size(0), 1, F, 1, 1});
+    return (noisy - 0.9 * known) / sigma.clamp_min(0.05);
+  }
+};
+
 struct NoiseRolling : testing::Test {
   NoiseRolling() {
     load_plugin(PLUGIN_FILE, registry);
@@ -132,7 +146,7 @@ TEST_F(NoiseRolling, KeepsTheSizeOfItsState) {
 }
 
 TEST_F(NoiseRolling, GoesOnFromItsStateWithTheSameBits) {
-  const test::CopyingModel model;  // depends on the condition, hence on all that is kept
+  const Following model;
   const auto made = method();
   const auto s = studio(*made, model, 4);
   const SceneScript script(s, scenes);

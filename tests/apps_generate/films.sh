@@ -104,3 +104,14 @@ cp wide.mp4 whole_frame.mp4
 made --clips 1 --size 256x32 --out wide.mp4 --redecode --tile
 [ "$(frames wide.mp4)" = 5 ] || fail "decoded in tiles: $(frames wide.mp4) frames"
 ! cmp -s wide.mp4 whole_frame.mp4 || fail "--tile did not reach the decoder"
+
+# A film with sound lasts as long as it, and a resumed one has it too.
+ffmpeg -v error -f lavfi -i "sine=frequency=440:duration=1.7:sample_rate=44100" speech.wav
+made --audio speech.wav --out spoken.mp4
+[ "$(frames spoken.mp4)" = 17 ] || fail "1.7 s at 8 frames per second take 4 clips: $(frames spoken.mp4) frames"
+[ "$(ffprobe -v error -show_entries stream=codec_type -of csv=p=0 spoken.mp4 | tr '\n' ' ')" = "video audio " ] ||
+  fail "the film has no sound"
+made --audio speech.wav --clips 2 --out spoken2.mp4
+made --audio speech.wav --clips 4 --out spoken2.mp4 --resume
+same_film spoken.mp4 spoken2.mp4
+refused "has no sound" --audio whole.mp4 --out mute.mp4

@@ -100,7 +100,7 @@ class FolderKeeper final : public FilmKeeper {
   bool can_end() const { return can_end_; }
 
   /// Makes the video of what is there.
-  void join(bool before) const {
+  void join(bool before, const std::optional<Sound>& sound) const {
     std::vector<std::string> parts;
     if (before) parts.push_back(folder_.prefix().string());
     parts.insert(parts.end(), segments_.begin(), segments_.end());
@@ -108,8 +108,9 @@ class FolderKeeper final : public FilmKeeper {
       write_video(folder_.tail().string(), at::cat(ending_), options_);
       parts.push_back(folder_.tail().string());
     }
-    join_videos(parts, folder_.video().string(),
-                [&](const fs::path& file) { folder_.record(file, clips()); });
+    join_videos(
+        parts, folder_.video().string(),
+        [&](const fs::path& file) { folder_.record(file, clips()); }, sound);
   }
 
  private:
@@ -155,7 +156,7 @@ std::int64_t FilmMaker::run(const FilmStart& start, std::int64_t clips,
   FolderKeeper keeper(folder_, parts_.storyboard, options, clips);
   const auto join = [&] {
     if (progress) progress({Phase::joining, keeper.clips() - 1, clips, 0, 1});
-    keeper.join(continued);
+    keeper.join(continued, start.sound);
   };
   // An earlier film, or more of this one than there is now, stays until this one is whole.
   const auto recorded = folder_.recorded_clips();

@@ -20,12 +20,15 @@ set(SVI_IO_SOURCES
   src/io/orientation.cpp
   src/io/pickle_reader.cpp
   src/io/pth_file.cpp
+  src/io/resampler.cpp
   src/io/result_file.cpp
   src/io/result_part.cpp
   src/io/run_lock.cpp
   src/io/safetensors.cpp
   src/io/safetensors_builder.cpp
   src/io/safetensors_header.cpp
+  src/io/sound.cpp
+  src/io/sound_encoder.cpp
   src/io/still_file.cpp
   src/io/video_join.cpp
   src/io/video_reader.cpp

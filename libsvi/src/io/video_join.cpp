@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "av.hpp"
+#include "sound_encoder.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/atomic_file.hpp"
 
@@ -37,7 +38,8 @@ bool same_kind(const AVCodecParameters& a, const AVCodecParameters& b) {
 class Joined {
  public:
   /// `delay`: frames by which decoding runs ahead of showing, the most of any part.
-  Joined(const std::string& target, const Part& first, std::int64_t delay)
+  Joined(const std::string& target, const Part& first, std::int64_t delay,
+         const std::optional<Sound>& sound)
       : path_(target), file_(target), decoded_(-delay) {
     AVFormatContext* raw = nullptr;
     const AVOutputFormat* format = av_guess_format(nullptr, target.c_str(), nullptr);
@@ -55,6 +57,7 @@ class Joined {
     frame_ = av_inv_q(first.stream->avg_frame_rate);
     stream_->time_base = frame_;
     stream_->avg_frame_rate = first.stream->avg_frame_rate;
+    if (sound) sound_.emplace(path_, raw, *sound);
     av::check(avio_open(&raw->pb, name.c_str(), AVIO_FLAG_WRITE), path_, "cannot be written");
     AVDictionary* dictionary = nullptr;
     av_dict_set(&dictionary, "movflags", "+faststart", 0);
@@ -71,6 +74,7 @@ class Joined {
       if (code == AVERROR_EOF) break;
       av::check(code, path, "cannot be read");
       if (packet_.get()->stream_index != part.stream->index) continue;
+      if (sound_) sound_->write_until(seconds(shown_ + frames));
       av_packet_rescale_ts(packet_.get(), part.stream->time_base, frame_);
       packet_.get()->pts += shown_;
       packet_.get()->dts = decoded_++;  // a part's own clock starts as early as it needs
@@ -86,6 +90,7 @@ class Joined {
   }
 
   void close(const std::function<void(const std::filesystem::path&)>& whole) {
+    if (sound_) sound_->finish(seconds(shown_));
     av::check(av_write_trailer(output_.get()), path_, "cannot be written");
     av::check(output_.get()->pb->error, path_, "cannot be written");
     av::check(avio_closep(&output_.get()->pb), path_, "cannot be written");
@@ -94,10 +99,13 @@ class Joined {
   }
 
  private:
+  double seconds(std::int64_t frames) const { return static_cast<double>(frames) * av_q2d(frame_); }
+
   std::string path_;
   AtomicFile file_;
   av::Output output_;
   AVStream* stream_ = nullptr;
+  std::optional<SoundEncoder> sound_;
   AVRational frame_{1, 1};  // duration of a frame in seconds
   av::Packet packet_{av_packet_alloc()};
   std::int64_t decoded_;    // dts of the next frame
@@ -107,7 +115,8 @@ class Joined {
 }  // namespace
 
 void join_videos(const std::vector<std::string>& parts, const std::string& target,
-                 const std::function<void(const std::filesystem::path&)>& whole) {
+                 const std::function<void(const std::filesystem::path&)>& whole,
+                 const std::optional<Sound>& sound) {
   SVI_CHECK(!parts.empty(), target, ": no videos to join");
   av::capture_log();
   av::forget_log();
@@ -121,7 +130,7 @@ void join_videos(const std::vector<std::string>& parts, const std::string& targe
     }
     delay = std::max<std::int64_t>(delay, part.stream->codecpar->video_delay);
   }
-  Joined joined(target, first, delay);
+  Joined joined(target, first, delay, sound);
   for (const auto& path : parts) joined.add(Part(path), path);
   joined.close(whole);
 }

@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "svi/core/export.hpp"
 #include "svi/generate/film_folder.hpp"
 #include "svi/generate/film_settings.hpp"
 #include "svi/generate/storyboard.hpp"
+#include "svi/io/sound.hpp"
 #include "svi/method/studio.hpp"
 
 namespace svi {
@@ -25,6 +27,7 @@ struct FilmProgress {
 struct FilmStart {
   at::Tensor image;   // [3, H, W] fp32 in [-1, 1]: the first frame, and the anchor
   at::Tensor before;  // [T, 3, H, W] uint8: frames of a video to go on from; undefined without one
+  std::optional<Sound> sound = {};  // of the file, from its first frame on; see join_videos
 };
 
 /// Makes one film clip by clip into its folder, and goes on wherever it was stopped.
