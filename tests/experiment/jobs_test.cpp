@@ -6,7 +6,7 @@
 #include "experiment/plan/films.hpp"
 #include "support/temporary_folder.hpp"
 #include "svi/experiment/builtins.hpp"
-#include "svi/variant/chain_options.hpp"
+#include "svi/method/chain.hpp"
 
 namespace svi {
 namespace {
@@ -20,7 +20,7 @@ struct PlainChain {
 
 Plan plan_of(const std::string& text, Registry& registry) {
   register_builtins(registry);
-  Registrar(registry, "test").add<Variant, ChainVariant<PlainChain>>("naive_chain", "a chain");
+  Registrar(registry, "test").add<Method, ChainOf<PlainChain>>("naive_chain", "a chain");
   return Plan::make(Document::parse(text, "test.ini"), registry);
 }
 
@@ -50,7 +50,7 @@ constexpr const char* kAblation = R"(
     seeds = 3, 4
     [clip]
     frames = 5
-    [variant]
+    [method]
     type = naive_chain
     [rollout]
     clips = 3
@@ -103,7 +103,7 @@ TEST(Jobs, OfAPretrainingWaitForCodecAndBase) {
     kind = pretrain
     [clip]
     frames = 5
-    [variant]
+    [method]
     type = naive_chain
     [vae_training]
     steps = 6
