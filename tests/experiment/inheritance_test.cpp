@@ -47,6 +47,14 @@ TEST(Inheritance, MergesSectionsKeyByKey) {
   EXPECT_EQ(document.file(), "x/a.ini");
 }
 
+TEST(Inheritance, AnExperimentIsCalledAsItsFileUnlessItSays) {
+  const Files files{{{"x/w.ini", "[experiment]\nname = world\n"},
+                     {"x/a.b.ini", "[experiment]\nbase = w.ini\n"},
+                     {"x/c.ini", "[experiment]\nname = d\n"}}};
+  EXPECT_EQ(files.read("x/a.b.ini").get("experiment", "name"), "a.b");
+  EXPECT_EQ(files.read("x/c.ini").get("experiment", "name"), "d");
+}
+
 TEST(Inheritance, KeepsTheFileAndLineOfEveryValue) {
   const Files files{{{"w.ini", "[clip]\nframes = 5\n\nheight = 32\n"},
                      {"a.ini", "[experiment]\nbase = w.ini\n[clip]\nheight = 64\n"}}};

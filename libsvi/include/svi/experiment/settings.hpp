@@ -40,8 +40,10 @@ struct ExperimentConfig {
   std::vector<std::string> inputs;
 
   void describe(OptionVisitor& visit) {
-    visit(name, {.key = "name",
-                 .help = "name of the result folder and file: letters, digits, '_' and '-'"});
+    visit(name,
+          {.key = "name",
+           .help = "name of the result folder and file: letters, digits, '_' and '-'; without "
+                   "one, that of the file"});
     visit(question,
           {.key = "question", .help = "the question that the experiment answers, in one sentence"});
     visit(kind,

@@ -51,6 +51,7 @@ struct PartRule {
   std::string name;                 // "audio"
   std::vector<std::int64_t> sizes;  // behind the batch axis; kAnySize where not fixed
   bool required = true;             // whether every pass must bring it
+  bool track = true;                // whether data brings it as a track; else the method does
 };
 
 /// How a parameter starts. Random ones are a function of seed, label and name alone.

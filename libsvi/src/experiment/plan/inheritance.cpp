@@ -121,7 +121,11 @@ class Reader {
 }  // namespace
 
 Document read_with_bases(const std::string& file, const ReadText& read) {
-  return Reader(read).read(fs::path(file).lexically_normal().string(), "");
+  auto document = Reader(read).read(fs::path(file).lexically_normal().string(), "");
+  if (entry_of(document, kExperiment, kOwn[0]) == nullptr)
+    document.set(std::string(kExperiment), std::string(kOwn[0]), fs::path(file).stem().string(),
+                 file);
+  return document;
 }
 
 }  // namespace svi

@@ -7,12 +7,11 @@
 #include "experiment/jobs/models.hpp"
 #include "svi/core/check.hpp"
 #include "svi/data/clip_source.hpp"
-#include "svi/evaluate/rollout.hpp"
 #include "svi/io/output_path.hpp"
 #include "svi/io/weight_files.hpp"
+#include "svi/method/method.hpp"
 #include "svi/model/extension.hpp"
 #include "svi/model/key_maps.hpp"
-#include "svi/variant/variant.hpp"
 
 namespace svi {
 namespace {
@@ -50,9 +49,9 @@ void check_extensions(const Arm& arm, const Registry& registry, const WanDitConf
        arm_extensions(registry, arm.document, dit, 0, at::Device(at::kCPU))) {
     dit.attach(extension);
   }
-  const auto motion = registry.make<Variant>(arm.document, "")->plan(1, 1).motion_frames;
-  const auto frames = film_frames(section<RolloutConfig>(arm.document, "rollout").clips,
-                                  section<ClipConfig>(arm.document, "clip").frames, motion);
+  const auto frames = registry.make<Method>(arm.document, "")
+                          ->frames(section<ClipConfig>(arm.document, "clip"),
+                                   section<RolloutConfig>(arm.document, "rollout").clips);
   const auto owner = cat("[arm.", arm.name, "]: scene ", scene.name);
   const auto tracks = scene.tracks.only(dit.track_parts(), owner);
   if (!tracks.empty()) tracks.slice(0, frames);

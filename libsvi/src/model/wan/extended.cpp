@@ -95,8 +95,11 @@ const std::vector<std::shared_ptr<ModelExtension>>& WanDit::extensions() const {
 std::vector<std::string> WanDit::reads() const {
   std::vector<std::string> names{std::string(part::kText), std::string(part::kImage),
                                  std::string(part::kClip)};
-  for (const auto& name : track_parts()) {
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  for (const auto& extension : parts_->extensions) {
+    for (const auto& rule : extension->reads()) {
+      if (std::find(names.begin(), names.end(), rule.name) == names.end())
+        names.push_back(rule.name);
+    }
   }
   return names;
 }
@@ -107,7 +110,7 @@ std::vector<std::string> WanDit::track_parts() const {
     for (const auto& rule : extension->reads()) {
       const bool own =
           rule.name == part::kText || rule.name == part::kImage || rule.name == part::kClip;
-      if (!own && std::find(names.begin(), names.end(), rule.name) == names.end())
+      if (!own && rule.track && std::find(names.begin(), names.end(), rule.name) == names.end())
         names.push_back(rule.name);
     }
   }
