@@ -80,7 +80,7 @@ TEST(Inheritance, NameAndQuestionAreAnExperimentsOwn) {
                      {"a.ini", "[experiment]\nbase = w.ini\n"}}};
   const auto document = files.read("a.ini");
 
-  EXPECT_FALSE(document.get("experiment", "name"));
+  EXPECT_EQ(document.get("experiment", "name"), "a");  // its own file's
   EXPECT_FALSE(document.get("experiment", "question"));
   EXPECT_EQ(document.get("experiment", "seeds"), "0, 1");
 }

@@ -8,8 +8,8 @@
 #include "svi/experiment/builtins.hpp"
 #include "svi/experiment/inheritance.hpp"
 #include "svi/experiment/plan.hpp"
+#include "svi/method/chain.hpp"
 #include "svi/tensor/time_bins.hpp"
-#include "svi/variant/chain_options.hpp"
 
 namespace svi {
 namespace {
@@ -32,8 +32,8 @@ struct Anchored {
   static void set(ChainOptions& options) { options.anchor_copies = -1; }
 };
 
-/// An experiment that comes with svi, its arms completed; variants stand in for those of plugins.
-Plan recipe_plan(const std::string& name) {
+/// An experiment that comes with svi, its arms completed; methods stand in for those of plugins.
+Plan recipe(const std::string& name) {
   auto document =
       read_with_bases(std::string(SVI_SOURCE_DIR) + "/experiments/" + name, text_of_file);
   document.set("experiment", "plugins", "", "test");
@@ -42,8 +42,8 @@ Plan recipe_plan(const std::string& name) {
   Registry registry;
   register_builtins(registry);
   Registrar registrar(registry, "test");
-  registrar.add<Variant, ChainVariant<Grey>>("naive_chain", "base chaining");
-  registrar.add<Variant, ChainVariant<Anchored>>("svi_shot", "anchor padding");
+  registrar.add<Method, ChainOf<Grey>>("naive_chain", "base chaining");
+  registrar.add<Method, ChainOf<Anchored>>("svi_shot", "anchor padding");
   return Plan::make(document, registry);
 }
 
@@ -56,7 +56,7 @@ double number(const Arm& arm, const char* section, const char* key) {
 TEST(Recipes, MixedErrorsKeepClipsErrorsInABinOfTheirOwn) {
   int mixed = 0;
   for (const auto* name : {"ablation_bank.ini", "ablation_eimg.ini", "published.ini"}) {
-    for (const auto& arm : recipe_plan(name).arms) {
+    for (const auto& arm : recipe(name).arms) {
       if (arm.document.get("error_source", "type") != "mixed") continue;
       ++mixed;
       const TimeBins bins(static_cast<std::int64_t>(number(arm, "memory", "bins")),
@@ -73,13 +73,13 @@ TEST(Recipes, MixedErrorsKeepClipsErrorsInABinOfTheirOwn) {
 }
 
 TEST(Recipes, BaseOfSviShotIsTheModelAsItWasTrained) {
-  const auto plan = recipe_plan("svi_shot.ini");
+  const auto plan = recipe("svi_shot.ini");
 
   ASSERT_EQ(plan.arms.size(), 2u);
-  EXPECT_EQ(plan.arms[0].document.get("variant", "anchor_copies"), "0");
-  EXPECT_EQ(plan.arms[1].document.get("variant", "anchor_copies"), "-1");
+  EXPECT_EQ(plan.arms[0].document.get("method", "anchor_copies"), "0");
+  EXPECT_EQ(plan.arms[1].document.get("method", "anchor_copies"), "-1");
   for (const auto& arm : plan.arms) {
-    EXPECT_EQ(arm.document.get("variant", "motion_frames"), "1") << arm.name;
+    EXPECT_EQ(arm.document.get("method", "motion_frames"), "1") << arm.name;
     EXPECT_THAT(arm.document.get("rollout", "negative_prompt").value(), HasSubstr("过曝"))
         << arm.name;
     EXPECT_EQ(arm.document.get("guidance", "type"), "cfg") << arm.name;

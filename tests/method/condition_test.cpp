@@ -65,6 +65,36 @@ TEST_F(ConditionTest, LatentHandOverPutsTheGivenLatentsFirst) {
   EXPECT_TRUE(at::equal(y.narrow(1, 4, 2).narrow(2, 0, 2), latent));
 }
 
+TEST_F(ConditionTest, BehindAnAnchorStandMotionLatentsThenZeros) {
+  const ConditionRule rule{.layout = ConditionLayout::anchor_first};
+  const auto y = builder.build(motion, anchor, 17, rule);  // [1, 4 + 2, 5, 4, 6]
+
+  EXPECT_TRUE(at::equal(y.narrow(1, 4, 2).narrow(2, 0, 1), vae.encode(anchor.unsqueeze(2))));
+  EXPECT_TRUE(at::equal(y.narrow(1, 4, 2).narrow(2, 1, 1), vae.encode(motion).narrow(2, 1, 1)));
+  EXPECT_EQ(y.narrow(1, 4, 2).narrow(2, 2, 3).abs().max().item<float>(), 0);
+  EXPECT_EQ(y.narrow(1, 0, 4).sum().item<double>(), 4 * 1 * 4 * 6);  // the anchor alone is marked
+
+  const auto latent = normal({1, Purpose::test, 2, 0}, {1, 2, 1, 4, 6});
+  const auto handed = builder.build_from_latent(latent, anchor, 17, 5, rule);
+  EXPECT_TRUE(at::equal(handed.narrow(1, 4, 2).narrow(2, 1, 1), latent));
+  EXPECT_TRUE(at::equal(handed.narrow(2, 0, 1), y.narrow(2, 0, 1)));
+
+  const auto first = builder.build(anchor.unsqueeze(2), anchor, 17, rule);
+  EXPECT_EQ(first.narrow(1, 4, 2).narrow(2, 1, 4).abs().max().item<float>(), 0);
+}
+
+TEST_F(ConditionTest, ZeroLatentsStandForGreyFramesAlone) {
+  const auto grey = builder.build(motion, anchor, 17, {}).narrow(1, 4, 2);
+  const auto zero = builder.build(motion, anchor, 17, {.zero_latents = true}).narrow(1, 4, 2);
+  EXPECT_TRUE(at::equal(zero.narrow(2, 0, 2), grey.narrow(2, 0, 2)));  // five frames: two latents
+  EXPECT_EQ(zero.narrow(2, 2, 3).abs().max().item<float>(), 0);
+  EXPECT_GT(grey.narrow(2, 2, 3).abs().max().item<float>(), 0);
+  const auto some =
+      builder.build(motion, anchor, 17, {.anchor_copies = 2, .zero_latents = true}).narrow(1, 4, 2);
+  EXPECT_EQ(some.narrow(2, 3, 2).abs().max().item<float>(), 0);
+  EXPECT_GT(some.narrow(2, 2, 1).abs().max().item<float>(), 0);
+}
+
 TEST_F(ConditionTest, RefusesAnIllegalFrameCountAndNamesTheNearest) {
   try {
     builder.build(motion, anchor, 18, {});

@@ -21,16 +21,16 @@ TEST(SviShot, AnchorsEveryFrameAndKeepsItsFirstPrompt) {
   const auto plan = shot->chain()->plan(7);
 
   EXPECT_EQ(plan.motion_frames, 1);
-  EXPECT_EQ(plan.padding.anchor_copies, -1);
+  EXPECT_EQ(plan.condition.anchor_copies, -1);
   EXPECT_EQ(shot->prompt_of(7, 10), 0);
-  EXPECT_FALSE(plan.mask_all_motion);
+  EXPECT_FALSE(plan.condition.mask_all_motion);
 }
 
 TEST(SviFilm, CarriesFiveFramesAndStreamsItsPrompts) {
   const auto film = method("svi_film");
 
   EXPECT_EQ(film->chain()->plan(3).motion_frames, 5);
-  EXPECT_EQ(film->chain()->plan(3).padding.anchor_copies, 0);
+  EXPECT_EQ(film->chain()->plan(3).condition.anchor_copies, 0);
   EXPECT_EQ(film->prompt_of(3, 10), 3);
   EXPECT_EQ(film->prompt_of(30, 10), 9);
   EXPECT_EQ(film->training().motion_probability, 0.9);
@@ -41,7 +41,7 @@ TEST(NaiveChain, ConditionsOnTheLastFrameAlone) {
   const auto plan = chain->chain()->plan(2);
 
   EXPECT_EQ(plan.motion_frames, 1);
-  EXPECT_EQ(plan.padding.anchor_copies, 0);
+  EXPECT_EQ(plan.condition.anchor_copies, 0);
 }
 
 TEST(Chains, TakeOptionsAndRefuseWrongOnes) {

@@ -125,6 +125,29 @@ TEST(Rollout, AClipAfterAFilmsLastFramesIsItsNextClip) {
   EXPECT_TRUE(at::equal(ClipChain(studio).clip_after(start, noise), clips[1].latent));
 }
 
+TEST(Rollout, AnAnchorInFrontIsDrawnAgainAndNotShown) {
+  ChainOptions options;
+  options.layout = ConditionLayout::anchor_first;
+  options.stitch = Stitch::drop_head;
+  options.motion_frames = 5;
+  for (const auto handover : {Handover::latent, Handover::pixels}) {
+    options.handover = handover;
+    const auto film = roll(options, {.clips = 3}, scenes(1));
+    EXPECT_EQ(film.frames, chain_frames(3, 17, 5));
+    // The copying model draws its condition: the anchor, then what the clip before ended with.
+    const auto &before = film.clips[1].latent, &after = film.clips[2].latent;
+    EXPECT_LT((after.narrow(2, 0, 1) - before.narrow(2, 0, 1)).abs().max().item<double>(), 1e-5);
+    if (handover == Handover::latent) {
+      EXPECT_LT((after.narrow(2, 1, 1) - before.narrow(2, 4, 1)).abs().max().item<double>(), 1e-5);
+    }
+  }
+  options.motion_frames = 4;
+  EXPECT_THROW(roll(options, {.clips = 2}, scenes(1)), ConfigError);
+  options.motion_frames = 5;
+  options.stitch = Stitch::drop_tail;
+  EXPECT_THROW(roll(options, {.clips = 2}, scenes(1)), ConfigError);
+}
+
 TEST(Rollout, RefusesMotionFramesThatFillTheClip) {
   ChainOptions options;
   options.motion_frames = 17;
@@ -149,26 +172,20 @@ TEST(Rollout, TellsEachClipItsFramesOfTheScenesTracks) {
   const EulerSampler sampler({.steps = 1, .shift = 5});
   ChainOptions options;
   options.motion_frames = 5;
-  const Chain variant(options);
+  const OptionChain method(options);
   auto films = scenes(2);
   for (auto& scene : films) {
     scene.tracks.set("sound", at::arange(41, at::kFloat).view({41, 1}) + 100 * scene.index);
     scene.tracks.set("unread", at::zeros({1}));
   }
   const ListeningModel model;
-  const auto rollout = [&](std::int64_t clips) {
-    return Rollout({model,
-                    vae,
-                    no_text,
-                    variant,
-                    sampler,
-                    kUnguided,
-                    RolloutConfig{.clips = clips},
-                    {17, 16, 16},
-                    {},
-                    {"sound"}});
+  const auto roll_them = [&](std::int64_t clips) {
+    const Studio studio{
+        model,        vae, no_text,  method, sampler, kUnguided, RolloutConfig{.clips = clips},
+        {17, 16, 16}, {},  {"sound"}};
+    roll_out(studio, films, [](const RolledClip&) {});
   };
-  rollout(3).run(films, [](const RolledClip&) {});
+  roll_them(3);
   ASSERT_EQ(model.heard.size(), 3);
   for (std::int64_t clip = 0; clip < 3; ++clip) {  // frames 0 to 16, 12 to 28, 24 to 40
     const auto first = at::arange(17, at::kFloat).view({1, 17, 1}) + 12 * clip;
@@ -178,7 +195,7 @@ TEST(Rollout, TellsEachClipItsFramesOfTheScenesTracks) {
 
   const auto message = [&](std::int64_t clips) {
     try {
-      rollout(clips).run(films, [](const RolledClip&) {});
+      roll_them(clips);
     } catch (const ConfigError& error) {
       return std::string(error.what());
     }

@@ -33,7 +33,7 @@ TEST(Loader, LoadsAnInstalledPluginByName) {
   EXPECT_EQ(plugin.name, "svi-shot");
   EXPECT_EQ(plugin.sha256.size(), 64u);
   const auto method = registry.make<Method>(Document{}, "svi_shot");
-  EXPECT_EQ(method->chain()->plan(3).padding.anchor_copies, -1);
+  EXPECT_EQ(method->chain()->plan(3).condition.anchor_copies, -1);
   EXPECT_EQ(method->prompt_of(3, 5), 0);
 }
 

@@ -107,7 +107,20 @@ std::int64_t ChainMethod::shown_before(std::int64_t frames) const {
 }
 
 void ChainMethod::do_check(const ClipShape& shape, std::int64_t stride, const Sampler&) const {
-  const auto m = plan(1).motion_frames;
+  const auto here = plan(1);
+  const auto m = here.motion_frames;
+  if (here.condition.layout == ConditionLayout::anchor_first) {
+    if (m <= stride || (m - 1) % stride != 0) {
+      const auto below = std::max<std::int64_t>((m - 1) / stride, 1) * stride + 1;
+      raise<ConfigError>(
+          "[method] motion_frames = ", m, ": behind the anchor stand whole latents, ",
+          "so with layout = anchor_first it is ", stride, " k + 1; the nearest: ", below);
+    }
+    if (here.stitch != Stitch::drop_head) {
+      raise<ConfigError>("[method] layout = anchor_first draws the anchor and the motion again at ",
+                         "the head of a clip; set stitch = drop_head");
+    }
+  }
   if (m < shape.frames) return;
   const auto longer = (m - 1) / stride * stride + 1 + stride;  // stride k + 1 > m
   const auto fewer =

@@ -8,8 +8,10 @@
 namespace svi {
 namespace {
 
-ConditionRule rule_of(const ClipPlan& plan) {
-  return {plan.padding.anchor_copies, plan.mask_all_motion};
+/// Latents that carry the motion: all that the frames make, or those behind the anchor's slot.
+std::int64_t motion_latents(const ClipPlan& plan, std::int64_t stride) {
+  const auto more = (plan.motion_frames - 1) / stride;
+  return plan.condition.layout == ConditionLayout::anchor_first ? more : more + 1;
 }
 
 }  // namespace
@@ -26,7 +28,7 @@ Condition ClipChain::condition(const ClipStart& start) const {
   const c10::NoGradGuard no_gradients;
   const auto motion = rounded(start.motion, studio_.rollout.rounding);
   const auto y = ConditionBuilder(studio_.vae)
-                     .build(motion, start.anchor, studio_.shape.frames, rule_of(method_.plan(1)));
+                     .build(motion, start.anchor, studio_.shape.frames, method_.plan(1).condition);
   return told(studio_, y, motion.select(2, 0), start.prompts, start.tracks);
 }
 
@@ -38,10 +40,13 @@ at::Tensor ClipChain::handed_over(const at::Tensor& video, const at::Tensor& lat
   const c10::NoGradGuard no_gradients;
   const auto plan = method_.plan(1);
   if (plan.handover == Handover::latent) {
-    const auto f = (plan.motion_frames - 1) / studio_.vae.config().temporal_stride() + 1;
+    const auto f = motion_latents(plan, studio_.vae.config().temporal_stride());
     return latent.narrow(2, latent.size(2) - f, f);
   }
-  return tail_latents(studio_.vae, rounded(video, studio_.rollout.rounding), plan.motion_frames);
+  const auto tail =
+      tail_latents(studio_.vae, rounded(video, studio_.rollout.rounding), plan.motion_frames);
+  const auto f = motion_latents(plan, studio_.vae.config().temporal_stride());
+  return tail.narrow(2, tail.size(2) - f, f);
 }
 
 Sampled ClipChain::next(const ChainState& state, const std::vector<std::string>& prompts,
@@ -53,7 +58,7 @@ Sampled ClipChain::next(const ChainState& state, const std::vector<std::string>&
   if (!state.last_latent.defined() && !state.last_frames.defined()) {
     const auto copies = plan.repeat_first ? m : 1;
     const auto motion = state.anchor.unsqueeze(2).expand({-1, -1, copies, -1, -1});
-    const auto y = builder.build(motion, state.anchor, T, rule_of(plan));
+    const auto y = builder.build(motion, state.anchor, T, plan.condition);
     return sample(studio_, told(studio_, y, state.anchor, prompts, state.tracks), noise, on_step);
   }
   SVI_CHECK(state.last_frames.defined() && state.last_frames.size(2) >= m, "clip ", state.clip,
@@ -62,11 +67,11 @@ Sampled ClipChain::next(const ChainState& state, const std::vector<std::string>&
                               studio_.rollout.rounding);
   at::Tensor y;
   if (plan.handover == Handover::latent && state.last_latent.defined()) {
-    const auto f = (m - 1) / studio_.vae.config().temporal_stride() + 1;
+    const auto f = motion_latents(plan, studio_.vae.config().temporal_stride());
     const auto last = state.last_latent.narrow(2, state.last_latent.size(2) - f, f);
-    y = builder.build_from_latent(last, state.anchor, T, m, rule_of(plan));
+    y = builder.build_from_latent(last, state.anchor, T, m, plan.condition);
   } else {
-    y = builder.build(motion, state.anchor, T, rule_of(plan));
+    y = builder.build(motion, state.anchor, T, plan.condition);
   }
   return sample(studio_, told(studio_, y, motion.select(2, 0), prompts, state.tracks), noise,
                 on_step);

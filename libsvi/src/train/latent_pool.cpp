@@ -54,7 +54,7 @@ NamedTensors encode_batch(const std::vector<Clip>& clips, const LatentPool::Enco
   const auto video = at::stack(videos);    // [b, 3, T, H, W]
   const auto anchor = at::stack(anchors);  // [b, 3, H, W]
   const ConditionBuilder builder(encoders.vae);
-  const ConditionRule rule{plan.padding.anchor_copies, plan.mask_all_motion};
+  const auto& rule = plan.condition;
   const auto condition = [&](std::int64_t motion_frames) {
     return builder.build(video.narrow(2, 0, motion_frames), anchor, shape.frames, rule);
   };

@@ -103,6 +103,10 @@ class SVI_EXPORT ClipChain {
   const ChainMethod& method() const { return method_; }
   /// Pixel frames that a clip hands to the next, m < T.
   std::int64_t motion_frames() const;
+  /// The condition's latent frame at which motion begins: 0, or 1 behind an anchor.
+  std::int64_t motion_slot() const {
+    return method_.plan(1).condition.layout == ConditionLayout::anchor_first ? 1 : 0;
+  }
   /// Whether it hands on its last latents themselves.
   bool hands_over_latents() const { return method_.plan(1).handover == Handover::latent; }
 

@@ -6,14 +6,15 @@
 #include <vector>
 
 #include "svi/config/option.hpp"
+#include "svi/model/wan/condition.hpp"
 
 namespace svi {
 
-/// What fills the condition video after the motion frames.
-struct PaddingRule {
-  /// 0: mid-grey pixels; j > 0: j copies of the anchor image, then grey; -1: the anchor to the end.
-  std::int64_t anchor_copies = 0;
-};
+inline std::vector<std::string> enum_names(ConditionLayout) { return {"video", "anchor_first"}; }
+
+/// What fills the condition after grey frames would: see ConditionRule::zero_latents.
+enum class PaddingKind { grey, zero_latents };
+inline std::vector<std::string> enum_names(PaddingKind) { return {"grey", "zero_latents"}; }
 
 /// How the last frames of a clip reach the next one.
 enum class Handover {
@@ -31,8 +32,7 @@ struct ClipPlan {
   std::int64_t motion_frames = 1;  // pixel frames carried over; for clip 0: copies of the user's
                                    // image if repeat_first, else one
   bool repeat_first = false;       // copies of the user's image for clip 0
-  bool mask_all_motion = false;    // mark all motion frames as known, not only frame 0
-  PaddingRule padding;             // after the motion frames
+  ConditionRule condition;         // what the model is told of motion frames and anchor
   Handover handover = Handover::pixels;  // to the next clip
   Stitch stitch = Stitch::drop_tail;     // at the seam
 };
@@ -41,8 +41,7 @@ struct ClipPlan {
 struct TrainingPlan {
   std::int64_t motion_frames = 1;  // pixel frames
   double motion_probability = 1;   // else one motion frame only
-  bool mask_all_motion = false;    // mark all of them as known
-  PaddingRule padding;             // after the motion frames
+  ConditionRule condition;         // what the model is told of them and the anchor
 };
 
 /// Which prompt a clip gets.
@@ -82,6 +81,8 @@ struct ChainOptions : PromptOptions {
   bool repeat_first = false;
   bool mask_all_motion = false;
   std::int64_t anchor_copies = 0;
+  PaddingKind padding = PaddingKind::grey;
+  ConditionLayout layout = ConditionLayout::video;
   Handover handover = Handover::pixels;
   Stitch stitch = Stitch::drop_tail;
 
@@ -109,6 +110,14 @@ struct ChainOptions : PromptOptions {
            .unit = "frames",
            .min = -1,
            .max = 1000});
+    visit(padding, {.key = "padding",
+                    .help = "what stands for frames that are not given: grey pixels, encoded "
+                            "(grey), or zeros in the latent (zero_latents)"});
+    visit(layout,
+          {.key = "layout",
+           .help = "video: the latents of motion frames, then padding; anchor_first: the anchor's "
+                   "latent, the motion latents, then zeros, as in SVI 2.0 Pro; it wants stitch = "
+                   "drop_head and motion_frames = temporal stride x k + 1"});
     visit(handover,
           {.key = "handover",
            .help = "form in which motion frames reach the next clip: decoded pixels or latents"});
@@ -121,8 +130,7 @@ struct ChainOptions : PromptOptions {
   ClipPlan plan() const {  // of every clip
     return {.motion_frames = motion_frames,
             .repeat_first = repeat_first,
-            .mask_all_motion = mask_all_motion,
-            .padding = {anchor_copies},
+            .condition = condition(),
             .handover = handover,
             .stitch = stitch};
   }
@@ -130,8 +138,14 @@ struct ChainOptions : PromptOptions {
   TrainingPlan training() const {  // of training samples
     return {.motion_frames = motion_frames,
             .motion_probability = motion_probability,
+            .condition = condition()};
+  }
+
+  ConditionRule condition() const {  // of clips and samples
+    return {.anchor_copies = anchor_copies,
             .mask_all_motion = mask_all_motion,
-            .padding = {anchor_copies}};
+            .layout = layout,
+            .zero_latents = padding == PaddingKind::zero_latents};
   }
 };
 

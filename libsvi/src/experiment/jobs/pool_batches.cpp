@@ -74,6 +74,7 @@ GeneratedClips PoolRollouts::generate(std::int64_t step, const std::vector<Carri
     noises.push_back(
         normal({seed_, Purpose::training_rollout, stream, at_step}, pool_.latent.sizes().slice(1)));
   }
+  const ClipChain chain(studio_, "[error_source]: an error of generated clips");
   const auto index = at::tensor(clips);  // [B]
   const auto condition = told_.rows(index).to(device_);
   const auto& image = condition[part::kImage];  // [B, s + z, F, h, w]
@@ -81,20 +82,24 @@ GeneratedClips PoolRollouts::generate(std::int64_t step, const std::vector<Carri
   for (std::size_t b = 0; b < starts.size(); ++b) {
     const auto& carried = starts[b].carried;
     if (!carried.defined()) continue;
-    const auto frames = std::min(carried.size(1), image.size(2));
+    const auto slot = chain.motion_slot();
+    const auto frames = std::min(carried.size(1), image.size(2) - slot);
     image[static_cast<std::int64_t>(b)]
         .narrow(0, mask, z)
-        .narrow(1, 0, frames)
+        .narrow(1, slot, frames)
         .add_(carried.narrow(1, 0, frames).to(device_));
   }
-  const ClipChain chain(studio_, "[error_source]: an error of generated clips");
   const auto latent = sample(studio_, condition, at::stack(noises)).latent;
   const auto video = studio_.vae.decode(latent).clamp(-1, 1);
   const auto true_latent = pool_.latent.index_select(0, index);
+  auto handed = chain.handed_over(video, latent);
+  // What the pool keeps of a clip's end has a latent of one frame in front, as a video has.
+  const auto tail = pool_.tail.index_select(0, index);
+  const auto f = handed.size(2);
   return {(chain.hands_over_latents() ? chain.handed_over({}, true_latent)
-                                      : pool_.tail.index_select(0, index))
+                                      : tail.narrow(2, tail.size(2) - f, f))
               .to(device_),
-          chain.handed_over(video, latent)};
+          std::move(handed)};
 }
 
 }  // namespace svi

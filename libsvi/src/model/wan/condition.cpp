@@ -37,20 +37,58 @@ at::Tensor ConditionBuilder::mask(std::int64_t known, std::int64_t frames, std::
   return repeated.view({-1, s, h, w}).transpose(0, 1).contiguous();  // [s, F, h, w]
 }
 
-at::Tensor ConditionBuilder::build(const at::Tensor& motion, const at::Tensor& anchor,
-                                   std::int64_t frames, const ConditionRule& rule) const {
-  vae_.latent_frames(frames);  // refuses an illegal T
-  const auto latent = vae_.encode(condition_video(motion, anchor, frames, rule.anchor_copies));
+at::Tensor ConditionBuilder::with_mask(const at::Tensor& latent, std::int64_t known,
+                                       std::int64_t frames) const {
   const auto [B, z, F, h, w] = dims<5>(latent, "condition latent [B, z, F, h, w]");
-  const auto known = rule.mask_all_motion ? motion.size(2) : 1;
   const auto marks = mask(known, frames, h, w).to(latent.options()).expand({B, -1, F, h, w});
   return at::cat({marks, latent}, 1);  // [B, s + z, F, h, w]
+}
+
+/// The anchor alone, motion latents [B, z, n, h, w] (undefined: none), zeros.
+at::Tensor ConditionBuilder::anchored(const at::Tensor& motion, const at::Tensor& anchor,
+                                      std::int64_t frames) const {
+  SVI_CHECK(anchor.defined() && anchor.dim() == 4, "the layout anchor_first needs an anchor");
+  const auto first = vae_.encode(anchor.unsqueeze(2));  // [B, z, 1, h, w]
+  auto sizes = first.sizes().vec();
+  sizes[2] = vae_.latent_frames(frames);
+  auto latent = first.new_zeros(sizes);
+  latent.narrow(2, 0, 1).copy_(first);
+  if (!motion.defined()) return latent;
+  SVI_CHECK(motion.size(2) < sizes[2], motion.size(2), " motion latents behind an anchor do not ",
+            "fit in a clip of ", sizes[2]);
+  latent.narrow(2, 1, motion.size(2)).copy_(motion);
+  return latent;
+}
+
+at::Tensor ConditionBuilder::build(const at::Tensor& motion, const at::Tensor& anchor,
+                                   std::int64_t frames, const ConditionRule& rule) const {
+  const auto F = vae_.latent_frames(frames);  // refuses an illegal T
+  const auto k = motion.size(2), s = vae_.config().temporal_stride();
+  const auto known = rule.mask_all_motion ? k : 1;
+  if (rule.layout == ConditionLayout::anchor_first) {
+    SVI_CHECK((k - 1) % s == 0, k,
+              " motion frames are no whole number of latents behind an anchor");
+    const auto n = (k - 1) / s;
+    const auto latents = n == 0 ? at::Tensor() : vae_.encode(motion).narrow(2, 1, n);
+    return with_mask(anchored(latents, anchor, frames), known, frames);
+  }
+  auto latent = vae_.encode(condition_video(motion, anchor, frames, rule.anchor_copies));
+  if (rule.zero_latents && rule.anchor_copies >= 0) {
+    const auto given = std::min(k + rule.anchor_copies, frames);
+    const auto kept = (given - 1 + s - 1) / s + 1;  // latents with at least one given frame
+    if (kept < F) latent.narrow(2, kept, F - kept).zero_();
+  }
+  return with_mask(latent, known, frames);
 }
 
 at::Tensor ConditionBuilder::build_from_latent(const at::Tensor& motion, const at::Tensor& anchor,
                                                std::int64_t frames, std::int64_t motion_frames,
                                                const ConditionRule& rule) const {
   const auto [B, z, f, h, w] = dims<5>(motion, "motion latents [B, z, f, h, w]");
+  if (rule.layout == ConditionLayout::anchor_first) {
+    const auto known = rule.mask_all_motion ? 1 + f * vae_.config().temporal_stride() : 1;
+    return with_mask(anchored(motion, anchor, frames), known, frames);
+  }
   const auto stride = vae_.config().spatial_stride();
   const auto first = anchor.defined()
                          ? anchor.unsqueeze(2)

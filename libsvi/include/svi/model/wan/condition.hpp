@@ -10,6 +10,19 @@ namespace svi {
 
 class WanVae;
 
+/// What the latent frames of a clip's condition hold.
+///
+/// The codec makes latent frame 0 of one pixel frame and every other of `temporal stride` frames.
+enum class ConditionLayout {
+  /// The latents of a video: motion frames, then padding (SVI, Wan). Motion latents that are handed
+  /// over as they are come from later slots, hence of several frames each, but stand in slot 0 too,
+  /// which the model knows as a latent of one frame.
+  video,
+  /// The anchor encoded alone in slot 0, motion latents behind it, then zeros (SVI 2.0 Pro). Every
+  /// latent stands where its kind belongs. A clip draws the anchor and the motion again.
+  anchor_first,
+};
+
 /// How a condition video is made of motion frames, anchor and grey.
 struct ConditionRule {
   /// After the motion frames: -1 the anchor to the end; j > 0 j copies of it, then grey; 0 grey
@@ -18,6 +31,9 @@ struct ConditionRule {
   /// Mark every motion frame as known; the reference marks frame 0 alone, even with five motion
   /// frames.
   bool mask_all_motion = false;
+  ConditionLayout layout = ConditionLayout::video;
+  /// Zero latents (the mean of all latents) in place of those of grey frames alone.
+  bool zero_latents = false;
 };
 
 /// The one place where a clip's image condition y is made, in training and in generation alike.
@@ -34,14 +50,16 @@ class SVI_EXPORT ConditionBuilder {
  public:
   explicit ConditionBuilder(const WanVae& vae) : vae_(vae) {}  // borrows the codec
 
+  /// With anchor_first, k is 1 (a first clip: no motion) or 1 + s n for n motion latents.
+  ///
   /// motion [B, 3, k, H, W] and anchor [B, 3, H, W] in [-1, 1]; `frames` = T, legal for the VAE, k
   /// <= T. Throws svi::Error naming the nearest legal T where it is not.
   at::Tensor build(const at::Tensor& motion, const at::Tensor& anchor, std::int64_t frames,
                    const ConditionRule& rule) const;
 
   /// The same from latents: motion [B, z, f, h, w] takes the first f latent frames, whatever
-  /// padding says; the rest is the padding encoded as above. For latent hand-over, which spares a
-  /// decode-encode round trip.
+  /// padding says, or the f behind the anchor; the rest is the padding encoded as above. For latent
+  /// hand-over, which spares a decode-encode round trip.
   at::Tensor build_from_latent(const at::Tensor& motion, const at::Tensor& anchor,
                                std::int64_t frames, std::int64_t motion_frames,
                                const ConditionRule& rule) const;
@@ -50,6 +68,9 @@ class SVI_EXPORT ConditionBuilder {
   at::Tensor mask(std::int64_t known, std::int64_t frames, std::int64_t h, std::int64_t w) const;
 
  private:
+  at::Tensor with_mask(const at::Tensor& latent, std::int64_t known, std::int64_t frames) const;
+  at::Tensor anchored(const at::Tensor& motion, const at::Tensor& anchor,
+                      std::int64_t frames) const;
   const WanVae& vae_;
 };
 
