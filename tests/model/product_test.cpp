@@ -1,5 +1,5 @@
 // Products of operands stored in 8 to 32 bits, against fp64.
-#include "model/wan/product.hpp"
+#include "model/wan/kernels/product.hpp"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>

@@ -1,38 +1,38 @@
 set(SVI_IO_SOURCES
   src/io/atomic_file.cpp
-  src/io/av.cpp
+  src/io/media/av.cpp
   src/io/checkpoint.cpp
   src/io/checksum.cpp
-  src/io/color_converter.cpp
+  src/io/media/color_converter.cpp
   src/io/data_folder.cpp
   src/io/disk_room.cpp
-  src/io/foreign_format.cpp
-  src/io/frame_clock.cpp
-  src/io/frame_decoder.cpp
-  src/io/hdf5_detail.cpp
-  src/io/hdf5_file.cpp
-  src/io/hdf5_text.cpp
+  src/io/weights/foreign_format.cpp
+  src/io/media/frame_clock.cpp
+  src/io/media/frame_decoder.cpp
+  src/io/results/hdf5_detail.cpp
+  src/io/results/hdf5_file.cpp
+  src/io/results/hdf5_text.cpp
   src/io/lock_holder.cpp
   src/io/mapping.cpp
   src/io/output_path.cpp
   src/io/own_folder.cpp
-  src/io/media_file.cpp
-  src/io/orientation.cpp
-  src/io/pickle_reader.cpp
-  src/io/pth_file.cpp
-  src/io/resampler.cpp
-  src/io/result_file.cpp
-  src/io/result_part.cpp
+  src/io/media/media_file.cpp
+  src/io/media/orientation.cpp
+  src/io/weights/pickle_reader.cpp
+  src/io/weights/pth_file.cpp
+  src/io/media/resampler.cpp
+  src/io/results/result_file.cpp
+  src/io/results/result_part.cpp
   src/io/run_lock.cpp
-  src/io/safetensors.cpp
-  src/io/safetensors_builder.cpp
-  src/io/safetensors_header.cpp
-  src/io/sound.cpp
-  src/io/sound_encoder.cpp
-  src/io/still_file.cpp
-  src/io/video_join.cpp
-  src/io/video_reader.cpp
-  src/io/video_writer.cpp
-  src/io/weight_files.cpp
-  src/io/zip_archive.cpp
+  src/io/weights/safetensors.cpp
+  src/io/weights/safetensors_builder.cpp
+  src/io/weights/safetensors_header.cpp
+  src/io/media/sound.cpp
+  src/io/media/sound_encoder.cpp
+  src/io/media/still_file.cpp
+  src/io/media/video_join.cpp
+  src/io/media/video_reader.cpp
+  src/io/media/video_writer.cpp
+  src/io/weights/weight_files.cpp
+  src/io/weights/zip_archive.cpp
 )
