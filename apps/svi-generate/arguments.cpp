@@ -38,6 +38,9 @@ po::options_description options(Arguments& a) {
       "folder with one sub-folder per film, each with an image and prompt.txt");
   add("audio", po::value(&a.audio),
       "sound of the film, from an audio or video file; without --clips the film lasts as long");
+  add("track", po::value(&a.tracks)->composing(),
+      "NAME=FILE: what an extension reads along the film, a safetensors file with one tensor "
+      "[frames, ...]; may be repeated");
   add("continue-video", po::value(&a.continue_video), "continue this video from its last frames");
 
   po::options_description model("Model");

@@ -14,7 +14,7 @@ namespace svi::generate {
 struct Arguments {
   std::string model = "pocket", variant, prompt, prompts, samples, out, continue_video, audio,
               device = "auto";
-  std::vector<std::string> images, loras, plugins, settings;
+  std::vector<std::string> images, loras, plugins, settings, tracks;
   std::optional<std::string> size, sampler, dtype;
   std::optional<std::int64_t> clips, seed, steps, frames, crf, resident_blocks, threads;
   std::optional<double> cfg, fps;

@@ -15,6 +15,7 @@
 #include "svi/core/sha256.hpp"
 #include "svi/data/pocket_world.hpp"
 #include "svi/generate/frame_size.hpp"
+#include "svi/io/safetensors.hpp"
 #include "svi/io/video_reader.hpp"
 #include "svi/method/chain.hpp"
 #include "svi/model/extension.hpp"
@@ -105,8 +106,13 @@ class Attempt {
 
 }  // namespace
 
-FilmJob::FilmJob(const Arguments& a, const Registry& registry, Pretrained& model, Request request)
-    : a_(a), model_(model), request_(std::move(request)), output_(request_.out, mode_of(a)) {
+FilmJob::FilmJob(const Arguments& a, const Registry& registry, Pretrained& model, Request request,
+                 std::vector<std::string> reads)
+    : a_(a),
+      model_(model),
+      request_(std::move(request)),
+      output_(request_.out, mode_of(a)),
+      reads_(std::move(reads)) {
   output_.check_place(inputs_of(a, request_, model.files()), request_.makes_folder);
   const bool pocket = model.files().layout == ModelLayout::pocket;
   auto document = settings_of(a, !pocket);
@@ -121,7 +127,9 @@ FilmJob::FilmJob(const Arguments& a, const Registry& registry, Pretrained& model
   sampler_ = registry.make<Sampler>(document, "", &settings_);
   guidance_ = registry.make<Guidance>(document, "", &settings_);
   for (const auto& [label, extension] : make_extensions(registry, document, &settings_))
-    settings_.set("start.extension-" + label, sha256_file(extension->options().file), "");
+    settings_.set(
+        "start.extension-" + label,
+        extension->options().file.empty() ? "no file" : sha256_file(extension->options().file), "");
   load_start(pocket);
   check_method();
   const auto more = method_->frames(config_, 2) - method_->frames(config_, 1);
@@ -134,9 +142,13 @@ FilmJob::FilmJob(const Arguments& a, const Registry& registry, Pretrained& model
     raise<ConfigError>("command line: --clips ", clips_, " must be at least 1, at most ",
                        kMostClips);
   const FrameSize size{config_.width, config_.height};
-  script_.emplace(*storyboard_, config_, [size, device = model.device()](const std::string& path) {
-    return load_image(path, size).to(device);
-  });
+  script_.emplace(
+      *storyboard_, config_,
+      [size, device = model.device()](const std::string& path) {
+        return load_image(path, size).to(device);
+      },
+      load_tracks());
+  if (!reads_.empty()) script_->tracks(0, method_->frames(config_, clips_, &*script_));
   if (method_->needs().whole_length) settings_.set("start.clips", cat(clips_), "");
   settings_.set("start.weights", model.identity(), "");
   settings_.set("start.dtype", c10::toString(model.dtype()), "");
@@ -163,6 +175,31 @@ void FilmJob::check_method() const {
     raise<ConfigError>("--continue-video ", a_.continue_video, ": has ", before.size(0),
                        " frames; more than ", least, " are needed, the motion frames of [method]");
   }
+}
+
+/// What the model reads of the files of --track, each a safetensors file with one tensor
+/// [frames, ...], one entry per pixel frame of the film.
+Tracks FilmJob::load_tracks() {
+  Tracks tracks;
+  for (const auto& given : a_.tracks) {
+    const auto sign = given.find('=');
+    if (sign == 0 || sign == std::string::npos || sign + 1 == given.size())
+      raise<ConfigError>("--track ", given, ": write NAME=FILE, such as audio=speech.safetensors");
+    const auto name = given.substr(0, sign), path = given.substr(sign + 1);
+    if (std::find(reads_.begin(), reads_.end(), name) == reads_.end()) {
+      raise<ConfigError>("--track ", name, ": nothing reads it; the model's extensions read ",
+                         reads_.empty() ? "no track" : join(reads_));
+    }
+    const auto tensors = SafetensorsFile::open(path).load_all();
+    if (tensors.size() != 1 || tensors.front().second.dim() < 1) {
+      raise<IoError>(path, ": holds ", tensors.size(),
+                     " tensors; a track is one tensor [frames, ...]");
+    }
+    const auto values = tensors.front().second.to(at::kFloat).contiguous();
+    settings_.set("start.track-" + name, bytes_hash(values), "");
+    tracks.set(name, values);
+  }
+  return tracks.only(reads_, "this film (--track NAME=FILE)");
 }
 
 /// The fewest that last as long as the sound.
@@ -219,8 +256,8 @@ bool FilmJob::make(const VelocityModel& dit, const std::function<bool()>& stop) 
   EncodeImage encode_image;
   if (model_.needs_image())
     encode_image = [this](const at::Tensor& frames) { return model_.image(frames); };
-  const Studio studio{dit,        model_.vae(), encode_text, *method_,    *sampler_,
-                      *guidance_, rollout_,     config_,     encode_image};
+  const Studio studio{dit,        model_.vae(), encode_text, *method_,     *sampler_,
+                      *guidance_, rollout_,     config_,     encode_image, reads_};
   const FilmMaker maker({studio, *storyboard_, *script_}, config_, output_.folder());
   const FilmStart start{start_.image.to(model_.device()), start_.before, start_.sound};
   std::int64_t made = 0;

@@ -20,7 +20,9 @@ namespace svi::generate {
 /// for the lock that keeps other processes from the film.
 class FilmJob {
  public:
-  FilmJob(const Arguments& a, const Registry& registry, Pretrained& model, Request request);
+  /// `reads`: what the model's extensions read along a film, which --track must give.
+  FilmJob(const Arguments& a, const Registry& registry, Pretrained& model, Request request,
+          std::vector<std::string> reads = {});
 
   /// Prompts that are encoded, that of the unguided pass among them.
   std::vector<std::string> prompts() const;
@@ -39,6 +41,7 @@ class FilmJob {
   void load_start(bool pocket);
   void check_method() const;
   std::int64_t clips_of_sound() const;
+  Tracks load_tracks();
   void tell_stopped(std::int64_t made) const;
 
   const Arguments& a_;
@@ -54,6 +57,7 @@ class FilmJob {
   std::unique_ptr<Guidance> guidance_;
   std::unique_ptr<Storyboard> storyboard_;
   std::optional<StoryScript> script_;
+  std::vector<std::string> reads_;
   FilmStart start_;
   std::int64_t clips_ = 0;
 };

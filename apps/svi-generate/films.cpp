@@ -54,34 +54,32 @@ void share(const Arguments& a, const Registry& registry, WanDit& dit, bool offic
   dit.split_over(world, registry.make<Collective>(settings_of(a, official), "mpi"));
 }
 
-/// The extensions that the settings name, with the values of their files. Throws ConfigError or
-/// IoError where one cannot join the model.
+/// The extensions that the settings name, with the values of their files; `reads` gets the tracks
+/// that they read along a film. Throws ConfigError or IoError where one cannot join the model.
 LabelledExtensions extensions_of(const Arguments& a, const Registry& registry,
-                                 const Pretrained& model, bool official, bool together) {
+                                 const Pretrained& model, bool official, bool together,
+                                 std::vector<std::string>& reads) {
   WanDit dit(model.dit_config(), at::TensorOptions(at::kMeta));
   auto extensions = make_extensions(registry, settings_of(a, official));
   for (const auto& [label, extension] : extensions) {
     const auto title = cat("[", kExtensionPrefix, label, "]");
-    const auto& file = extension->options().file;
-    if (file.empty()) {
-      raise<ConfigError>(title, " has no file: give its trained parameters with --set ",
-                         kExtensionPrefix, label, ".file=FILE");
-    }
     if (together) {
       raise<ConfigError>(title,
                          " needs all tokens of a clip on one rank: leave --split out, or the "
                          "extension");
     }
     extension->build(label, dit.extension_host(), 0);
-    extension->load_file(file);
+    const auto& file = extension->options().file;
+    if (file.empty() && !extension->parameters().empty()) {
+      raise<ConfigError>(title, " has no file: give its trained parameters with --set ",
+                         kExtensionPrefix, label, ".file=FILE");
+    }
+    if (!file.empty()) extension->load_file(file);
     extension->to(model.device());
     dit.attach(extension);
   }
-  if (const auto tracks = dit.track_parts(); !tracks.empty()) {
-    raise<ConfigError>("the extensions read ", join(tracks),
-                       " along the film, which svi-generate cannot give them; roll out with "
-                       "svi-experiment and [data] that has such tracks");
-  }
+  registry.make<Method>(settings_of(a, official), "")->check_parts(dit.reads());
+  reads = dit.track_parts();
   return extensions;
 }
 
@@ -103,7 +101,8 @@ int make_films(const Arguments& a, Registry& registry, const Communicator& world
   const bool pocket = model.files().layout == ModelLayout::pocket;
   load_plugin(find_plugin(variant_name(a, !pocket)), registry);
   const bool together = a.split && world.size() > 1;
-  const auto extensions = extensions_of(a, registry, model, !pocket, together);
+  std::vector<std::string> reads;
+  const auto extensions = extensions_of(a, registry, model, !pocket, together, reads);
   const StopRequest stop(world);
   if (together && world.rank() != 0) {
     if (a.validate) return 0;
@@ -120,7 +119,7 @@ int make_films(const Arguments& a, Registry& registry, const Communicator& world
       const auto owner =
           together ? 0 : static_cast<int>(i % static_cast<std::size_t>(world.size()));
       if (owner != world.rank()) continue;
-      films.emplace_back(a, registry, model, std::move(requests[i]));
+      films.emplace_back(a, registry, model, std::move(requests[i]), reads);
       for (auto& prompt : films.back().prompts()) prompts.push_back(std::move(prompt));
     }
     for (const auto& film : films) {

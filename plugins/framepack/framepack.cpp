@@ -168,8 +168,10 @@ class FramePack final : public Method {
   explicit FramePack(Config config) : config_(config) {}
 
   MethodNeeds needs() const override {
-    return {
-        .whole_length = config_.order == SectionOrder::inverted, .no_cut = true, .no_before = true};
+    return {.whole_length = config_.order == SectionOrder::inverted,
+            .no_cut = true,
+            .no_before = true,
+            .parts = {kHistory, kIndices}};
   }
 
  private:

@@ -115,3 +115,25 @@ made --audio speech.wav --clips 2 --out spoken2.mp4
 made --audio speech.wav --clips 4 --out spoken2.mp4 --resume
 same_film spoken.mp4 spoken2.mp4
 refused "has no sound" --audio whole.mp4 --out mute.mp4
+
+# Other methods: a queue goes on from its state, a film from its end to its beginning from its pieces.
+made --variant noise_rolling --clips 3 --out rolled.mp4
+[ "$(frames rolled.mp4)" = 13 ] || fail "3 stretches of 4 frames behind the image: $(frames rolled.mp4) frames"
+made --variant noise_rolling --clips 1 --out rolled2.mp4
+made --variant noise_rolling --clips 3 --out rolled2.mp4 --resume
+same_film rolled.mp4 rolled2.mp4
+pack="--variant framepack --set extension.framepack.type=framepack"
+# shellcheck disable=SC2086
+made $pack --clips 3 --out packed.mp4
+[ "$(frames packed.mp4)" = 13 ] || fail "3 sections of 4 frames behind the image: $(frames packed.mp4) frames"
+cp -r packed.mp4 packed2.mp4 && cp -r packed.film packed2.film
+rm packed2.film/clip-00002.h5 packed2.film/clip-00001.*.mp4  # numbers tell the order in which sections are made
+# shellcheck disable=SC2086
+made $pack --clips 3 --out packed2.mp4 --resume
+same_film packed.mp4 packed2.mp4
+# shellcheck disable=SC2086
+refused "start.clips was 3, is 4" $pack --clips 4 --out packed.mp4 --resume
+# shellcheck disable=SC2086
+refused "begins films with an image" $pack --continue-video whole.mp4 --out packed3.mp4
+refused "Add the [extension.NAME] that reads it" --variant framepack --clips 1 --out unread.mp4
+refused "nothing reads it" --track audio=none.safetensors --out unread.mp4

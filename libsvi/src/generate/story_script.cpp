@@ -11,6 +11,14 @@ std::vector<std::string> StoryScript::prompts(std::int64_t clip) const {
   return {storyboard_.clip(clip).prompt};
 }
 
+Condition StoryScript::tracks(std::int64_t first, std::int64_t count) const {
+  Condition parts;
+  if (tracks_.empty()) return parts;
+  const auto cut_out = tracks_.slice(first, count);
+  for (const auto& name : cut_out.names()) parts.set(name, cut_out[name].unsqueeze(0));
+  return parts;
+}
+
 bool StoryScript::cut(std::int64_t clip) const { return storyboard_.clip(clip).cut; }
 
 at::Tensor StoryScript::image(std::int64_t clip) const {

@@ -19,6 +19,15 @@ void Method::check(const ClipShape& shape, std::int64_t stride, const Sampler& s
   do_check(shape, stride, sampler);
 }
 
+void Method::check_parts(const std::vector<std::string>& reads) const {
+  for (const auto& part : needs().parts) {
+    if (std::find(reads.begin(), reads.end(), part) != reads.end()) continue;
+    raise<ConfigError>("[method]: this method tells the model a part '", part,
+                       "', which it does not read; it reads ", join(reads),
+                       ". Add the [extension.NAME] that reads it");
+  }
+}
+
 std::unique_ptr<Film> Method::begin(const Studio& studio, const FilmRequest& request) const {
   SVI_CHECK(request.image.defined() && request.image.dim() == 4, "a film begins with images");
   SVI_CHECK(request.clips >= 1, "a film has at least one clip");

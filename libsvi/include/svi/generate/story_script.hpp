@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "svi/core/export.hpp"
+#include "svi/data/tracks.hpp"
 #include "svi/generate/film_settings.hpp"
 #include "svi/generate/storyboard.hpp"
 #include "svi/method/film.hpp"
@@ -20,12 +21,16 @@ class SVI_EXPORT StoryScript final : public Script {
   /// The image of a cut, [3, H, W] fp32 in [-1, 1], from its path.
   using LoadImage = std::function<at::Tensor(const std::string& path)>;
 
-  /// Borrows the storyboard.
-  StoryScript(const Storyboard& storyboard, FilmConfig config, LoadImage load)
-      : storyboard_(storyboard), config_(config), load_(std::move(load)) {}
+  /// Borrows the storyboard. `tracks`: all that the model reads along the film.
+  StoryScript(const Storyboard& storyboard, FilmConfig config, LoadImage load, Tracks tracks = {})
+      : storyboard_(storyboard),
+        config_(config),
+        load_(std::move(load)),
+        tracks_(std::move(tracks)) {}
 
   std::vector<std::string> prompts(std::int64_t clip) const override;
   at::Tensor noise(std::int64_t clip, const std::vector<std::int64_t>& sizes) const override;
+  Condition tracks(std::int64_t first, std::int64_t count) const override;
   bool cut(std::int64_t clip) const override;
   at::Tensor image(std::int64_t clip) const override;
 
@@ -33,6 +38,7 @@ class SVI_EXPORT StoryScript final : public Script {
   const Storyboard& storyboard_;
   FilmConfig config_;
   LoadImage load_;
+  Tracks tracks_;
 };
 
 }  // namespace svi

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct MethodNeeds {
   bool whole_length = false;  // the film's length is part of what is made: none grows later
   bool no_cut = false;        // a film is one scene
   bool no_before = false;     // a film does not go on from a video
+  std::vector<std::string> parts = {};  // condition parts that the model must read: an extension
 };
 
 /// How a long film is made: the order of its pieces, what each is told, how they are joined.
@@ -41,6 +43,9 @@ class SVI_EXPORT Method : public Component {
   /// Throws ConfigError naming the nearest values that work where no film can be made of clips of
   /// that shape, or by that sampler. `stride`: the codec's temporal stride.
   void check(const ClipShape& shape, std::int64_t stride, const Sampler& sampler) const;
+
+  /// Throws ConfigError naming a part of needs() that is not among those that the model reads.
+  void check_parts(const std::vector<std::string>& reads) const;
 
   /// Pixel frames of a film of so many clips. `continued`: it goes on from a video, whose frames
   /// are not counted; without a script there is no cut.

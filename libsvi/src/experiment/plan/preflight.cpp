@@ -40,8 +40,8 @@ WanDitConfig check_model(const ModelConfig& model, const ClipConfig& clip) {
   return dit;
 }
 
-/// Builds the arm's extensions for the transformer, reads their files, and looks for the tracks
-/// that they read in the first scene's, as long as a film.
+/// Builds the arm's extensions for the transformer, reads their files, looks for the tracks that
+/// they read in the first scene's, as long as a film, and for the parts that its method tells.
 void check_extensions(const Arm& arm, const Registry& registry, const WanDitConfig& sizes,
                       const Scene& scene) {
   WanDit dit(sizes, at::TensorOptions(at::kMeta));
@@ -49,9 +49,14 @@ void check_extensions(const Arm& arm, const Registry& registry, const WanDitConf
        arm_extensions(registry, arm.document, dit, 0, at::Device(at::kCPU))) {
     dit.attach(extension);
   }
-  const auto frames = registry.make<Method>(arm.document, "")
-                          ->frames(section<ClipConfig>(arm.document, "clip"),
-                                   section<RolloutConfig>(arm.document, "rollout").clips);
+  const auto method = registry.make<Method>(arm.document, "");
+  try {
+    method->check_parts(dit.reads());
+  } catch (const ConfigError& error) {
+    raise<ConfigError>("[arm.", arm.name, "]: ", error.what());
+  }
+  const auto frames = method->frames(section<ClipConfig>(arm.document, "clip"),
+                                     section<RolloutConfig>(arm.document, "rollout").clips);
   const auto owner = cat("[arm.", arm.name, "]: scene ", scene.name);
   const auto tracks = scene.tracks.only(dit.track_parts(), owner);
   if (!tracks.empty()) tracks.slice(0, frames);
