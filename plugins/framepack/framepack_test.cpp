@@ -177,7 +177,8 @@ TEST_F(FramePack, TheTransformerSeesTheHistoryAndWithoutOneIsItself) {
               .text_len = 4,
               .heads = 2,
               .layers = 2});
-  dit.initialise(3);
+  at::manual_seed(3);
+  for (auto& [name, weight] : dit.parameters()) weight.normal_(0, 0.2);  // the head, too
   const auto noisy = gaussian(2, {1, 2, 2, 4, 4}), y = gaussian(3, {1, 6, 2, 4, 4});
   const auto time = at::full({1}, 500.0);
   const Condition plain{{part::kText, gaussian(4, {1, 4, 4})}, {part::kImage, y}};

@@ -30,7 +30,8 @@ if "$program" "$work/reading/smoke/resolved.ini" --set experiment.results="$work
 fi
 grep -q "is not the file of \[experiment\] inputs" "$work/again.log" || fail "the other bank is not named"
 
-sed 's/^\[arm.base\]/[size.tiny]\ntraining.steps = 2\narm.rollout.training.steps = 3\n[arm.base]/' experiments/smoke.ini > "$work/sized.ini"
+sed -e 's/^\[arm.base\]/[size.tiny]\ntraining.steps = 2\narm.rollout.training.steps = 3\n[arm.base]/' \
+  -e "s|^base = |name = smoke\nbase = $PWD/experiments/|" experiments/smoke.ini > "$work/sized.ini"
 sized() { "$program" "$work/sized.ini" --size tiny --set experiment.results="$work/sized" "$@" > "$work/sized.log" 2>&1; }
 sized --set experiment.seeds=0 --set arm.erft.training.steps=4 --set arm.erft.label=longer || fail "a run at another size"
 resolved=$work/sized/smoke_tiny/resolved.ini

@@ -55,7 +55,7 @@ h5diff "$work/hard.h5" "$results/smoke/smoke.h5" /metrics || fail "the run that 
 
 # Names and threads, by --validate too.
 long=$(printf 'a%.0s' $(seq 225))
-sed "s/^\[arm\.erft\]/[arm.$long]/" experiments/smoke.ini > "$work/long.ini"
+sed -e "s/^\[arm\.erft\]/[arm.$long]/" -e "s|^base = |name = smoke\nbase = $PWD/experiments/|" experiments/smoke.ini > "$work/long.ini"
 code=0
 "$program" "$work/long.ini" --validate > "$work/out.log" 2>&1 || code=$?
 [ "$code" -eq 2 ] && grep -q "the name of \[arm.$long\] is too long" "$work/out.log" || fail "a long name of an arm passes"

@@ -1,5 +1,6 @@
 #include "svi/method/method.hpp"
 
+#include "svi/config/parse.hpp"
 #include "svi/core/check.hpp"
 #include "svi/method/chain.hpp"
 #include "svi/method/studio.hpp"

@@ -7,6 +7,7 @@
 #include "svi/config/option.hpp"
 #include "svi/core/export.hpp"
 #include "svi/data/clip_source.hpp"
+#include "svi/pretrained/compute_type.hpp"
 #include "svi/pretrained/device.hpp"
 
 namespace svi {
@@ -109,8 +110,22 @@ struct ModelConfig {
   std::int64_t text_length = 24;
   std::int64_t text_dim = 64;
   std::string copy = {};
+  ComputeType dtype = ComputeType::fp32;
+  std::int64_t resident_blocks = -1;
+
+  /// Whether films need nothing but weights in fp32 that all stay on the device.
+  bool plain() const { return dtype == ComputeType::fp32 && resident_blocks < 0; }
 
   void describe(OptionVisitor& visit) {
+    visit(dtype, {.key = "dtype",
+                  .help = "precision of the transformer in films and diagnostics; training has "
+                          "its own, [training] dtype; the codec stays fp32"});
+    visit(resident_blocks,
+          {.key = "resident_blocks",
+           .help = "blocks of the transformer that stay on the device in films and diagnostics, "
+                   "-1: all; the others come from their file when needed, with the same numbers",
+           .min = -1,
+           .max = 1000});
     visit(folder,
           {.key = "folder", .help = "folder of the weights; 'pocket' is the embedded default"});
     visit(dit, {.key = "dit", .help = "transformer weights in that folder, safetensors"});

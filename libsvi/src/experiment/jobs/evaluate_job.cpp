@@ -165,20 +165,27 @@ std::unique_ptr<WanDit> load_merged(const JobContext& context) {
   const auto& arm = context.plan.arms[context.job.arm];
   const Folders folders(context.plan.folder());
   const auto seed = context.plan.experiment.seeds[context.job.seed];
-  auto dit = load_dit(model_of(context.plan, arm), context.device);
+  const auto model = model_of(context.plan, arm);
+  auto dit = model.plain() ? load_dit(model, context.device) : open_dit(model);
+  const auto placed = [&] {
+    if (!model.plain()) place_for_films(*dit, model, context.device);
+    return std::move(dit);
+  };
   for (const auto& [label, extension] :
        arm_extensions(context.registry, arm.document, *dit, static_cast<std::uint64_t>(seed),
                       context.device)) {
     if (arm.trained) extension->load_file(folders.extension(arm, seed, label));
     dit->attach(extension);
   }
-  if (!arm.trained) return dit;
+  if (!arm.trained) return placed();
   const auto path = folders.lora(arm, seed);
   const auto tensors = SafetensorsFile::open(path).load_all();
-  Lora lora(section<LoraConfig>(arm.document, "lora"), dit->linears(), 0, context.device);
+  // Weights that are placed later are merged where their file is mapped.
+  Lora lora(section<LoraConfig>(arm.document, "lora"), dit->linears(), 0,
+            model.plain() ? context.device : at::Device(at::kCPU));
   lora.load(tensors, path.string());
   merge_lora(*dit, {LoraFile::of(lora, path.string()), 1});
-  return dit;
+  return placed();
 }
 
 namespace {

@@ -1,6 +1,7 @@
 #include "models.hpp"
 
 #include "svi/core/check.hpp"
+#include "svi/core/log.hpp"
 #include "svi/io/data_folder.hpp"
 #include "svi/pretrained/dit_file.hpp"
 #include "svi/pretrained/pretrained.hpp"
@@ -44,13 +45,33 @@ WanVae load_vae(const ModelConfig& config, at::Device device) {
 
 WanDitConfig dit_config(const ModelConfig& config) { return dit_file(config, false).config; }
 
-std::unique_ptr<WanDit> load_dit(const ModelConfig& config, at::Device device,
-                                 at::ScalarType dtype) {
+std::unique_ptr<WanDit> open_dit(const ModelConfig& config) {
   const auto file = dit_file(config, true);
   auto dit = std::make_unique<WanDit>(file.config, at::TensorOptions(at::kMeta));
   dit->adopt(file.weights, model_files(config).dit.string());
+  return dit;
+}
+
+std::unique_ptr<WanDit> load_dit(const ModelConfig& config, at::Device device,
+                                 at::ScalarType dtype) {
+  auto dit = open_dit(config);
   dit->to(device, dtype);
   return dit;
+}
+
+void place_for_films(WanDit& dit, const ModelConfig& config, at::Device device) {
+  auto facts = machine_facts();
+  facts.large = model_files(config).layout != ModelLayout::pocket;
+  facts.gpu = !device.is_cpu();
+  for (const auto& [name, tensor] : dit.parameters()) facts.fp32_bytes += 4 * tensor.numel();
+  const auto choice = choose_compute(config.dtype, facts);
+  DitPlacement placement;
+  placement.device = device;
+  placement.compute = choice.dtype;
+  placement.resident_blocks = config.resident_blocks;
+  dit.place(placement);
+  SVI_INFO("model", "films: computes in ", choice.dtype == at::kBFloat16 ? "bf16" : "fp32", ": ",
+           choice.reason);
 }
 
 void check_clip(const ClipConfig& clip, const WanVaeConfig& vae, const WanDitConfig& dit) {
