@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs svi into an empty folder, builds the plugin beside this script against it, and has the installed
-# program load it.   run.sh CMAKE BUILD_FOLDER CXX_COMPILER
+# Installs svi into an empty folder, builds the plugin beside this script and two of svi's own against it, and has the
+# installed program load them.   run.sh CMAKE BUILD_FOLDER CXX_COMPILER
 set -euo pipefail
 cmake=$1 build=$2 compiler=$3
 source=$(cd "$(dirname "$0")" && pwd)
@@ -19,6 +19,7 @@ expect() {  # expect FRAGMENT COMMAND...
 
 "$cmake" --install "$build" --prefix "$work/prefix" > "$work/install.log" || fail "cmake --install failed"
 "$cmake" -G Ninja -S "$source" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" \
+  -DCMAKE_BUILD_TYPE=Release -DSVI_PLUGIN_SOURCES="$source/../../plugins" \
   -DCMAKE_CXX_COMPILER="$compiler" > "$work/configure.log" 2>&1 || fail "$(cat "$work/configure.log")"
 "$cmake" --build "$work/build" > "$work/build.log" 2>&1 || fail "$(tail -n 30 "$work/build.log")"
 
@@ -34,8 +35,17 @@ expect "half" "$svi" --plugin "$plugin" --list
 expect "share" "$svi" --plugin "$plugin" --describe error_source.half
 expect "clipped" "$svi" --plugin clipped_residual --list  # an installed one, by its name
 
+# Those of svi's tree, in place of the installed ones.
+find "$work/prefix" \( -name noise_rolling.so -o -name feature_consistency.so \) -delete
+for which in method.noise_rolling:lookahead metric.feature_consistency:sha256; do
+  component=${which%:*} option=${which#*:}
+  plugin=$work/build/${component#*.}/${component#*.}.so
+  expect "${component#*.}" "$svi" --plugin "$plugin" --list
+  expect "$option" "$svi" --plugin "$plugin" --describe "$component"
+done
+
 printf 'not a library' > "$work/broken.so"
 code=0
 "$svi" --plugin "$work/broken.so" --list > "$work/output" 2>&1 || code=$?
 [ "$code" -eq 2 ] || fail "a broken plugin gave exit code $code instead of 2"
-echo "consumer: an out-of-tree plugin works with the installed package"
+echo "consumer: plugins built out of tree work with the installed package"
