@@ -3,8 +3,9 @@
     run_blocks.py PAGE.md [--build BUILD_FOLDER] [--cmake CMAKE] [--tree SOURCE_FOLDER] [--keep FOLDER]
 
 On the page, a comment before a fenced block says what to do with it: `<!-- run -->` runs it by bash,
-`<!-- file: NAME -->` saves it; `<!-- expect: TEXT -->` after a block wants TEXT in what it printed. All blocks share one
-shell, so folders and variables carry over. With --build, svi is installed from there first, and SVI_PREFIX says where.
+`<!-- file: NAME -->` saves it, `<!-- shows: FILE -->` wants these lines in a file that is there; `<!-- expect: TEXT -->` after a block wants TEXT in what it printed. All blocks share one
+shell, so folders and variables carry over. With --build, svi is installed from there first; SVI_PREFIX says where,
+SVI_BUILD is the build folder and SVI_SOURCE the source tree.
 With --tree, the folder looks like a source tree whose build/ is the build folder, and nothing is installed.
 """
 
@@ -16,27 +17,32 @@ import subprocess
 import sys
 import tempfile
 
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
 MARK = "====== block at line"
-BLOCK = re.compile(r"^<!-- (run|file: (?P<file>\S+)) -->\n```\w*\n(?P<text>.*?)^```\n(?:<!-- expect: (?P<expect>.*?) -->\n)?",
+BLOCK = re.compile(r"^<!-- (run|file: (?P<file>\S+)|shows: (?P<shown>\S+)) -->\n```\w*\n(?P<text>.*?)^```\n(?:<!-- expect: (?P<expect>.*?) -->\n)?",
                    re.MULTILINE | re.DOTALL)
 
 
 def blocks(page):
-    """(line, file or None, text, expected or None) of each marked block, in order."""
+    """(line, file or None, file that has it or None, text, expected or None) of each marked block, in order."""
     text = page.read_text(encoding="utf-8")
-    found = [(text[:match.start()].count("\n") + 1, match["file"], match["text"], match["expect"])
+    found = [(text[:match.start()].count("\n") + 1, match["file"], match["shown"], match["text"], match["expect"])
              for match in BLOCK.finditer(text)]
-    marks = len(re.findall(r"^<!-- (run|file|expect)", text, re.MULTILINE))
-    if marks != sum(1 + (block[3] is not None) for block in found):
+    marks = len(re.findall(r"^<!-- (run|file|shows|expect)", text, re.MULTILINE))
+    if marks != sum(1 + (block[4] is not None) for block in found):
         sys.exit(f"{page}: a run, file or expect comment stands by itself; it must touch its block")
     return found
 
 
 def script(found):
     lines = ["set -eu -o pipefail"]
-    for line, file, text, _ in found:
+    for line, file, shown, text, _ in found:
         lines.append(f"echo '{MARK} {line}'")
-        lines.append(f"cat > {file} <<'END_OF_FILE_BLOCK'\n{text}END_OF_FILE_BLOCK" if file else text.rstrip("\n"))
+        if shown:
+            lines.append(f"shown_block=$(cat <<'END_OF_FILE_BLOCK'\n{text}END_OF_FILE_BLOCK\n)")
+            lines.append(f'[[ $(< {shown}) == *"$shown_block"* ]] || {{ echo "{shown} has other lines"; exit 1; }}')
+        else:
+            lines.append(f"cat > {file} <<'END_OF_FILE_BLOCK'\n{text}END_OF_FILE_BLOCK" if file else text.rstrip("\n"))
     return "\n".join(lines) + "\n"
 
 
@@ -47,7 +53,7 @@ def check(page, found, done):
     if done.returncode != 0:
         last = max(printed, default=0)
         sys.exit(f"{page}:{last}: this block ended with exit code {done.returncode}:\n{printed.get(last, done.stdout)}")
-    for line, _, _, expected in found:
+    for line, _, _, _, expected in found:
         if expected is not None and expected not in printed[line]:
             sys.exit(f"{page}:{line}: this block should have printed '{expected}', but printed:\n{printed[line]}")
 
@@ -67,7 +73,7 @@ def run(page, folder, build, cmake, tree):
         installed = subprocess.run([cmake, "--install", build, "--prefix", prefix], capture_output=True, text=True, check=False)
         if installed.returncode != 0:
             sys.exit(f"cmake --install {build} failed:\n{installed.stderr}")
-        environment["SVI_PREFIX"] = str(prefix)
+        environment |= {"SVI_PREFIX": str(prefix), "SVI_BUILD": str(build.resolve()), "SVI_SOURCE": str(SOURCE)}
     found = blocks(page)
     if not found:
         sys.exit(f"{page}: no block is marked <!-- run -->")
