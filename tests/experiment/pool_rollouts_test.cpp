@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "experiment/jobs/pool_batches.hpp"
-#include "svi/core/check.hpp"
 #include "method/tiny_models.hpp"
+#include "svi/core/check.hpp"
 #include "svi/guidance/cfg.hpp"
 #include "svi/method/chain.hpp"
 #include "svi/model/wan/condition.hpp"
