@@ -122,7 +122,7 @@ class Reader {
 
 Document read_with_bases(const std::string& file, const ReadText& read) {
   auto document = Reader(read).read(fs::path(file).lexically_normal().string(), "");
-  if (entry_of(document, kExperiment, kOwn[0]) == nullptr)
+  if (!document.sections().empty() && entry_of(document, kExperiment, kOwn[0]) == nullptr)
     document.set(std::string(kExperiment), std::string(kOwn[0]), fs::path(file).stem().string(),
                  file);
   return document;

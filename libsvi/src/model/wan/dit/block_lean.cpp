@@ -136,13 +136,15 @@ at::Tensor run_blocks_lean(const WanDitParts& parts, const at::Tensor& x, const 
                     e[i].select(-2, 2), affine);
     const auto keys = stream.context->block(
         i, [&] { return context_keys(block.cross_attn, *stream.context, heads); });
-    auto crossed = lean_cross_attention(block.cross_attn, tokens.h, *keys, heads);
-    const auto place = static_cast<std::int64_t>(i);
-    if (stream.extended.acts_after_cross_attention(place)) {
-      tokens.x.add_(crossed);
-      crossed = stream.extended.after_cross_attention(place, tokens.x).to(crossed.scalar_type());
+    {  // gone before the largest tensors are there
+      auto crossed = lean_cross_attention(block.cross_attn, tokens.h, *keys, heads);
+      const auto place = static_cast<std::int64_t>(i);
+      if (stream.extended.acts_after_cross_attention(place)) {
+        tokens.x.add_(crossed);
+        crossed = stream.extended.after_cross_attention(place, tokens.x).to(crossed.scalar_type());
+      }
+      tokens.add_norm(crossed, {}, modulate(i, 3));
     }
-    tokens.add_norm(crossed, {}, modulate(i, 3));
     feed_forward(block, tokens, e[i].select(-2, 5), modulate(i + 1, 0));
   }
   return tokens.h;
