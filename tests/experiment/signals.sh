@@ -20,13 +20,15 @@ held() {  # held PID...: whether all are
     grep -q '^State:.T' "/proc/$pid/status" 2> /dev/null || return 1
   done
 }
-# arrived PID...: whether each has a signal before it; holds those that mpirun has let go on, as it does a while before it
-# passes SIGTERM on.
+# arrived SIGNAL PID...: whether each has that signal before it; holds those that mpirun has let go on, as it does a while
+# before it passes SIGTERM on.
 arrived() {
-  local pid
+  local bit=$((1 << ($(kill -l "$1") - 1))) pid pending
+  shift
   kill -STOP "$@" || return 1
   for pid in "$@"; do
-    if grep -Eq '^ShdPnd:.0+$' "/proc/$pid/status"; then return 1; fi
+    pending=$(sed -n 's/^ShdPnd:\t//p' "/proc/$pid/status")
+    (((16#$pending & bit) != 0)) || return 1
   done
 }
 
@@ -47,7 +49,7 @@ stopped() {
   grep -q '"state": "running"' "$folder/progress.json" || fail "$signal: the run was over too soon to be signalled"
   if [ "${6:-}" = mpirun ]; then
     kill "-$signal" "$running"
-    wait_for "$name" arrived "${processes[@]}"
+    wait_for "$name" arrived "$signal" "${processes[@]}"
   else
     kill "-$signal" "${processes[-1]}"
   fi

@@ -35,6 +35,7 @@ class SVI_EXPORT ChainMethod : public Method {
 /// A chain by the shared options.
 class OptionChain : public ChainMethod {
  public:
+  /// A chain with these options.
   explicit OptionChain(ChainOptions options = {}) : options_(options) {}
 
   TrainingPlan training() const override { return options_.training(); }
@@ -57,6 +58,7 @@ class ChainOf final : public OptionChain {
     Config() { Defaults::set(*this); }
   };
 
+  /// A chain with these options.
   explicit ChainOf(const Config& config) : OptionChain(config) {}
 };
 
@@ -100,7 +102,7 @@ class SVI_EXPORT ClipChain {
   /// "[diagnostic.loop_gain]". Borrows what the studio borrows.
   explicit ClipChain(Studio studio, std::string_view what = "this");
 
-  const ChainMethod& method() const { return method_; }
+  const ChainMethod& method() const { return method_; }  // the studio's
   /// Pixel frames that a clip hands to the next, m < T.
   std::int64_t motion_frames() const;
   /// The condition's latent frame at which motion begins: 0, or 1 behind an anchor.

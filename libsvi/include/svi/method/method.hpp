@@ -39,6 +39,7 @@ class SVI_EXPORT Method : public Component {
   /// not what needs() and check() say. The film borrows both.
   std::unique_ptr<Film> begin(const Studio& studio, const FilmRequest& request) const;
 
+  /// What it cannot do without, or cannot do.
   virtual MethodNeeds needs() const { return {}; }
   /// Throws ConfigError naming the nearest values that work where no film can be made of clips of
   /// that shape, or by that sampler. `stride`: the codec's temporal stride.

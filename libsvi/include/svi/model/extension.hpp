@@ -123,10 +123,11 @@ struct SVI_EXPORT ExtensionOptions {
 class SVI_EXPORT ModelExtension : public Component {
  public:
   static constexpr std::string_view kKind = "extension";
+  /// An extension with these options; build() makes its parameters.
   explicit ModelExtension(ExtensionOptions options) : options_(std::move(options)) {}
   ~ModelExtension() override;
 
-  const ExtensionOptions& options() const { return options_; }
+  const ExtensionOptions& options() const { return options_; }  // those of every extension
   /// The LABEL of [extension.LABEL]; empty before it is built.
   const std::string& label() const { return label_; }
   /// What it is built for; all zero before.

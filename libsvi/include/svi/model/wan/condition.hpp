@@ -31,7 +31,7 @@ struct ConditionRule {
   /// Mark every motion frame as known; the reference marks frame 0 alone, even with five motion
   /// frames.
   bool mask_all_motion = false;
-  ConditionLayout layout = ConditionLayout::video;
+  ConditionLayout layout = ConditionLayout::video;  // what stands in which slot
   /// Zero latents (the mean of all latents) in place of those of grey frames alone.
   bool zero_latents = false;
 };
