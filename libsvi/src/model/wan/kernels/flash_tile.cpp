@@ -10,7 +10,9 @@ namespace {
 
 #define SVI_KERNEL_FILE "model/wan/kernels/flash_tile.inc"
 #define SVI_KERNEL_ROWS_AVX512 12
+namespace flash_sets {  // files are compiled together: each has sets of its own
 #include "model/wan/kernels/instruction_sets.inc"
+}  // namespace flash_sets
 #undef SVI_KERNEL_FILE
 #undef SVI_KERNEL_ROWS_AVX512
 
@@ -33,10 +35,10 @@ struct FlashLoops {
 const FlashLoops& flash_loops() {
   static const FlashLoops chosen = [] {
 #ifdef SVI_WIDE_KERNELS
-    if (instruction_set() == InstructionSet::avx512) return SVI_FLASH_KERNEL(avx512);
-    if (instruction_set() == InstructionSet::avx2) return SVI_FLASH_KERNEL(avx2);
+    if (instruction_set() == InstructionSet::avx512) return SVI_FLASH_KERNEL(flash_sets::avx512);
+    if (instruction_set() == InstructionSet::avx2) return SVI_FLASH_KERNEL(flash_sets::avx2);
 #endif
-    return SVI_FLASH_KERNEL(baseline);
+    return SVI_FLASH_KERNEL(flash_sets::baseline);
   }();
   return chosen;
 }

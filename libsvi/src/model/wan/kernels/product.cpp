@@ -15,7 +15,9 @@ namespace {
 
 #define SVI_KERNEL_FILE "model/wan/kernels/product_kernel.inc"
 #define SVI_KERNEL_ROWS_AVX512 14
+namespace product_sets {  // files are compiled together: each has sets of its own
 #include "model/wan/kernels/instruction_sets.inc"
+}  // namespace product_sets
 #undef SVI_KERNEL_FILE
 #undef SVI_KERNEL_ROWS_AVX512
 
@@ -43,10 +45,11 @@ struct ProductLoops {
 const ProductLoops& product_loops() {
   static const ProductLoops chosen = [] {
 #ifdef SVI_WIDE_KERNELS
-    if (instruction_set() == InstructionSet::avx512) return SVI_PRODUCT_KERNEL(avx512);
-    if (instruction_set() == InstructionSet::avx2) return SVI_PRODUCT_KERNEL(avx2);
+    if (instruction_set() == InstructionSet::avx512)
+      return SVI_PRODUCT_KERNEL(product_sets::avx512);
+    if (instruction_set() == InstructionSet::avx2) return SVI_PRODUCT_KERNEL(product_sets::avx2);
 #endif
-    return SVI_PRODUCT_KERNEL(baseline);
+    return SVI_PRODUCT_KERNEL(product_sets::baseline);
   }();
   return chosen;
 }

@@ -12,7 +12,9 @@ namespace {
 
 #define SVI_KERNEL_FILE "model/wan/vae/vae_norm_elements.inc"
 #define SVI_KERNEL_ROWS_AVX512 1
+namespace norm_sets {  // files are compiled together: each has sets of its own
 #include "model/wan/kernels/instruction_sets.inc"
+}  // namespace norm_sets
 #undef SVI_KERNEL_FILE
 #undef SVI_KERNEL_ROWS_AVX512
 
@@ -25,16 +27,16 @@ NormKernel kernel_for([[maybe_unused]] std::int64_t channels, bool half) {
 #ifdef SVI_WIDE_KERNELS
   const auto set = instruction_set();
   if (channels % 16 == 0 && set == InstructionSet::avx512) {
-    return half ? NormKernel{avx512::bf16::forward, avx512::bf16::backward}
-                : NormKernel{avx512::fp32::forward, avx512::fp32::backward};
+    return half ? NormKernel{norm_sets::avx512::bf16::forward, norm_sets::avx512::bf16::backward}
+                : NormKernel{norm_sets::avx512::fp32::forward, norm_sets::avx512::fp32::backward};
   }
   if (channels % 8 == 0 && set != InstructionSet::baseline) {
-    return half ? NormKernel{avx2::bf16::forward, avx2::bf16::backward}
-                : NormKernel{avx2::fp32::forward, avx2::fp32::backward};
+    return half ? NormKernel{norm_sets::avx2::bf16::forward, norm_sets::avx2::bf16::backward}
+                : NormKernel{norm_sets::avx2::fp32::forward, norm_sets::avx2::fp32::backward};
   }
 #endif
-  return half ? NormKernel{baseline::bf16::forward, baseline::bf16::backward}
-              : NormKernel{baseline::fp32::forward, baseline::fp32::backward};
+  return half ? NormKernel{norm_sets::baseline::bf16::forward, norm_sets::baseline::bf16::backward}
+              : NormKernel{norm_sets::baseline::fp32::forward, norm_sets::baseline::fp32::backward};
 }
 
 using torch::autograd::AutogradContext;

@@ -14,7 +14,9 @@ namespace {
 
 #define SVI_KERNEL_FILE "model/wan/vae/vae_winograd_kernel.inc"
 #define SVI_KERNEL_ROWS_AVX512 14
+namespace winograd_sets {  // files are compiled together: each has sets of its own
 #include "model/wan/kernels/instruction_sets.inc"
+}  // namespace winograd_sets
 #undef SVI_KERNEL_FILE
 #undef SVI_KERNEL_ROWS_AVX512
 
@@ -29,27 +31,27 @@ struct Kernel {
 
 const Kernel& kernel() {
 #ifdef SVI_WIDE_KERNELS
-  static const Kernel wide512{avx512::kRows,
-                              avx512::kColumns,
-                              avx512::transform_input,
-                              avx512::transform_output,
-                              avx512::transform_weight,
-                              avx512::multiply};
-  static const Kernel wide256{avx2::kRows,
-                              avx2::kColumns,
-                              avx2::transform_input,
-                              avx2::transform_output,
-                              avx2::transform_weight,
-                              avx2::multiply};
+  static const Kernel wide512{winograd_sets::avx512::kRows,
+                              winograd_sets::avx512::kColumns,
+                              winograd_sets::avx512::transform_input,
+                              winograd_sets::avx512::transform_output,
+                              winograd_sets::avx512::transform_weight,
+                              winograd_sets::avx512::multiply};
+  static const Kernel wide256{winograd_sets::avx2::kRows,
+                              winograd_sets::avx2::kColumns,
+                              winograd_sets::avx2::transform_input,
+                              winograd_sets::avx2::transform_output,
+                              winograd_sets::avx2::transform_weight,
+                              winograd_sets::avx2::multiply};
   if (instruction_set() == InstructionSet::avx512) return wide512;
   if (instruction_set() == InstructionSet::avx2) return wide256;
 #endif
-  static const Kernel plain{baseline::kRows,
-                            baseline::kColumns,
-                            baseline::transform_input,
-                            baseline::transform_output,
-                            baseline::transform_weight,
-                            baseline::multiply};
+  static const Kernel plain{winograd_sets::baseline::kRows,
+                            winograd_sets::baseline::kColumns,
+                            winograd_sets::baseline::transform_input,
+                            winograd_sets::baseline::transform_output,
+                            winograd_sets::baseline::transform_weight,
+                            winograd_sets::baseline::multiply};
   return plain;
 }
 
