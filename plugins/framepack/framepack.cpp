@@ -2,6 +2,7 @@
 
 #include <svi/core/check.hpp>
 #include <svi/method/method.hpp>
+#include <svi/method/stretch.hpp>
 #include <svi/method/studio.hpp>
 #include <svi/model/wan/condition.hpp>
 #include <svi/plugin/plugin.hpp>
@@ -96,13 +97,7 @@ class FramePackFilm final : public Film {
 
   std::optional<Piece> do_upcoming() const override {
     if (number_ >= clips_) return std::nullopt;
-    const auto frames = added_ * stride_ + (place() == 0 ? 1 : 0);
-    return Piece{.number = number_,
-                 .place = place(),
-                 .first_frame = place() == 0 ? 0 : 1 + place() * added_ * stride_,
-                 .decoded = frames,
-                 .frames = frames,
-                 .prompts = script_.prompts(place())};
+    return stretch_piece(number_, place(), added_ * stride_, script_.prompts(place()));
   }
 
   at::Tensor do_make(const OnStep& on_step) override {
@@ -186,7 +181,7 @@ class FramePack final : public Method {
   }
   std::int64_t do_frames(const ClipShape& shape, std::int64_t clips, const Script*,
                          bool) const override {
-    return clips * (shape.frames - 1) + 1;
+    return stretch_frames(shape, clips);
   }
   std::int64_t do_prompt_of(std::int64_t clip, std::int64_t count) const override {
     return config_.prompt_of(clip, count);

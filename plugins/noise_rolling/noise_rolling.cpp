@@ -3,6 +3,7 @@
 #include <map>
 #include <svi/core/check.hpp>
 #include <svi/method/method.hpp>
+#include <svi/method/stretch.hpp>
 #include <svi/method/studio.hpp>
 #include <svi/model/wan/condition.hpp>
 #include <svi/plugin/plugin.hpp>
@@ -114,14 +115,7 @@ class RollingFilm final : public Film {
 
   std::optional<Piece> do_upcoming() const override {
     if (piece_ >= clips_) return std::nullopt;
-    const auto added = new_frames() * stride_;
-    const bool first = piece_ == 0;
-    return Piece{.number = piece_,
-                 .place = piece_,
-                 .first_frame = first ? 0 : 1 + piece_ * added,
-                 .decoded = first ? 1 + added : added,
-                 .frames = first ? 1 + added : added,
-                 .prompts = script_.prompts(piece_)};
+    return stretch_piece(piece_, piece_, new_frames() * stride_, script_.prompts(piece_));
   }
 
   at::Tensor do_make(const OnStep& on_step) override {
@@ -263,7 +257,7 @@ class NoiseRolling final : public Method {
   }
   std::int64_t do_frames(const ClipShape& shape, std::int64_t clips, const Script*,
                          bool) const override {
-    return clips * (shape.frames - 1) + 1;
+    return stretch_frames(shape, clips);
   }
   std::int64_t do_prompt_of(std::int64_t clip, std::int64_t count) const override {
     return config_.prompt_of(clip, count);
