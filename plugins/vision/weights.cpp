@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "svi/config/parse.hpp"
 #include "svi/core/check.hpp"
-#include "svi/core/text.hpp"
 #include "svi/io/weight_files.hpp"
 
 namespace svi::vision {
