@@ -121,7 +121,7 @@ def main():
         "fuzz_safetensors/pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:ab12\nsize 28577120000\n",
         "fuzz_safetensors/page": b"<!DOCTYPE html>\n<html>",
     }
-    for name in ("good_protocol2", "good_protocol4", "good_wrapped", "good_trainer",
+    for name in ("good_protocol2", "good_protocol4", "good_wrapped", "good_trainer", "good_script",
                  "hostile_outside", "hostile_overlap", "hostile_loop", "hostile_legacy"):
         seeds[f"fuzz_pth/{name}"] = (CHECKPOINTS / f"{name}.pth").read_bytes()
     for name, data in seeds.items():

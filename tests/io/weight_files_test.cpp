@@ -99,6 +99,20 @@ TEST(Pth, OpensAPublishedFile) {
   EXPECT_NEAR(tensors.at("bias").item<double>(), 3.5294, 1e-4);
 }
 
+TEST(Pth, ATorchScriptArchiveHoldsTheStateOfItsProgram) {
+  const auto weights = WeightFiles::open(kPth / "good_script.pth");
+  const auto program = by_name(weights.tensors);
+  const auto state = by_name(open_weights(kPth / "good_script_state.pth"));
+  ASSERT_EQ(state.size(), 11u);
+  EXPECT_EQ(program.size(), state.size());
+  for (const auto& [name, tensor] : state) {
+    ASSERT_TRUE(program.contains(name)) << name;
+    EXPECT_EQ(program.at(name).scalar_type(), tensor.scalar_type()) << name;
+    EXPECT_TRUE(at::equal(program.at(name), tensor)) << name;
+  }
+  EXPECT_THAT(weights.ignored, ::testing::ElementsAre("visual.names.a"));  // a dict, no object
+}
+
 TEST(Pth, RefusesEveryHostileFileByWhatIsWrongWithIt) {
   int files = 0;
   for (const auto& entry : fs::directory_iterator(kPth)) {

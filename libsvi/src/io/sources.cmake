@@ -18,6 +18,7 @@ set(SVI_IO_SOURCES
   src/io/own_folder.cpp
   src/io/media/media_file.cpp
   src/io/media/orientation.cpp
+  src/io/weights/pickle_globals.cpp
   src/io/weights/pickle_reader.cpp
   src/io/weights/pth_file.cpp
   src/io/media/resampler.cpp

@@ -1,10 +1,9 @@
 #include "io/weights/pickle_reader.hpp"
 
-#include <algorithm>
-#include <array>
 #include <bit>
 #include <unordered_map>
 
+#include "io/weights/pickle_globals.hpp"
 #include "io/weights/safetensors_header.hpp"
 #include "svi/core/check.hpp"
 
@@ -17,27 +16,6 @@ using safetensors::shown;
 // Hundred times what the largest checkpoints hold; a few bytes can ask for a lot.
 constexpr std::size_t kMostValues = 1'000'000;
 constexpr std::size_t kMostDims = 64;
-
-constexpr std::array kStorages = {
-    "DoubleStorage", "FloatStorage", "HalfStorage", "BFloat16Storage", "LongStorage",
-    "IntStorage",    "ShortStorage", "CharStorage", "ByteStorage",     "BoolStorage"};
-constexpr std::array kDtypes = {"float64",       "float32",     "float16", "bfloat16",
-                                "float8_e4m3fn", "float8_e5m2", "int64",   "int32",
-                                "int16",         "int8",        "uint8",   "bool"};
-
-bool among(const auto& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-bool known_global(std::string_view module, std::string_view name) {
-  if (module == "collections") return name == "OrderedDict";
-  if (module == "torch._utils")
-    return name == "_rebuild_tensor_v2" || name == "_rebuild_tensor_v3" ||
-           name == "_rebuild_parameter";
-  if (module == "torch.storage") return name == "UntypedStorage";
-  if (module == "torch") return among(kStorages, name) || among(kDtypes, name) || name == "Size";
-  return false;
-}
 
 class Reader {
  public:
@@ -140,19 +118,15 @@ class Reader {
         push({});
         return true;
       case 0x88:
-        push({.kind = Kind::boolean, .integer = 1});
-        return true;
       case 0x89:
-        push({.kind = Kind::boolean});
+        push({.kind = Kind::boolean, .integer = op == 0x88});
         return true;
       case 'J':
         push_integer(static_cast<std::int32_t>(number(4)));
         return true;
       case 'K':
-        push_integer(static_cast<std::int64_t>(number(1)));
-        return true;
       case 'M':
-        push_integer(static_cast<std::int64_t>(number(2)));
+        push_integer(static_cast<std::int64_t>(number(op == 'K' ? 1 : 2)));
         return true;
       case 0x8a:
         push_long(number(1));
@@ -179,10 +153,8 @@ class Reader {
         memo_[memo_.size()] = keep();
         return true;
       case 'h':
-        recall(number(1));
-        return true;
       case 'j':
-        recall(number(4));
+        recall(number(op == 'h' ? 1 : 4));
         return true;
       default:
         return false;
@@ -307,11 +279,12 @@ class Reader {
         reduce(*pop(), *arguments);
         return true;
       }
-      case 'b': {
-        const auto* state = pop();  // an OrderedDict carries its _metadata, which no tensor needs
-        top(Kind::dict, "dict");
-        if (state->kind != Kind::dict && state->kind != Kind::none)
-          fail("gives a dict a state that is none");
+      case 'b':
+        build(*pop());
+        return true;
+      case 0x81: {
+        const auto* arguments = pop();
+        object(*pop(), *arguments);
         return true;
       }
       default:
@@ -326,6 +299,29 @@ class Reader {
     }
     push({.kind = Kind::global, .text = cat(module, " ", name)});
   }
+  /// An object of a TorchScript program, as a dict of its attributes, which build() gives it.
+  void object(const Value& type, const Value& arguments) {
+    if (type.kind != Kind::global || !script_class(type.text.substr(0, type.text.find(' '))))
+      fail("opcode 0x81 makes an object of ", shown(type.text), ", which is no part of a ",
+           "TorchScript program; it is refused, since it could run code");
+    if (arguments.kind != Kind::tuple || !arguments.items.empty())
+      fail("makes an object of ", shown(type.text), " with arguments");
+    push({.kind = Kind::dict, .text = type.text});
+  }
+  void build(const Value& state) {
+    auto* target = top(Kind::dict, "dict");
+    if (target->text.empty()) {  // an OrderedDict carries its _metadata, which no tensor needs
+      if (state.kind != Kind::dict && state.kind != Kind::none)
+        fail("gives a dict a state that is none");
+      return;
+    }
+    if (state.kind != Kind::dict)
+      fail("an object of ", shown(target->text), " packs its state in a way of its own; save the ",
+           "weights with torch.save(torch.jit.load(f).state_dict(), f)");
+    count(state.pairs.size());
+    const auto pairs = state.pairs;  // a copy: the state may be the object itself
+    target->pairs.insert(target->pairs.end(), pairs.begin(), pairs.end());
+  }
   void storage(const Value& id) {
     const auto& items = id.items;
     const bool fits = id.kind == Kind::tuple && items.size() == 5 && items[0]->kind == Kind::text &&
@@ -334,7 +330,7 @@ class Reader {
                       items[4]->kind == Kind::integer;
     if (!fits) fail("a persistent id that is no storage");
     const auto type = items[1]->text.substr(items[1]->text.find(' ') + 1);
-    if (!among(kStorages, type) && type != "UntypedStorage") fail(shown(type), " is no storage");
+    if (!is_storage(type) && type != "UntypedStorage") fail(shown(type), " is no storage");
     push({.kind = Kind::storage, .storage = {items[2]->text, type, items[4]->integer}});
   }
   void reduce(const Value& function, const Value& arguments) {
@@ -352,6 +348,9 @@ class Reader {
       }
     } else if (name == "torch Size" && given.size() == 1) {
       push_items(Kind::tuple, given[0]->items);
+    } else if (name.starts_with("torch.jit._pickle ") && !given.empty()) {
+      count(given[0]->items.size() + given[0]->pairs.size());
+      push(*given[0]);
     } else if (name == "torch._utils _rebuild_parameter" && !given.empty() &&
                given[0]->kind == Kind::tensor) {
       push(*given[0]);
@@ -367,7 +366,7 @@ class Reader {
   void tensor(const std::vector<const Value*>& given, const std::string& dtype) {
     if (given[0]->kind != Kind::storage || given[1]->kind != Kind::integer)
       fail("a tensor without storage");
-    if (!dtype.empty() && !among(kDtypes, dtype)) fail("a tensor of unknown type ", shown(dtype));
+    if (!dtype.empty() && !is_dtype(dtype)) fail("a tensor of unknown type ", shown(dtype));
     push({.kind = Kind::tensor,
           .tensor = {given[0]->storage, dtype, given[1]->integer, numbers(*given[2]),
                      numbers(*given[3])}});

@@ -44,7 +44,7 @@ struct Value {
   Kind kind = Kind::none;
   std::int64_t integer = 0;  // also of a boolean
   double real = 0;
-  std::string text = {};
+  std::string text = {};  // of a dict: the class of the object that it stands for, or empty
   std::vector<const Value*> items = {};                           // of a tuple or list
   std::vector<std::pair<const Value*, const Value*>> pairs = {};  // of a dict, in order
   Storage storage = {};
@@ -53,9 +53,10 @@ struct Value {
 using Values = std::deque<Value>;  // owns; containers may hold each other, even themselves
 
 /// Reads a pickle of protocols 2 to 5 that torch.save made of nested dicts, lists, tuples, plain
-/// values and tensors; the last value is the result. Nothing is ever called: of all globals only
-/// OrderedDict, the rebuilders of tensors and the names of torch's types are known, and they build
-/// the values above.
+/// values and tensors, or torch.jit.save of a program; the last value is the result. Nothing is
+/// ever called: of all globals only OrderedDict, the rebuilders of tensors, the names of torch's
+/// types and TorchScript's classes are known, and they build the values above. An object of a class
+/// becomes a dict of its attributes.
 ///
 /// Throws IoError with `file` in its text and the opcode or global that is not allowed.
 const Value& read(std::string_view bytes, const std::string& file, Values& values);

@@ -85,10 +85,6 @@ class Archive {
     const auto* main = zip_.find(root_ + "data.pkl");
     if (main == nullptr)
       raise<IoError>(file_, ": no checkpoint of torch.save: it has no entry data.pkl");
-    if (zip_.find(root_ + "constants.pkl") != nullptr) {
-      raise<IoError>(file_, ": is a TorchScript program, not a checkpoint; save its weights with ",
-                     "torch.save(torch.jit.load(f).state_dict(), f)");
-    }
     if (const auto* order = zip_.find(root_ + "byteorder");
         order != nullptr && zip_.bytes(*order) != "little") {
       raise<IoError>(file_, ": was written in ", shown(zip_.bytes(*order)), "-endian byte order; ",
@@ -107,7 +103,7 @@ class Archive {
     const auto dtype = dtype_of(view, where);
     const auto width = static_cast<std::uint64_t>(c10::elementSize(dtype));
     const auto wanted = static_cast<std::uint64_t>(reach(view, where));
-    const auto held = (entry->end - entry->begin) / width;
+    const auto held = zip_.bytes(*entry).size() / width;
     if (wanted > held) raise<IoError>(where, "reaches element ", wanted, " of a storage of ", held);
     return tensor_over(data_ + entry->begin + static_cast<std::uint64_t>(view.offset) * width,
                        view.sizes, view.strides, dtype, owner_);
@@ -138,6 +134,8 @@ class Flattener {
       for (const auto& [key, held] : value.pairs) {
         const auto part = key->kind == Kind::integer ? cat(key->integer) : key->text;
         visit();
+        // What an object has beside tensors and objects (settings, flags) is no weight.
+        if (!value.text.empty() && held->kind != Kind::tensor && held->kind != Kind::dict) continue;
         if (key->kind != Kind::text && key->kind != Kind::integer) {
           content_.ignored.push_back(name + ".(a key that is neither text nor number)");
           continue;

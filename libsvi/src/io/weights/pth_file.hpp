@@ -9,7 +9,8 @@
 
 namespace svi {
 
-/// What a .pth, .pt or .bin file of torch.save holds.
+/// What a .pth, .pt or .bin file of torch.save holds, or a TorchScript archive of torch.jit.save:
+/// its objects count as dicts of their attributes, so that names are those of its state_dict.
 struct PthContent {
   NamedTensors tensors;              // in the order of the file; nested dicts are joined by '.'
   std::vector<std::string> ignored;  // names of values that are no tensors

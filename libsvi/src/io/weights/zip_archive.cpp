@@ -127,7 +127,8 @@ Place place_of(const Bytes& bytes, std::uint64_t at, std::uint64_t extra, std::u
 
 }  // namespace
 
-ZipArchive::ZipArchive(std::string_view archive, const std::string& file) : bytes_(archive) {
+ZipArchive::ZipArchive(std::string_view archive, const std::string& file)
+    : bytes_(archive), file_(file) {
   const Bytes bytes(archive, file);
   const auto directory = find_directory(bytes, file);
   auto at = directory.begin;
@@ -146,10 +147,9 @@ ZipArchive::ZipArchive(std::string_view archive, const std::string& file) : byte
     const auto where = cat(file, ": entry '", shown(name), "': ");
     if (!plain(name)) raise<IoError>(where, "its name leads out of the archive or is no name");
     if ((bytes.number(at + 8, 2) & 1U) != 0) raise<IoError>(where, "is encrypted");
-    if (bytes.number(at + 10, 2) != 0)
-      raise<IoError>(where, "is compressed; torch.save stores entries as they are");
+    const bool compressed = bytes.number(at + 10, 2) != 0;
     const auto place = place_of(bytes, at, at + 46 + name_size, extra_size, where);
-    if (place.packed != place.unpacked)
+    if (!compressed && place.packed != place.unpacked)
       raise<IoError>(where, "is stored, but says that ", place.packed, " bytes become ",
                      place.unpacked);
     if (place.local >= directory.begin || bytes.mark(place.local) != kLocalMark)
@@ -158,11 +158,11 @@ ZipArchive::ZipArchive(std::string_view archive, const std::string& file) : byte
     if (bytes.text(place.local + 30, local_name) != name)
       raise<IoError>(where, "has another name in front of its bytes");
     const auto begin = place.local + 30 + local_name + bytes.number(place.local + 28, 2);
-    if (begin > directory.begin || place.unpacked > directory.begin - begin)
-      raise<IoError>(where, "its ", place.unpacked, " bytes lie beyond the end of the file");
+    if (begin > directory.begin || place.packed > directory.begin - begin)
+      raise<IoError>(where, "its ", place.packed, " bytes lie beyond the end of the file");
     if (!index_.emplace(name, entries_.size()).second) raise<IoError>(where, "occurs twice");
-    ranges.push_back({place.local, begin + place.unpacked, entries_.size()});
-    entries_.push_back({name, begin, begin + place.unpacked});
+    ranges.push_back({place.local, begin + place.packed, entries_.size()});
+    entries_.push_back({name, begin, begin + place.packed, compressed});
     at += 46 + name_size + extra_size + comment_size;
   }
   std::sort(ranges.begin(), ranges.end(),
@@ -172,6 +172,14 @@ ZipArchive::ZipArchive(std::string_view archive, const std::string& file) : byte
       raise<IoError>(file, ": entry '", shown(entries_[ranges[i].entry].name), "': overlaps '",
                      shown(entries_[ranges[i - 1].entry].name), "'");
   }
+}
+
+std::string_view ZipArchive::bytes(const ZipEntry& entry) const {
+  if (entry.compressed) {
+    raise<IoError>(file_, ": entry '", shown(entry.name),
+                   "': is compressed; torch.save stores entries as they are");
+  }
+  return bytes_.substr(entry.begin, entry.end - entry.begin);
 }
 
 const ZipEntry* ZipArchive::find(const std::string& name) const {

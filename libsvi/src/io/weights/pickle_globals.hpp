@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string_view>
+
+namespace svi::pickle {
+
+/// Whether a checkpoint of tensors may name this global.
+bool known_global(std::string_view module, std::string_view name);
+/// Whether classes of this module belong to a TorchScript program; nobody looks at their code.
+bool script_class(std::string_view module);
+/// FloatStorage, ...: storages of one type.
+bool is_storage(std::string_view name);
+/// float32, ...: types of elements.
+bool is_dtype(std::string_view name);
+
+}  // namespace svi::pickle
