@@ -54,8 +54,7 @@ std::vector<PillowTaps> pillow_taps(std::int64_t in, std::int64_t out, Filter fi
   std::vector<PillowTaps> taps;
   for (std::int64_t i = 0; i < out; ++i) {
     const double centre = (static_cast<double>(i) + 0.5) * scale;
-    const auto first =
-        std::max<std::int64_t>(static_cast<std::int64_t>(centre - support + 0.5), 0);
+    const auto first = std::max<std::int64_t>(static_cast<std::int64_t>(centre - support + 0.5), 0);
     const auto last = std::min(static_cast<std::int64_t>(centre + support + 0.5), in);
     std::vector<double> weights;
     double sum = 0;
@@ -66,7 +65,7 @@ std::vector<PillowTaps> pillow_taps(std::int64_t in, std::int64_t out, Filter fi
     }
     PillowTaps one{first, {}};
     for (const double weight : weights) {
-      const double units = weight * (1.0 / sum) * static_cast<double>(1 << kPillowBits);
+      const double units = weight / sum * static_cast<double>(1 << kPillowBits);
       one.weights.push_back(static_cast<std::int64_t>(units < 0 ? units - 0.5 : units + 0.5));
     }
     taps.push_back(std::move(one));
@@ -109,8 +108,8 @@ std::int64_t half_margin(std::int64_t length, std::int64_t wanted) {
 std::pair<std::int64_t, std::int64_t> short_side_size(std::int64_t height, std::int64_t width,
                                                       std::int64_t side) {
   const auto shorter = std::min(height, width), longer = std::max(height, width);
-  const auto scaled = static_cast<std::int64_t>(static_cast<double>(side * longer) /
-                                                static_cast<double>(shorter));
+  const auto scaled =
+      static_cast<std::int64_t>(static_cast<double>(side * longer) / static_cast<double>(shorter));
   return height <= width ? std::pair{side, scaled} : std::pair{scaled, side};
 }
 
@@ -156,8 +155,7 @@ at::Tensor center_crop(const at::Tensor& frames, std::int64_t height, std::int64
   const auto rows = std::max<std::int64_t>(height - H, 0);
   const auto columns = std::max<std::int64_t>(width - W, 0);
   if (rows > 0 || columns > 0) {
-    x = at::constant_pad_nd(
-        x, {columns / 2, columns - columns / 2, rows / 2, rows - rows / 2}, 0);
+    x = at::constant_pad_nd(x, {columns / 2, columns - columns / 2, rows / 2, rows - rows / 2}, 0);
   }
   return x.narrow(-2, half_margin(x.size(-2), height), height)
       .narrow(-1, half_margin(x.size(-1), width), width);
