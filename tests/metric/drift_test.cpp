@@ -125,5 +125,49 @@ TEST(BootstrapInterval, LeavesOutWhatIsNotANumber) {
   EXPECT_THROW(bootstrap_interval({1}, 0, 0), Error);
 }
 
+TEST(PerSecond, GivesTheMeanOfEachSecondsFrames) {
+  EXPECT_EQ(per_second({1, 3, 5, 7, 2, 2}, 2), (std::vector<double>{2, 6, 2}));
+  EXPECT_EQ(per_second({1, kNan, 5, 7}, 2), (std::vector<double>{1, 6}));
+  // 2.5 frames a second: frames 0, 1, 2 and 3, 4.
+  EXPECT_EQ(per_second({3, 3, 3, 8, 8}, 2.5), (std::vector<double>{3, 8}));
+  EXPECT_TRUE(per_second({1, 2}, 0).empty());
+}
+
+TEST(PerSecond, GivesAShortRestToTheSecondBefore) {
+  EXPECT_EQ(per_second({4, 4, 4, 4, 9}, 4), (std::vector<double>{5}));
+  EXPECT_EQ(per_second({4, 4, 4, 4, 9, 9}, 4), (std::vector<double>{4, 9}));
+  EXPECT_EQ(per_second({4}, 24), (std::vector<double>{4}));
+}
+
+TEST(VideoDriftError, WeighsEachSegmentsDepartureFromTheFirst) {
+  // Means 2, 3, 1: 2 |3 - 2| / 2 + 1 |1 - 2| / 2.
+  EXPECT_DOUBLE_EQ(video_drift_error({2, 2, 3, 3, 0, 2, 9}, 3), 1.5);
+  EXPECT_DOUBLE_EQ(video_drift_error({5, 5, 5, 5}, 4), 0);
+  EXPECT_TRUE(std::isinf(video_drift_error({0, 1}, 2)));
+  EXPECT_TRUE(std::isnan(video_drift_error({1, kNan}, 2)));
+  EXPECT_TRUE(std::isnan(video_drift_error({1, 2}, 3)));
+  EXPECT_DOUBLE_EQ(video_drift_error({1, 2}, 1), 0);
+}
+
+TEST(DriftOnset, IsTheSecondFromWhichAllFilmsAreWorse) {
+  std::vector<std::vector<double>> curves;
+  for (int film = 0; film < 6; ++film) {
+    const double level = 10 + film;
+    curves.push_back({level, level + 0.01 * (film - 2.5), level - 1, level - 2 - 0.1 * film});
+  }
+  const auto onset = drift_onset(curves, 1);
+  EXPECT_EQ(onset.second, 2);
+  EXPECT_DOUBLE_EQ(onset.first, 12.5);
+  EXPECT_NEAR(onset.change.mean, -2.25, 1e-12);
+  EXPECT_EQ(drift_onset(curves, -1).second, -1);  // where lower is better, they get better
+}
+
+TEST(DriftOnset, NeedsFourFilmsAndAnEndThatIsWorse) {
+  EXPECT_EQ(drift_onset({{3, 1}, {3, 1}, {3, 1}}, 1).second, -1);
+  EXPECT_EQ(drift_onset({{3, 1}, {3, 1}, {3, 1}, {3, 1}}, 1).second, 1);
+  EXPECT_EQ(drift_onset({{3, 1, 3}, {3, 1, 3}, {3, 1, 3}, {3, 1, 3}}, 1).second, -1);
+  EXPECT_EQ(drift_onset({}, 1).second, -1);
+}
+
 }  // namespace
 }  // namespace svi

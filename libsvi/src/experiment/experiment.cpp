@@ -178,8 +178,10 @@ RunEnd run_experiment(const Plan& given, const Registry& registry, const Communi
     const auto summary = summarise(target.string(), plan);
     write_file(folders.root() / "summary.json", summary_json(summary));
     if (progress) progress->state("complete");
-    std::cout << summary_text(summary) << "\n"
-              << target.string() << "  (" << human_duration(watch.seconds()) << ")\n";
+    if (!options.silent) {
+      std::cout << summary_text(summary) << "\n"
+                << target.string() << "  (" << human_duration(watch.seconds()) << ")\n";
+    }
   }
   world.barrier();
   return RunEnd::complete;

@@ -23,6 +23,7 @@ set(SVI_EXPERIMENT_SOURCES
   src/experiment/plan/preflight.cpp
   src/experiment/plan/reference.cpp
   src/experiment/plan/sections.cpp
+  src/experiment/results/film_measurement.cpp
   src/experiment/results/film_parts.cpp
   src/experiment/results/metric_set.cpp
   src/experiment/results/provenance.cpp

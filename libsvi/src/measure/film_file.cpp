@@ -5,7 +5,6 @@
 #include <future>
 
 #include "svi/core/check.hpp"
-#include "svi/io/video_reader.hpp"
 
 namespace svi {
 namespace {
@@ -13,6 +12,8 @@ namespace {
 VideoReaderOptions reader_options(const FilmFileOptions& options) {
   VideoReaderOptions reading;
   reading.fps = options.fps;
+  reading.exact_c_path = options.colors == FilmColors::exact;
+  reading.matrix = options.matrix;
   return reading;
 }
 
@@ -143,6 +144,8 @@ class FilmDecoder {
 };
 
 }  // namespace
+
+std::vector<std::string> enum_names(FilmColors) { return {"exact", "fast"}; }
 
 FilmFile open_film(const std::string& path, const std::string& truth,
                    const FilmFileOptions& options) {

@@ -2,20 +2,11 @@
 
 #include <ATen/ATen.h>
 
-#include <limits>
-
 #include "svi/core/check.hpp"
 #include "svi/tensor/dims.hpp"
 
 namespace svi {
 namespace {
-
-constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
-
-/// NaN everywhere, or undefined where such numbers are not wanted.
-at::Tensor unmeasured(bool wanted, at::IntArrayRef sizes, at::ScalarType dtype = at::kDouble) {
-  return wanted ? at::full(sizes, kNotMeasured, dtype) : at::Tensor();
-}
 
 /// Puts one film's numbers where they belong: of one clip, or of the whole film.
 class ScoreSink final : public MetricSink {
@@ -94,32 +85,20 @@ struct FilmMeter::Impl {
   std::vector<std::size_t> offsets = {};  // of each metric's quantities
   std::vector<std::vector<std::unique_ptr<MetricSession>>> sessions = {};  // [metric][film]
   std::vector<FilmView> shown = {};                                        // so far
-
-  void add_quantity(Quantity quantity) {
-    const bool of_clips = quantity.features > 0, of_films = quantity.film_features > 0;
-    scores.clip.push_back(unmeasured(quantity.of_clip(), {films, clips}));
-    scores.frame.push_back(unmeasured(quantity.per_frame, {films, frames}));
-    scores.film.push_back(unmeasured(quantity.per_film, {films}));
-    for (auto* rows : {&scores.features, &scores.true_features}) {
-      rows->push_back(unmeasured(
-          of_clips, {films, clips, quantity.feature_frames, quantity.features}, at::kFloat));
-    }
-    for (auto* rows : {&scores.film_features, &scores.true_film_features})
-      rows->push_back(unmeasured(of_films, {films, quantity.film_rows, quantity.film_features}));
-    scores.quantities.push_back(std::move(quantity));
-  }
 };
 
 FilmMeter::FilmMeter(const std::vector<std::unique_ptr<Metric>>& metrics, std::int64_t films,
                      std::int64_t clips, std::int64_t frames)
     : impl_(std::make_unique<Impl>(Impl{films, clips, frames})) {
   impl_->shown.resize(static_cast<std::size_t>(films));
+  std::vector<Quantity> quantities;
   for (const auto& metric : metrics) {
-    impl_->offsets.push_back(impl_->scores.quantities.size());
-    for (auto& quantity : metric->quantities()) impl_->add_quantity(std::move(quantity));
+    impl_->offsets.push_back(quantities.size());
+    for (auto& quantity : metric->quantities()) quantities.push_back(std::move(quantity));
     auto& sessions = impl_->sessions.emplace_back();
     for (std::int64_t i = 0; i < films; ++i) sessions.push_back(metric->open());
   }
+  impl_->scores = unmeasured_scores(quantities, films, clips, frames);
 }
 
 FilmMeter::~FilmMeter() = default;

@@ -1,5 +1,6 @@
 set(SVI_METRIC_SOURCES
   src/metric/builtins.cpp
+  src/metric/comparison.cpp
   src/metric/correlation.cpp
   src/metric/critic.cpp
   src/metric/drift.cpp

@@ -18,6 +18,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// The file this code was loaded from; empty if the system does not tell.
+fs::path library_file() {
+  Dl_info info{};
+  const bool known = dladdr(reinterpret_cast<const void*>(&find_plugin), &info) != 0;
+  return known && info.dli_fname != nullptr ? fs::path(info.dli_fname) : fs::path();
+}
+
 std::vector<fs::path> search_folders() {
   std::vector<fs::path> folders;
   if (const char* path = std::getenv("SVI_PLUGIN_PATH")) {
@@ -27,11 +34,8 @@ std::vector<fs::path> search_folders() {
     }
   }
   // Beside this library, so that programs, tests and embedding hosts all find the same plugins.
-  Dl_info info{};
-  if (dladdr(reinterpret_cast<const void*>(&find_plugin), &info) != 0 &&
-      info.dli_fname != nullptr) {
-    folders.push_back(fs::path(info.dli_fname).parent_path() / "svi" / "plugins");
-  }
+  if (const auto library = library_file(); !library.empty())
+    folders.push_back(library.parent_path() / "svi" / "plugins");
   return folders;
 }
 
@@ -78,6 +82,14 @@ std::string find_plugin(const std::string& name_or_path) {
   raise<PluginError>("plugin '", name_or_path, "' is in none of: ", join(looked), "; ",
                      near.empty() ? "" : "did you mean '" + near + "'? ",
                      "give a path, or add its folder to SVI_PLUGIN_PATH");
+}
+
+const std::string& library_sha256() {
+  static const std::string hash = [] {
+    const auto file = library_file();
+    return file.empty() ? std::string() : sha256_file(file);
+  }();
+  return hash;
 }
 
 std::vector<std::string> installed_plugins() {

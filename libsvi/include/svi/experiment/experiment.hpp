@@ -13,6 +13,7 @@ namespace svi {
 struct RunOptions {
   bool resume = false;     // continue a stopped run
   bool overwrite = false;  // delete earlier results
+  bool silent = false;     // print no table at the end: the caller reads the result file
   std::string program;     // argv[0], for provenance
 };
 

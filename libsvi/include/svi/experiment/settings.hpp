@@ -7,6 +7,7 @@
 #include "svi/config/option.hpp"
 #include "svi/core/export.hpp"
 #include "svi/data/clip_source.hpp"
+#include "svi/measure/film_file.hpp"
 #include "svi/pretrained/compute_type.hpp"
 #include "svi/pretrained/device.hpp"
 
@@ -229,12 +230,16 @@ struct FilmsConfig {
   std::string path;
   std::string truth;
   double fps = 0;
+  FilmColors colors = FilmColors::exact;
+  ColorMatrix matrix = ColorMatrix::tagged;
+  std::string cache;
 
   void describe(OptionVisitor& visit) {
     visit(path, {.key = "path",
-                 .help = "a video, a folder of videos, a pattern such as films/scene*.mp4, or the "
-                         "results of a run, whose recorded films of the arm's name are taken; "
-                         "without arms, each folder in it with videos is one"});
+                 .help = "a video, a folder of videos, a pattern such as films/scene*.mp4, a text "
+                         "file (.txt) with a video per line, or the results of a run, whose "
+                         "recorded films of the arm's name are taken; without arms, each folder in "
+                         "it with videos is one"});
     visit(truth, {.key = "truth",
                   .help = "videos of what the films should show, in the same ways, found by their "
                           "names; of a run's results, its videos/truth if there is one"});
@@ -243,6 +248,16 @@ struct FilmsConfig {
                 .unit = "1/s",
                 .min = 0,
                 .max = 1000});
+    visit(colors, {.key = "colors",
+                   .help = "exact: frames have the same bits on every processor; fast: by SIMD "
+                           "code, a few levels off"});
+    visit(matrix,
+          {.key = "matrix",
+           .help = "what turns Y'CbCr into RGB; tagged: what the file says, BT.601 where it "
+                   "says nothing"});
+    visit(cache, {.key = "cache",
+                  .help = "folder that keeps what metrics say of a film, by the content of both, "
+                          "for the next run; empty: nothing is kept"});
   }
 };
 

@@ -18,6 +18,8 @@ enum class ColorMatrix {
   bt601,
   bt709,
 };
+/// "tagged", "bt601", "bt709".
+SVI_EXPORT std::vector<std::string> enum_names(ColorMatrix);
 
 /// How a video is read.
 struct VideoReaderOptions {

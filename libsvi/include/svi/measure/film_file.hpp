@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "svi/core/export.hpp"
+#include "svi/io/video_reader.hpp"
 #include "svi/measure/film_meter.hpp"
 
 namespace svi {
@@ -40,10 +41,20 @@ SVI_EXPORT FilmRecord parse_film_record(std::string_view text, const std::string
 /// The text of a record.
 SVI_EXPORT std::string film_record_text(const FilmRecord& record);
 
+/// How the colours of a film's frames are computed.
+enum class FilmColors {
+  exact,  // by FFmpeg's C code, the same on every processor; published values come from it
+  fast,   // by SIMD code, which differs by a few levels between processors
+};
+/// "exact", "fast".
+SVI_EXPORT std::vector<std::string> enum_names(FilmColors);
+
 /// How films in files are measured.
 struct FilmFileOptions {
   std::int64_t clip_frames = 17;  // of a clip, where no record tells; the last may be shorter
   double fps = 0;                 // frames are retimed to this many per second; 0: each frame once
+  FilmColors colors = FilmColors::exact;     // conversion to RGB
+  ColorMatrix matrix = ColorMatrix::tagged;  // of the conversion
 };
 
 /// One video as it will be read.

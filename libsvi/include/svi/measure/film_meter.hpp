@@ -8,22 +8,10 @@
 #include <vector>
 
 #include "svi/core/export.hpp"
+#include "svi/measure/film_scores.hpp"
 #include "svi/metric/metric.hpp"
 
 namespace svi {
-
-/// What the metrics said of a batch of films. NaN where a metric had nothing to say. Per quantity;
-/// undefined where the quantity has no such numbers.
-struct FilmScores {
-  std::vector<Quantity> quantities;  // what is measured, in order
-  std::vector<at::Tensor> clip;      // [films, clips]   fp64
-  std::vector<at::Tensor> frame;     // [films, frames]  fp64
-  std::vector<at::Tensor> film;      // [films]          fp64
-  /// [films, clips, K, D] fp32, of the films and of the truth.
-  std::vector<at::Tensor> features, true_features;
-  /// [films, R, D] fp64, of the films and of the truth.
-  std::vector<at::Tensor> film_features, true_film_features;
-};
 
 /// Films that are measured, whatever they come from: rollouts, or files.
 class SVI_EXPORT FilmSource {

@@ -27,4 +27,29 @@ struct Interval {
 SVI_EXPORT Interval bootstrap_interval(const std::vector<double>& values, std::uint64_t seed,
                                        std::int64_t resamples = 2000);
 
+/// Means of a film's values, frame by frame, over each of its seconds; NaNs are left out. A last
+/// second of less than half its frames belongs to the one before. Empty where fps is not above 0.
+SVI_EXPORT std::vector<double> per_second(const std::vector<double>& frames, double fps);
+
+/// Video Drift Error of a film's values in order, lower is better: the series is cut into
+/// `segments` equal parts (what is left over is dropped) with means m_1, m_2, ..., and
+///
+///     VDE = sum over i = 2 ... N of (N - i + 1) |m_i - m_1| / |m_1|
+///
+/// as the code of LV-Bench computes it (weights favour early segments). NaNs are left out; NaN
+/// where a segment holds no value, infinite where m_1 is 0, and 0 with fewer than two segments.
+SVI_EXPORT double video_drift_error(const std::vector<double>& values, std::int64_t segments = 10);
+
+/// Where films begin to drift: the first second from which on, to the end, the mean change since
+/// the first second is a change for the worse by its 95 % bootstrap interval over films.
+struct DriftOnset {
+  std::int64_t second = -1;        // from 0; -1: they do not, or there are fewer than 4 films
+  double first = 0, last = 0;      // means over films at the first and at the last second
+  Interval change = {0, 0, 0, 0};  // from the first to the last second
+};
+
+/// `curves` holds one value per second of each film, which may differ in length; only seconds that
+/// all films have count. `sign` is 1 where higher values are better, -1 where lower ones are.
+SVI_EXPORT DriftOnset drift_onset(const std::vector<std::vector<double>>& curves, int sign);
+
 }  // namespace svi

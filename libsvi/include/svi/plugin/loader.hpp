@@ -23,6 +23,9 @@ SVI_EXPORT LoadedPlugin load_plugin(const std::string& path, Registry& registry)
 /// looked.
 SVI_EXPORT std::string find_plugin(const std::string& name_or_path);
 
+/// SHA-256 of the file that holds this library's code; computed once.
+SVI_EXPORT const std::string& library_sha256();
+
 /// Every plugin file in the folders that `find_plugin` searches.
 SVI_EXPORT std::vector<std::string> installed_plugins();
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "experiment/plan/films.hpp"
+#include "experiment/results/film_measurement.hpp"
 #include "experiment/results/film_parts.hpp"
-#include "experiment/results/metric_set.hpp"
 #include "experiment/results/set_metrics.hpp"
 #include "kinds.hpp"
 #include "models.hpp"
@@ -19,8 +19,11 @@ namespace {
 constexpr const char* kFilmFiles = "film_files";  // attribute of parts, dataset of the result
 
 FilmFileOptions film_options(const Document& document) {
+  const auto films = section<FilmsConfig>(document, "films");
   return {.clip_frames = section<ClipConfig>(document, "clip").frames,
-          .fps = section<FilmsConfig>(document, "films").fps};
+          .fps = films.fps,
+          .colors = films.colors,
+          .matrix = films.matrix};
 }
 
 class MeasureJobs final : public JobKind {
@@ -76,31 +79,27 @@ void MeasureJobs::run(const JobContext& context) const {
   if (context.team.rank() != 0) return;  // films are independent: other teams measure other films
   const c10::NoGradGuard no_gradients;
   const auto& arm = context.plan.arms[context.job.arm];
-  const auto options = film_options(arm.document);
   const auto names = film_names(context.plan);
   const auto named = films_of(arm);
-  std::vector<FilmFile> films;
+  const auto options = film_options(arm.document);
+  FilmMeasurement measurement(context, options);
   std::vector<std::string> hashes;
   for (std::int64_t i = 0; i < context.job.scene_count; ++i) {
+    if (context.stop.requested()) throw JobStopped();
+    context.progress.update(i, context.job.scene_count);
     const auto& name = names[static_cast<std::size_t>(context.job.scene_offset + i)];
     const auto found = std::find_if(named.begin(), named.end(),
                                     [&](const NamedFilm& film) { return film.name == name; });
-    if (found == named.end()) {
-      films.push_back({});
-      continue;
+    if (found == named.end()) continue;
+    HashedFilm film{open_film(found->path, found->truth, options), sha256_file(found->path), ""};
+    hashes.push_back(film.sha256 + " " + found->path);
+    if (!found->truth.empty()) {
+      film.truth_sha256 = sha256_file(found->truth);
+      hashes.push_back(film.truth_sha256 + " " + found->truth);
     }
-    films.push_back(open_film(found->path, found->truth, options));
-    hashes.push_back(sha256_file(found->path) + " " + found->path);
-    if (!found->truth.empty()) hashes.push_back(sha256_file(found->truth) + " " + found->truth);
+    measurement.add(i, film);
   }
-  const ReadyMetrics ready(context);
-  VideoFilms source(std::move(films), options, [&](std::int64_t film) {
-    if (context.stop.requested()) throw JobStopped();
-    context.progress.update(film, context.job.scene_count);
-  });
-  const auto scores = measure_films(source, ready.metrics(), context.axes.length("clip"),
-                                    context.axes.length("frame"));
-  write_film_parts(context, scores, {{kFilmFiles, hashes}});
+  write_film_parts(context, measurement.scores(), {{kFilmFiles, hashes}});
 }
 
 void MeasureJobs::finish(const RunView& run, ResultHeader& header) const {

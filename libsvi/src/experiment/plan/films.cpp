@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -71,6 +72,44 @@ std::vector<fs::path> matches(const std::string& pattern) {
   return paths;
 }
 
+/// The videos that a text file lists, one a line; relative ones lie beside it.
+std::vector<fs::path> listed_videos(const std::string& where, const fs::path& list) {
+  std::ifstream in(list);
+  std::vector<fs::path> paths;
+  int number = 0;
+  for (std::string line; std::getline(in, line);) {
+    ++number;
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (line.empty() || line.front() == '#') continue;
+    const auto path = fs::path(line).is_absolute() ? fs::path(line) : list.parent_path() / line;
+    if (!fs::is_regular_file(path) || !is_video(path)) {
+      raise<ConfigError>(where, " = ", list.string(), ": line ", number, ": ", path.string(),
+                         fs::exists(path) ? " is no video" : " does not exist");
+    }
+    paths.push_back(path);
+  }
+  return paths;
+}
+
+/// Names of films: those of their files without folder and ending, or, where two of these are
+/// equal, with as many folders as tell all apart.
+std::vector<std::string> film_names_of(const std::vector<fs::path>& paths) {
+  for (std::size_t folders = 0; folders < 4; ++folders) {
+    std::vector<std::string> names;
+    for (const auto& path : paths) {
+      auto name = path.stem().string();
+      auto parent = path.parent_path();
+      for (std::size_t i = 0; i < folders && parent.has_filename(); ++i) {
+        name = parent.filename().string() + "/" + name;
+        parent = parent.parent_path();
+      }
+      names.push_back(name);
+    }
+    if (std::set(names.begin(), names.end()).size() == names.size()) return names;
+  }
+  return {};
+}
+
 /// Results of a run keep films in videos/<arm>/.
 bool is_run(const fs::path& path) { return fs::is_directory(path / "videos"); }
 
@@ -80,6 +119,8 @@ std::map<std::string, std::string, NaturalOrder> videos_named(const std::string&
   std::vector<fs::path> paths;
   if (fs::is_directory(text)) {
     paths = videos_directly_in(text);
+  } else if (fs::is_regular_file(text) && fs::path(text).extension() == ".txt") {
+    paths = listed_videos(where, text);
   } else if (fs::is_regular_file(text)) {
     if (!is_video(text))
       raise<ConfigError>(where, " = ", text, ": is no video; videos end in ", kVideoEndings);
@@ -93,9 +134,13 @@ std::map<std::string, std::string, NaturalOrder> videos_named(const std::string&
                        "pattern such as films/*.mp4, or the results of a run; videos end in ",
                        kVideoEndings);
   }
+  const bool listed = fs::path(text).extension() == ".txt";
+  const auto names = listed ? film_names_of(paths) : std::vector<std::string>();
   std::map<std::string, std::string, NaturalOrder> films;
-  for (const auto& path : paths) {
-    const auto [place, fresh] = films.emplace(path.stem().string(), path.string());
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    const auto& path = paths[i];
+    const auto name = names.empty() ? path.stem().string() : names[i];
+    const auto [place, fresh] = films.emplace(name, path.string());
     if (!fresh) {
       raise<ConfigError>(where, " = ", text, ": ", place->second, " and ", path.string(),
                          " have one name; films are told apart by it: rename one");

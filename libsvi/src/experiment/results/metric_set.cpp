@@ -38,16 +38,26 @@ std::filesystem::path metric_folder(const Document& document) {
   return section<EvaluationConfig>(document, "evaluation").weights;
 }
 
-ReadyMetrics::ReadyMetrics(const JobContext& context) {
+std::vector<PresentMetric> present_metrics(const JobContext& context) {
   const auto& document = context.plan.arms[context.job.arm].document;
   const auto folder = metric_folder(document);
   const auto pinned = pinned_inputs(context.plan);
-  const auto seed = context.plan.experiment.seeds[context.job.seed];
-  for (auto& [name, metric] : arm_metrics(document, context.registry)) {
+  std::vector<PresentMetric> present;
+  for (auto& [section, metric] : arm_metrics(document, context.registry)) {
     auto files = pinned_files(metric->needs(), folder, pinned);
-    if (!files) continue;
+    if (files) present.push_back({section, std::move(metric), std::move(*files)});
+  }
+  return present;
+}
+
+ReadyMetrics::ReadyMetrics(const JobContext& context) : ReadyMetrics(context, {}) {}
+
+ReadyMetrics::ReadyMetrics(const JobContext& context, const std::set<std::string>& sections) {
+  const auto seed = context.plan.experiment.seeds[context.job.seed];
+  for (auto& [section, metric, files] : present_metrics(context)) {
+    if (!sections.empty() && !sections.contains(section)) continue;
     contexts_.push_back({context.device, alone_, static_cast<std::uint64_t>(seed), context.features,
-                         std::move(*files)});
+                         std::move(files)});
     metric->ready(contexts_.back());
     metrics_.push_back(std::move(metric));
   }

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <list>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,11 +24,23 @@ std::vector<ArmMetric> arm_metrics(const Document& document, const Registry& reg
 /// The folder of files that metrics need.
 std::filesystem::path metric_folder(const Document& document);
 
+/// An arm's metric whose files are there.
+struct PresentMetric {
+  std::string section;  // "metric.NAME"
+  std::unique_ptr<Metric> metric;
+  std::map<std::string, LocatedFile> files;  // of the metric, all there
+};
+
+/// The metrics of a job's arm whose files are those that the run has pinned in [experiment] inputs.
+std::vector<PresentMetric> present_metrics(const JobContext& context);
+
 /// The metrics of an arm whose files are there, ready to measure on this rank alone.
 class ReadyMetrics {
  public:
   /// Files are those that the run has pinned in [experiment] inputs, on every rank alike.
   explicit ReadyMetrics(const JobContext& context);
+  /// Of these only those of the sections named.
+  ReadyMetrics(const JobContext& context, const std::set<std::string>& sections);
   ReadyMetrics(const ReadyMetrics&) = delete;
   ReadyMetrics& operator=(const ReadyMetrics&) = delete;
 

@@ -180,6 +180,8 @@ struct VideoReader::Impl {
   }
 };
 
+std::vector<std::string> enum_names(ColorMatrix) { return {"tagged", "bt601", "bt709"}; }
+
 VideoReader::VideoReader(const std::string& path, VideoReaderOptions options)
     : impl_(std::make_unique<Impl>(path, options)) {}
 
