@@ -72,7 +72,8 @@ TEST(RaftNetwork, ReadsAFileWithoutPrefixOrTwins) {
   }
   const Raft other(Weights(weights, "raft"));
   const auto frame = testing::hashed_frame("raft.first", 64, 72);
-  EXPECT_TRUE(at::equal(other.look(frame).features.levels[0], raft().look(frame).features.levels[0]));
+  EXPECT_TRUE(
+      at::equal(other.look(frame).features.levels[0], raft().look(frame).features.levels[0]));
 }
 
 TEST(RaftNetwork, RefusesAnotherFileByNameAndTensor) {
@@ -125,7 +126,8 @@ TEST(CorrelationLookup, MovesToTheRightAlongAWindowsFirstAxis) {
     Correlation correlation(from, to, 4, way);
     const auto places = at::tensor({4.0F, 3.0F}).view({1, 2, 1, 1}).expand({1, 2, 8, 8});
     const auto window = correlation.lookup(places).select(2, 0).select(2, 0).view({9, 9});
-    EXPECT_FLOAT_EQ(window[4 + 1][4 - 1].item<float>(), 1);  // one to the right, one up; 4 / sqrt(16)
+    EXPECT_FLOAT_EQ(window[4 + 1][4 - 1].item<float>(),
+                    1);  // one to the right, one up; 4 / sqrt(16)
     EXPECT_FLOAT_EQ(window.abs().sum().item<float>(), 1);
   }
 }

@@ -15,12 +15,11 @@ namespace svi::testing {
 /// [3, H, W] in [0, 1], of 8-bit levels: patches and some noise; the same as `frame` of
 /// make_flow_fixtures.py.
 inline at::Tensor hashed_frame(const std::string& name, std::int64_t height, std::int64_t width) {
-  const auto patches =
-      hashed(name + ".patches", {1, 3, (height + 15) / 16, (width + 15) / 16})
-          .repeat_interleave(16, 2)
-          .repeat_interleave(16, 3)
-          .narrow(2, 0, height)
-          .narrow(3, 0, width);
+  const auto patches = hashed(name + ".patches", {1, 3, (height + 15) / 16, (width + 15) / 16})
+                           .repeat_interleave(16, 2)
+                           .repeat_interleave(16, 3)
+                           .narrow(2, 0, height)
+                           .narrow(3, 0, width);
   const auto levels = patches * 90 + hashed(name, {1, 3, height, width}) * 20 + 128;
   return levels.floor().squeeze(0) / 255;
 }

@@ -21,32 +21,38 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 from hashed_weights import fill, hashed, hashed_weight  # noqa: E402
 
 
-def dino_answer(sizes, height, width, v2=False):
-    """timm's network on positions made by the rule of the official code: after and before the last layer norm."""
-    heads = sizes["embed_dim"] // 64
-    patch, grid = sizes["patch_size"], sizes["grid"]
-    net = VisionTransformer(img_size=grid * patch, patch_size=patch, embed_dim=sizes["embed_dim"], depth=sizes["depth"],
-                            num_heads=heads, num_classes=0, global_pool="token",
-                            init_values=1e-5 if v2 else None, dynamic_img_size=True)
-    fill(net)
-    table = hashed_weight("pos_embed", (1, 1 + grid * grid, sizes["embed_dim"]))
-    rows, columns = height // patch, width // patch
-    positions = table
-    if not (rows * columns == grid * grid and height == width):
+class Dino:
+    """timm's network on positions made by the rule of the official code; heads are 64 wide."""
+
+    def __init__(self, width, depth, patch, grid, v2=False):
+        self.patch, self.grid = patch, grid
+        self.net = VisionTransformer(img_size=grid * patch, patch_size=patch, embed_dim=width, depth=depth,
+                                     num_heads=width // 64, num_classes=0, global_pool="token",
+                                     init_values=1e-5 if v2 else None)
+        fill(self.net)
+
+    def positions(self, height, width):
+        table, grid = self.net.pos_embed, self.grid
+        rows, columns = height // self.patch, width // self.patch
+        if rows * columns == grid * grid and height == width:
+            return table
         square = table[:, 1:].reshape(1, grid, grid, -1).permute(0, 3, 1, 2)
         square = torch.nn.functional.interpolate(square, scale_factor=((rows + 0.1) / grid, (columns + 0.1) / grid),
                                                  mode="bicubic")
         assert square.shape[-2:] == (rows, columns)
-        positions = torch.cat([table[:, :1], square.flatten(2).transpose(1, 2)], 1)
-    frames = hashed("frames", (2, 3, height, width))
-    with torch.no_grad():
+        return torch.cat([table[:, :1], square.flatten(2).transpose(1, 2)], 1)
+
+    @torch.no_grad()
+    def before_norm(self, frames):
         # Official networks cut what is over at the border by a convolution without padding.
-        x = torch.nn.functional.conv2d(frames, net.patch_embed.proj.weight, net.patch_embed.proj.bias, stride=patch)
-        x = x.flatten(2).transpose(1, 2)
-        x = torch.cat([net.cls_token.expand(2, -1, -1), x], 1) + positions
-        for block in net.blocks:
-            x = block(x)
-        return net.norm(x)[:, 0].contiguous(), x[:, 0].contiguous()
+        proj = self.net.patch_embed.proj
+        x = torch.nn.functional.conv2d(frames, proj.weight, proj.bias, stride=self.patch).flatten(2).transpose(1, 2)
+        x = torch.cat([self.net.cls_token.expand(len(x), -1, -1), x], 1) + self.positions(*frames.shape[-2:])
+        return self.net.blocks(x)[:, 0].contiguous()
+
+    @torch.no_grad()
+    def __call__(self, frames):
+        return self.net.norm(self.before_norm(frames)).contiguous()
 
 
 def clip_name(name):
@@ -84,24 +90,30 @@ def clip_shapes(net):
     return shapes
 
 
-def clip_answer(width, depth, patch, side, out, act):
-    net = clip_net(width, depth, patch, side, out, act)
-    weights = {name: hashed_weight(name, sizes) for name, sizes in clip_shapes(net).items()}
-    state = {}
-    for name, tensor in net.state_dict().items():
-        ours = clip_name(name)
-        part = re.search(r"attn\.([qkv])_proj\.", ours)
-        if ours.endswith("position_ids"):
-            state[name] = tensor
-        elif part:
-            fused = weights[ours.replace(f"{part[1]}_proj.", "in_proj_")]
-            at = "qkv".index(part[1]) * width
-            state[name] = fused[at:at + width]
-        else:
-            state[name] = weights[ours].t() if ours == "visual.proj" else weights[ours]
-    net.load_state_dict(state)
-    with torch.no_grad():
-        return net.eval()(pixel_values=hashed("frames", (2, 3, side, side))).image_embeds.contiguous()
+class ClipFromOpenAi:
+    """transformers' tower on weights hashed by OpenAI's names."""
+
+    def __init__(self, width, depth, patch, side, out, act):
+        self.net = clip_net(width, depth, patch, side, out, act)
+        weights = {name: hashed_weight(name, sizes) for name, sizes in clip_shapes(self.net).items()}
+        state = {}
+        for name, tensor in self.net.state_dict().items():
+            ours = clip_name(name)
+            part = re.search(r"attn\.([qkv])_proj\.", ours)
+            if ours.endswith("position_ids"):
+                state[name] = tensor
+            elif part:
+                fused = weights[ours.replace(f"{part[1]}_proj.", "in_proj_")]
+                at = "qkv".index(part[1]) * width
+                state[name] = fused[at:at + width]
+            else:
+                state[name] = weights[ours].t() if ours == "visual.proj" else weights[ours]
+        self.net.load_state_dict(state)
+        self.net.eval()
+
+    @torch.no_grad()
+    def __call__(self, frames):
+        return self.net(pixel_values=frames).image_embeds.contiguous()
 
 
 def manifest(name, shapes):
@@ -111,17 +123,18 @@ def manifest(name, shapes):
 
 def main():
     out = {}
-    small = {"embed_dim": 128, "depth": 3, "patch_size": 8, "grid": 5}
+    small, second = Dino(128, 3, 8, 5), Dino(64, 2, 14, 7, v2=True)
     for height, width in ((40, 40), (40, 75), (61, 33)):
-        out[f"dino.{height}x{width}"], out[f"dino.{height}x{width}.before"] = dino_answer(small, height, width)
-    second = {"embed_dim": 64, "depth": 2, "patch_size": 14, "grid": 7}
+        frames = hashed("frames", (2, 3, height, width))
+        out[f"dino.{height}x{width}"] = small(frames)
+        out[f"dino.{height}x{width}.before"] = small.before_norm(frames)
     for height, width in ((98, 98), (56, 56), (70, 112)):
-        out[f"dinov2.{height}x{width}"], _ = dino_answer(second, height, width, v2=True)
-    out["dino.official"], _ = dino_answer({"embed_dim": 768, "depth": 12, "patch_size": 16, "grid": 14}, 64, 112)
-    out["dinov2.official"], _ = dino_answer({"embed_dim": 768, "depth": 12, "patch_size": 14, "grid": 37}, 56, 70, v2=True)
-    out["clip.quick"] = clip_answer(128, 3, 8, 40, 96, "quick_gelu")
-    out["clip.exact"] = clip_answer(64, 2, 14, 56, 32, "gelu")
-    out["clip.b32"] = clip_answer(768, 12, 32, 224, 512, "quick_gelu")
+        out[f"dinov2.{height}x{width}"] = second(hashed("frames", (2, 3, height, width)))
+    out["dino.official"] = Dino(768, 12, 16, 14)(hashed("frames", (2, 3, 64, 112)))
+    out["dinov2.official"] = Dino(768, 12, 14, 37, v2=True)(hashed("frames", (2, 3, 56, 70)))
+    for name, sizes in (("quick", (128, 3, 8, 40, 96, "quick_gelu")), ("exact", (64, 2, 14, 56, 32, "gelu")),
+                        ("b32", (768, 12, 32, 224, 512, "quick_gelu"))):
+        out[f"clip.{name}"] = ClipFromOpenAi(*sizes)(hashed("frames", (2, 3, sizes[3], sizes[3])))
     save_file(out, DATA / "transformers.safetensors")
     with torch.device("meta"):
         for name, model in (("dino_vitb16", "vit_base_patch16_224.dino"), ("dinov2_vitb14", "vit_base_patch14_dinov2")):

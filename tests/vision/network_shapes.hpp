@@ -4,9 +4,11 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
+#include "support/hashed_weights.hpp"
 #include "svi/core/check.hpp"
 
 namespace svi::testing {
@@ -81,6 +83,31 @@ inline Shapes clip_shapes(std::int64_t width, std::int64_t depth, std::int64_t p
     append_shapes(shapes, linear_shapes(block + "mlp.c_proj", 4 * width, width));
   }
   return shapes;
+}
+
+/// A CLIP tower under DINO's names, as DreamSim's release has it.
+inline Shapes dreamsim_clip_shapes(std::int64_t width, std::int64_t depth, std::int64_t patch,
+                                   std::int64_t grid, std::int64_t out) {
+  auto shapes = dino_shapes(width, depth, patch, grid);
+  append_shapes(shapes, norm_shapes("pos_drop", width));
+  shapes.push_back({"proj", {width, out}});
+  return shapes;
+}
+
+/// An adapter of DreamSim's ensemble by PEFT's names.
+inline NamedTensors dreamsim_adapter(std::int64_t width, std::int64_t depth, std::int64_t rank) {
+  NamedTensors adapter;
+  for (std::int64_t branch = 0; branch < 3; ++branch) {
+    for (std::int64_t i = 0; i < depth; ++i) {
+      const auto name = cat("extractor_list.", branch, ".model.blocks.", i, ".attn.qkv.lora_");
+      for (const auto& [part, rows, columns] :
+           {std::tuple{"A.weight", rank, width}, {"B.weight", 3 * width, rank}}) {
+        adapter.emplace_back("base_model.model." + name + part,
+                             hashed_weight(name + part, {rows, columns}));
+      }
+    }
+  }
+  return adapter;
 }
 
 /// MUSIQ's by the names of IQA-PyTorch.

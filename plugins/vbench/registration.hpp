@@ -1,0 +1,16 @@
+#pragma once
+
+#include <svi/plugin/registry.hpp>
+
+namespace svi::vbench {
+
+/// Each file of metrics registers its own.
+void add_consistency(Registrar& registrar);  // subject_consistency, background_consistency
+void add_aesthetic(Registrar& registrar);    // aesthetic_quality
+void add_imaging(Registrar& registrar);      // imaging_quality
+void add_flickering(Registrar& registrar);   // temporal_flickering
+void add_i2v(Registrar& registrar);          // i2v_subject, i2v_background
+void add_long(Registrar& registrar);         // long_subject_consistency,
+                                             // long_background_consistency
+
+}  // namespace svi::vbench
