@@ -38,17 +38,8 @@ std::string key_of(const ScoredFilm& film) {
 /// Mean over films, with interval, of each second, or of each clip.
 Json curve_json(const Scores& scores, const ScoredQuantity& quantity, const std::string& arm,
                 bool by_second) {
-  std::vector<std::vector<double>> columns;
-  for (std::size_t i = 0; i < scores.films.size(); ++i) {
-    if (scores.films[i].arm != arm) continue;
-    const auto curve = by_second                ? quantity.seconds(scores.films, i)
-                       : quantity.clips.empty() ? std::vector<double>()
-                                                : quantity.clips[i];
-    columns.resize(std::max(columns.size(), curve.size()));
-    for (std::size_t t = 0; t < curve.size(); ++t) columns[t].push_back(curve[t]);
-  }
   auto list = Json::array();
-  for (const auto& column : columns) {
+  for (const auto& column : scores.columns(quantity, arm, by_second)) {
     const auto interval = bootstrap_interval(column, 0);
     list.push_back(numbers({interval.mean, interval.low, interval.high}));
   }
@@ -142,6 +133,17 @@ std::string scores_json(const Scores& scores, Layout layout) {
     json["meaning"][quantity.name] = quantity.meaning;
     json["better"][quantity.name] =
         enum_names(quantity.better).at(static_cast<std::size_t>(quantity.better));
+  }
+  for (const auto& film : scores.films) {
+    auto& about = json["films"][key_of(film)];
+    about = {{"arm", film.arm}, {"fps", film.fps > 0 ? Json(film.fps) : Json()}};
+    if (film.frames > 0) about["frames"] = film.frames;
+  }
+  for (const auto& section : scores.settings.sections()) {
+    if (!section.name.starts_with("metric.") && section.name != "films") continue;
+    auto& options = json["options"][section.name];
+    options = Json::object();
+    for (const auto& entry : section.entries) options[entry.key] = entry.value;
   }
   json["unmeasured"] = Json::array();
   for (const auto& quantity : scores.quantities) {

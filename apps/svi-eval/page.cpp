@@ -82,17 +82,8 @@ struct Band {
 
 Band band_of(const Scores& scores, const ScoredQuantity& quantity, const std::string& arm,
              bool by_second) {
-  std::vector<std::vector<double>> columns;
-  for (std::size_t i = 0; i < scores.films.size(); ++i) {
-    if (scores.films[i].arm != arm) continue;
-    const auto curve = by_second                ? quantity.seconds(scores.films, i)
-                       : quantity.clips.empty() ? std::vector<double>()
-                                                : quantity.clips[i];
-    columns.resize(std::max(columns.size(), curve.size()));
-    for (std::size_t t = 0; t < curve.size(); ++t) columns[t].push_back(curve[t]);
-  }
   Band band;
-  for (const auto& column : columns) {
+  for (const auto& column : scores.columns(quantity, arm, by_second)) {
     const auto interval = bootstrap_interval(column, 0, 500);
     band.mean.push_back(interval.mean);
     band.low.push_back(interval.low);

@@ -73,6 +73,13 @@ class ResultReader {
     for (const auto& path : datasets("/metrics/frame")) read_curves(path, &ScoredQuantity::frames);
     for (const auto& path : datasets("/metrics/film_set")) read_set(path);
     for (auto& quantity : scores_.quantities) fill_films(quantity);
+    for (const auto& quantity : scores_.quantities) {
+      for (std::size_t i = 0; i < quantity.frames.size(); ++i) {
+        auto& frames = scores_.films[i].frames;
+        frames = std::max(frames, static_cast<std::int64_t>(quantity.frames[i].size()));
+      }
+    }
+    scores_.settings = Document::parse(file_.text("/resolved_ini"), "resolved.ini");
     if (file_.contains("/missing_metrics")) scores_.missing = lines(file_.text("/missing_metrics"));
     for (const auto& [name, value] : file_.attributes("/provenance")) {
       if (const auto* text = std::get_if<std::string>(&value)) scores_.facts[name] = *text;
@@ -109,7 +116,7 @@ class ResultReader {
         auto path = path_named(videos_, scenes[i]);
         if (path.empty()) path = path_named(read, arm + "/" + scenes[i]);
         if (path.empty() && scores_.arms.size() == 1) path = path_named(read, scenes[i]);
-        scores_.films.push_back({scenes[i], path, arm, fps_of(path)});
+        scores_.films.push_back({scenes[i], path, arm, fps_of(path), 0});
       }
     }
   }
@@ -214,6 +221,23 @@ const ScoredQuantity* Scores::find(const std::string& name) const {
   return nullptr;
 }
 
+std::vector<std::vector<double>> Scores::columns(const ScoredQuantity& quantity,
+                                                 const std::string& arm, bool by_second) const {
+  std::vector<std::vector<double>> found;
+  for (std::size_t i = 0; i < films.size(); ++i) {
+    if (films[i].arm != arm) continue;
+    std::vector<double> curve;
+    if (by_second) {
+      curve = quantity.seconds(films, i);
+    } else if (i < quantity.clips.size()) {
+      curve = quantity.clips[i];
+    }
+    found.resize(std::max(found.size(), curve.size()));
+    for (std::size_t t = 0; t < curve.size(); ++t) found[t].push_back(curve[t]);
+  }
+  return found;
+}
+
 Scores read_scores(const fs::path& file, const std::vector<std::string>& videos) {
   return ResultReader(file, videos).read();
 }
@@ -228,7 +252,7 @@ Scores read_scores_json(const fs::path& file) {
     const auto better = json.value("better", std::map<std::string, std::string>());
     for (const auto& [path, values] : json.at("videos").items()) {
       const auto index = scores.films.size();
-      scores.films.push_back({fs::path(path).stem().string(), path, "films", 0});
+      scores.films.push_back({fs::path(path).stem().string(), path, "films", 0, 0});
       for (const auto& [name, value] : values.items()) {
         if (!value.is_number()) continue;
         auto* quantity = const_cast<ScoredQuantity*>(scores.find(name));

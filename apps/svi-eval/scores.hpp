@@ -1,11 +1,13 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "svi/config/document.hpp"
 #include "svi/metric/metric.hpp"
 
 namespace svi::eval {
@@ -14,6 +16,7 @@ namespace svi::eval {
 struct ScoredFilm {
   std::string name, path, arm;  // path may be empty
   double fps = 0;               // frames per second; 0: not known
+  std::int64_t frames = 0;      // that were measured, if a metric gives numbers of frames; else 0
 };
 
 /// What one quantity says of all films; NaN where it says nothing.
@@ -42,8 +45,12 @@ struct Scores {
   std::vector<ScoredQuantity> quantities;
   std::vector<std::string> missing;          // metrics without a number, a line each
   std::map<std::string, std::string> facts;  // provenance: versions, files and their hashes
+  Document settings;                         // resolved: every option of every metric
 
   const ScoredQuantity* find(const std::string& name) const;
+  /// The arm's films at each second, or at each clip: [time][film], of those that are so long.
+  std::vector<std::vector<double>> columns(const ScoredQuantity& quantity, const std::string& arm,
+                                           bool by_second) const;
 };
 
 /// Reads a result file of svi-experiment or svi-eval. `videos`: paths of the films, to tell films
