@@ -2,11 +2,16 @@
 """Writes tests/data/vision/vbench.safetensors: the scores of a hashed film by small networks of the official kinds.
 
 Needs torch, torchvision, timm, transformers, Pillow, pyiqa and safetensors; not part of the build. Preparation is
-torchvision's and Pillow's, the networks are those of make_transformer_fixtures.py, make_musiq_fixtures.py and
-make_dreamsim_fixtures.py beside the tests of networks; the scores are written here in plain torch.
+torchvision's and Pillow's, the networks are those of make_transformer_fixtures.py and make_musiq_fixtures.py beside the
+tests of networks; the scores are written here in plain torch. Where the package vbench 0.1.5 is installed (--no-deps),
+its own functions are run on the same networks, and must agree.
 """
+import importlib
+import importlib.util
 import pathlib
 import sys
+import tempfile
+import types
 
 import numpy
 import torch
@@ -82,6 +87,93 @@ def i2v(reference, features):
     return 0.4 * max(near) + 0.3 * sum(steps) / len(steps) + 0.3 * min(steps)
 
 
+class Upstream:
+    """Functions of the package vbench on films in memory; what it would import for files and models is stood in for."""
+
+    def __init__(self):
+        for name, parts in {"cv2": "", "clip": "", "decord": "VideoReader cpu", "dreamsim": "dreamsim",
+                            "scenedetect": "open_video SceneManager split_video_ffmpeg",
+                            "scenedetect.detectors": "ContentDetector",
+                            "scenedetect.video_splitter": "split_video_ffmpeg", "moviepy": "",
+                            "moviepy.editor": "VideoFileClip"}.items():
+            sys.modules[name] = types.ModuleType(name)
+            for part in parts.split():
+                setattr(sys.modules[name], part, None)
+        package = types.ModuleType("vbench2_beta_long")  # whose own __init__ is not run
+        package.__path__ = [str(pathlib.Path(importlib.util.find_spec("vbench").origin).parents[1] / package.__name__)]
+        sys.modules[package.__name__] = package
+        import torchvision.io
+        if not hasattr(torchvision.io, "write_video"):
+            torchvision.io.write_video = None
+
+    def module(self, name, frames):
+        module = importlib.import_module(name)
+        module.load_video = lambda path, *rest, **more: frames
+        return module
+
+    def fused(self, within, between, dimension):
+        """Upstream's fusion of clips' values, on our tables: the package lacks its own."""
+        utils = self.module("vbench2_beta_long.utils", None)
+        kind, postfix = dimension.split("_")[0], {"subject_consistency": "sb", "background_consistency": "bg"}[dimension]
+        table = tables()[f"k{kind.capitalize()}Table"]
+        clips = [{"video_path": "a.mp4", "video_results": value} for value in within]
+        with tempfile.TemporaryDirectory() as folder:
+            weights, mapping = pathlib.Path(folder, "weights.yaml"), pathlib.Path(folder, "table.yaml")
+            weights.write_text("".join(f"w_{part}_{postfix}: 0.5\n" for part in ("inclip", "clip2clip")))
+            mapping.write_text("".join(f"{i / 100}: {value!r}\n" for i, value in enumerate(table)))
+            settings = {"slow_fast_eval_config": weights, "dev_flag": True, f"{postfix}_mapping_file_path": mapping}
+            return utils.fuse_inclip_clip2clip(0, 0, clips, [{"video_path": "a.mp4", "video_results": between}],
+                                               dimension, **settings)[0]
+
+
+class Tower(torch.nn.Module):
+    """What upstream calls of CLIP."""
+
+    def __init__(self, clip):
+        super().__init__()
+        self.encode_image = clip
+
+
+def check_upstream(out, frames, dino, dinov2, clip, head, musiq, large, picture):
+    """The scores of the package vbench itself."""
+    up = Upstream()
+
+    def agree(name, mine, theirs, tolerance=2e-6):
+        print(f"upstream {name}: {theirs:.9f}, here {mine:.9f}")
+        assert abs(mine - theirs) < tolerance, name
+
+    few = frames[:7]
+    # Without `antialias` the installed torchvision smooths; VBench's own transforms say so where it must not.
+    theirs, _ = up.module("vbench.subject_consistency", few).subject_consistency(dino, ["a"], "cpu", False)
+    agree("subject", out["subject_consistency"].mean().item(), theirs)
+    theirs, _ = up.module("vbench.background_consistency", few).background_consistency(Tower(clip), None, ["a"], "cpu", False)
+    agree("background", out["background_consistency"].mean().item(), theirs)
+    linear = torch.nn.Linear(768, 1)
+    linear.load_state_dict(head)
+    theirs, _ = up.module("vbench.aesthetic_quality", few).laion_aesthetic(linear, Tower(clip), ["a"], "cpu")
+    agree("aesthetic", out["aesthetic_quality"].mean().item(), theirs)
+    theirs, _ = up.module("vbench.imaging_quality", large).technical_quality(musiq, ["a"], "cpu")
+    agree("imaging", out["imaging_quality.longer"].mean().item(), theirs)
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/image.png"
+        picture.save(path)
+        module = up.module("vbench2_beta_i2v.i2v_subject", frames[:5])
+        theirs, _ = module.i2v_subject(dino, [(path, "a")], "cpu")
+    agree("i2v_subject", out["i2v_subject.image"].item(), float(theirs))
+    module = up.module("vbench2_beta_long.subject_consistency", frames[[0, 8, 12]])
+    between, _ = module.subject_consistency_dinov2(dinov2, ["a"], "cpu", False)
+    agree("long clip to clip", out["long_subject"][2].item(), between)
+    within = []
+    for start in (0, 8, 12):
+        clip_frames = frames[start:start + 8]
+        within.append(up.module("vbench.subject_consistency", clip_frames).subject_consistency(dino, ["a"], "cpu", False)[0])
+    agree("long", out["long_subject"][0].item(), up.fused(within, between, "subject_consistency"))
+    values = tables()
+    for name, dimension in (("kSubjectTable", "subject_consistency"), ("kBackgroundTable", "background_consistency")):
+        for x in (0.001, 0.015, 0.5, 0.5049, 0.87, 0.999, 1.0):
+            agree(f"{name} at {x}", 0.5 * interpolated(values[name], x), up.fused([0.0], x, dimension), 1e-12)
+
+
 @torch.no_grad()
 def main():
     frames = film(20, 36, 52)
@@ -118,6 +210,8 @@ def main():
     for name in list(out):
         if name.startswith("imaging"):
             out[name] = out[name].flatten().double() / 100
+    if importlib.util.find_spec("vbench"):
+        check_upstream(out, frames, dino, dinov2, small, head, musiq, large, image)
     save_file({name: value.contiguous() for name, value in out.items()}, ROOT / "tests/data/vision/vbench.safetensors")
     for name, value in out.items():
         print(name, value.tolist())

@@ -1,0 +1,313 @@
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <list>
+
+#include "metric/recording_sink.hpp"
+#include "support/hashed_weights.hpp"
+#include "support/picture_files.hpp"
+#include "support/temporary_folder.hpp"
+#include "svi/core/check.hpp"
+#include "svi/io/atomic_file.hpp"
+#include "svi/io/safetensors.hpp"
+#include "svi/io/video_reader.hpp"
+#include "svi/plugin/loader.hpp"
+#include "vision/network_shapes.hpp"
+
+namespace svi {
+namespace {
+
+using ::testing::ElementsAre;
+using testing::hashed;
+using ::testing::HasSubstr;
+
+const std::string kGolden = SVI_SOURCE_DIR "/tests/data/golden/";
+
+/// What make_vbench_fixtures.py computed.
+at::Tensor answer(const std::string& name) {
+  static const auto kAnswers =
+      SafetensorsFile::open(SVI_SOURCE_DIR "/tests/data/vision/vbench.safetensors");
+  return kAnswers.load(name).to(at::kDouble);
+}
+
+/// The film of make_vbench_fixtures.py: [3, T, H, W] in [0, 1], from levels.
+at::Tensor some_film(std::int64_t frames, std::int64_t height, std::int64_t width) {
+  const auto noise = hashed("noise", {3, frames, height, width});
+  const auto shades = hashed("shades", {3, frames, 1, 1});
+  return (127.5 + 60 * noise + 60 * shades).round() / 255;
+}
+
+/// A picture [3, H, W] of bytes as a BMP file.
+std::string bmp_of(const at::Tensor& picture) {
+  const auto H = picture.size(1), W = picture.size(2), row = (3 * W + 3) / 4 * 4;
+  const auto n = [](std::int64_t value, int size) {
+    return bytes_of_number(static_cast<std::uint64_t>(value), size, false);
+  };
+  auto bytes = "BM" + n(54 + row * H, 4) + n(0, 4) + n(54, 4) + n(40, 4) + n(W, 4) + n(H, 4) +
+               n(1, 2) + n(24, 2) + std::string(24, '\0');
+  const auto rows = picture.flip({0, 1}).permute({1, 2, 0}).contiguous();  // from below, B G R
+  for (std::int64_t y = 0; y < H; ++y) {
+    bytes.append(reinterpret_cast<const char*>(rows[y].const_data_ptr<std::uint8_t>()),
+                 static_cast<std::size_t>(3 * W));
+    bytes.append(static_cast<std::size_t>(row - 3 * W), '\0');
+  }
+  return bytes;
+}
+
+class VbenchTest : public ::testing::Test {
+ protected:
+  VbenchTest() { load_plugin(PLUGIN_FILE, registry_); }
+
+  std::unique_ptr<Metric> make(const std::string& name, const std::string& options) {
+    return registry_.make<Metric>(Document::parse("[metric." + name + "]\n" + options, "test.ini"),
+                                  name, nullptr, "metric." + name);
+  }
+  /// A file of hashed weights; values are hashed by `hash` + name.
+  std::string save(const std::string& file, const testing::Shapes& shapes,
+                   const std::string& hash = "") {
+    NamedTensors tensors;
+    for (const auto& [name, sizes] : shapes)
+      tensors.emplace_back(name, testing::hashed_weight(hash + name, sizes));
+    const auto path = folder_ / (file + ".safetensors");
+    save_safetensors(path, tensors);
+    return path;
+  }
+  std::string save_dino() { return save("dino", testing::dino_shapes(64, 1, 16, 14)); }
+  std::string save_clip() { return save("clip", testing::clip_shapes(64, 1, 32, 7, 768)); }
+
+  /// A metric with these options, as an experiment makes it ready.
+  std::unique_ptr<Metric> ready(const std::string& name, const std::string& options) {
+    auto metric = make(name, options);
+    contexts_.push_back({at::kCPU, alone_, 0, store_, {}});
+    for (const auto& need : metric->needs()) {
+      contexts_.back().files[need.name] = locate(need, folder_.path());
+      EXPECT_EQ(contexts_.back().files[need.name].problem, "") << need.name;
+    }
+    metric->ready(contexts_.back());
+    return metric;
+  }
+
+  TemporaryFolder folder_;
+  Registry registry_;
+  FeatureStore store_;
+  Communicator alone_ = Communicator::self();
+  std::list<MetricContext> contexts_;
+};
+
+/// Values per frame of all clips in a row.
+std::vector<double> in_a_row(const RecordingSink& sink, const std::string& name) {
+  std::vector<double> values;
+  for (const auto& clip : sink.per_frame.at(name))
+    values.insert(values.end(), clip.begin(), clip.end());
+  return values;
+}
+
+void expect_frames(const RecordingSink& seen, const std::string& name, const at::Tensor& wanted,
+                   std::size_t undefined, double tolerance) {
+  const auto values = in_a_row(seen, name);
+  ASSERT_EQ(values.size(), undefined + static_cast<std::size_t>(wanted.size(0)));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (i < undefined)
+      EXPECT_TRUE(std::isnan(values[i])) << i;
+    else
+      EXPECT_NEAR(values[i], wanted[static_cast<std::int64_t>(i - undefined)].item<double>(),
+                  tolerance)
+          << i;
+  }
+  ASSERT_EQ(seen.films.at(name).size(), 1u);
+  EXPECT_NEAR(seen.films.at(name)[0], wanted.mean().item<double>(), tolerance);
+}
+
+TEST_F(VbenchTest, SubjectConsistencyIsThatOfDinoOnWholeFrames) {
+  const auto metric = ready("subject_consistency", "file = " + save_dino() + "\n");
+  const auto seen = measure(*metric, some_film(20, 36, 52).slice(1, 0, 7), 3);
+  expect_frames(seen, "subject_consistency", answer("subject_consistency"), 1, 1e-5);
+  const auto wanted = answer("subject_consistency");
+  EXPECT_NEAR(seen.clips.at("subject_consistency").at(0),
+              wanted.slice(0, 0, 2).mean().item<double>(), 1e-5);
+}
+
+TEST_F(VbenchTest, BackgroundConsistencyIsThatOfClipOnTheMiddle) {
+  const auto metric = ready("background_consistency", "file = " + save_clip() + "\n");
+  const auto seen = measure(*metric, some_film(20, 36, 52).slice(1, 0, 7), 4);
+  expect_frames(seen, "background_consistency", answer("background_consistency"), 1, 1e-5);
+}
+
+TEST_F(VbenchTest, AestheticQualityIsLaionsHeadOnClip) {
+  const auto metric = ready("aesthetic_quality", cat("file = ", save_clip(), "\nhead = ", kGolden,
+                                                     "sa_0_4_vit_l_14_linear.pth\n"));
+  const auto seen = measure(*metric, some_film(20, 36, 52).slice(1, 0, 7), 2);
+  expect_frames(seen, "aesthetic_quality", answer("aesthetic_quality"), 0, 1e-5);
+}
+
+TEST_F(VbenchTest, TheOfficialAestheticHeadIsTheOneAskedFor) {
+  auto need = make("aesthetic_quality", "")->needs().at(1);
+  need.given = kGolden + "sa_0_4_vit_l_14_linear.pth";
+  EXPECT_EQ(locate(need, "").problem, "");
+}
+
+TEST_F(VbenchTest, ImagingQualityIsMusiqsOnFramesOfTheRightSize) {
+  const auto file = save("musiq", testing::musiq_shapes(64, 1, 96));
+  const auto with = [&](const std::string& size) {
+    return ready("imaging_quality", cat("file = ", file, "\nsize = ", size, "\n"));
+  };
+  for (const auto* size : {"longer", "none"}) {
+    const auto seen = measure(*with(size), some_film(2, 120, 561), 1);
+    expect_frames(seen, "imaging_quality", answer(cat("imaging_quality.", size)), 0, 1e-5);
+  }
+  for (const auto* size : {"shorter", "shorter_centercrop"}) {
+    const auto seen = measure(*with(size), some_film(1, 530, 540), 1);
+    expect_frames(seen, "imaging_quality", answer(cat("imaging_quality.", size)), 0, 1e-5);
+  }
+}
+
+TEST_F(VbenchTest, TemporalFlickeringHasThePublishedValueOfAFilm) {
+  const auto metric = make("temporal_flickering", "");
+  const auto film = read_video(kGolden + "ltx2.mp4", {.exact_c_path = true});  // [T, 3, H, W]
+  RecordingSink sink(*metric);
+  const auto session = metric->open();
+  const at::Tensor no_truth;
+  for (std::int64_t first = 0; first < film.size(0); first += 17) {
+    const auto clip = film.slice(0, first, std::min(first + 17, film.size(0)))
+                          .to(at::kFloat)
+                          .div(255)
+                          .transpose(0, 1);
+    session->add({first / 17, first, clip, no_truth, "", 24}, sink);
+  }
+  session->finish({8, 120, 24}, sink);
+  // Upstream adds its means in fp32, this metric in fp64.
+  EXPECT_NEAR(sink.films.at("temporal_flickering").at(0), 0.979451680650898, 1e-8);
+}
+
+TEST_F(VbenchTest, TheImageOfAFilmIsTheOneGivenOrTheFirstFrame) {
+  const auto dino = save_dino();
+  const auto picture = (some_film(1, 90, 70).select(1, 0) * 255).round().to(at::kByte);
+  const auto image = folder_ / "image.bmp";
+  write_file(image, bmp_of(picture));
+  const auto film = some_film(20, 36, 52).slice(1, 0, 5);
+  const auto of = [&](const std::string& options, const at::Tensor& truth) {
+    const auto metric = ready("i2v_subject", cat("file = ", dino, "\n", options));
+    return measure(*metric, film, 2, truth).films.at("i2v_subject").at(0);
+  };
+  const auto given = answer("i2v_subject.image").item<double>();
+  const auto first = answer("i2v_subject.first").item<double>();
+  EXPECT_NEAR(of(cat("image = ", image, "\n"), {}), given, 1e-5);
+  EXPECT_NEAR(of("", {}), first, 1e-5);
+  EXPECT_NEAR(of("", film), first, 1e-5);
+  const auto other = some_film(20, 36, 52).slice(1, 10, 15);
+  EXPECT_GT(std::abs(of("", other) - first), 1e-3);
+}
+
+TEST_F(VbenchTest, LongFilmsAreCutIntoClipsOfWhichTheLastOverlaps) {
+  const auto dino = save_dino(), dinov2 = save("dinov2", testing::dino_shapes(64, 1, 14, 16, true));
+  const auto metric = ready("long_subject_consistency",
+                            cat("dino = ", dino, "\ndinov2 = ", dinov2, "\nseconds = 1\n"));
+  const auto wanted = answer("long_subject");  // fused, in clips, clip to clip, clips
+  for (const std::int64_t cut : {20, 3}) {     // at 8 frames a second
+    const auto seen = measure(*metric, some_film(20, 36, 52), cut);
+    EXPECT_NEAR(seen.films.at("long_subject_consistency").at(0), wanted[0].item<double>(), 1e-5);
+    EXPECT_NEAR(seen.films.at("long_subject_in_clips").at(0), wanted[1].item<double>(), 1e-5);
+    EXPECT_NEAR(seen.films.at("long_subject_clip_to_clip").at(0), wanted[2].item<double>(), 1e-5);
+    const auto row = seen.shown.at("long_subject_consistency").at(0);
+    EXPECT_EQ(row[0][1].item<double>(), 3);
+  }
+  const auto brief = measure(*metric, some_film(20, 36, 52).slice(1, 0, 7), 4);
+  EXPECT_NEAR(brief.films.at("long_subject_consistency").at(0),
+              answer("long_subject.short")[0].item<double>(), 1e-5);
+  EXPECT_EQ(brief.films.count("long_subject_clip_to_clip"), 0u);
+}
+
+TEST_F(VbenchTest, DreamSimSeesThatAFrozenFilmKeepsItsBackground) {
+  const auto dino = save("dino", testing::dino_shapes(64, 1, 8, 3), "dino.");
+  const auto clip = save("dreamsim_clip", testing::dreamsim_clip_shapes(64, 1, 8, 3, 32), "clip.");
+  const auto open = save("open", testing::dreamsim_clip_shapes(64, 1, 8, 3, 32), "open.");
+  const auto lora = folder_ / "lora.safetensors", settings = folder_ / "adapter_config.json";
+  save_safetensors(lora, testing::dreamsim_adapter(64, 1, 4));
+  write_file(settings, R"({"lora_alpha": 2, "r": 4})");
+  const auto files = cat("dino = ", dino, "\nclip = ", clip, "\nopen_clip = ", open,
+                         "\nlora = ", lora, "\nlora_config = ", settings, "\n");
+  const auto metric = ready("i2v_background", files);
+  const auto film = some_film(20, 36, 52);
+  const auto frozen = film.slice(1, 0, 1).expand({3, 5, 36, 52});
+  EXPECT_NEAR(measure(*metric, frozen, 2).films.at("i2v_background").at(0), 1, 1e-5);
+  EXPECT_LT(measure(*metric, film, 7).films.at("i2v_background").at(0), 0.99);
+  const auto far = ready("long_background_consistency",
+                         cat(files, "clip_b32 = ", save_clip(), "\nseconds = 1\n"));
+  const auto whole = measure(*far, film, 20).films, parts = measure(*far, film, 6).films;
+  for (const auto* name : {"long_background_consistency", "long_background_clip_to_clip"})
+    EXPECT_NEAR(whole.at(name).at(0), parts.at(name).at(0), 1e-6) << name;
+  EXPECT_EQ(store_.size(),
+            3u);  // DreamSim, its frames, CLIP with its frames
+}
+
+TEST_F(VbenchTest, DoesNotDependOnHowAFilmIsCutIntoClips) {
+  const auto dino = save_dino();
+  for (const auto* name : {"subject_consistency", "i2v_subject"}) {
+    const auto metric = ready(name, "file = " + dino + "\n");
+    const auto film = some_film(20, 36, 52).slice(1, 0, 7);
+    EXPECT_NEAR(measure(*metric, film, 7).films.at(name).at(0),
+                measure(*metric, film, 2).films.at(name).at(0), 1e-6)
+        << name;
+  }
+}
+
+TEST_F(VbenchTest, OneFrameHasNoConsistencyAndAFrozenFilmAllOfIt) {
+  const auto dino = save_dino();
+  for (const auto* name : {"subject_consistency", "i2v_subject"}) {
+    const auto metric = ready(name, "file = " + dino + "\n");
+    const auto frame = some_film(1, 36, 52);
+    EXPECT_EQ(measure(*metric, frame, 1).films.count(name), 0u) << name;
+    EXPECT_NEAR(measure(*metric, frame.expand({3, 4, 36, 52}), 2).films.at(name).at(0), 1, 1e-6);
+  }
+}
+
+TEST_F(VbenchTest, SetsAreWhatUpstreamMakesOfADimension) {
+  const auto rows = at::tensor({1.5, 2.0, 0.4, 1.0}, at::kDouble).view({2, 2});  // sum, count
+  for (const auto* name : {"subject_consistency", "background_consistency"})
+    EXPECT_DOUBLE_EQ(make(name, "")->of_set(0, rows, {}), 1.9 / 3) << name;
+  for (const auto* name : {"aesthetic_quality", "imaging_quality", "temporal_flickering"})
+    EXPECT_DOUBLE_EQ(make(name, "")->of_set(0, rows, {}), (0.75 + 0.4) / 2) << name;
+  const std::string far = "long_subject_consistency";
+  EXPECT_DOUBLE_EQ(make(far, "")->of_set(0, rows, {}), 1.9 / 3);
+  EXPECT_DOUBLE_EQ(make(far, "set = films\n")->of_set(0, rows, {}), (0.75 + 0.4) / 2);
+  EXPECT_TRUE(std::isnan(make(far, "")->of_set(0, at::empty({0, 2}, at::kDouble), {})));
+}
+
+TEST_F(VbenchTest, SharesOneNetworkBetweenMetricsOnTheSameFile) {
+  const auto dino = save_dino();
+  const auto a = ready("subject_consistency", "file = " + dino + "\n");
+  const auto b = ready("i2v_subject", "file = " + dino + "\n");
+  EXPECT_EQ(store_.size(), 3u);  // the network, and two preparations of frames for it
+}
+
+TEST_F(VbenchTest, SaysWhichFilesAreMissing) {
+  std::vector<std::string> files;
+  for (const auto* name : {"subject_consistency", "background_consistency", "aesthetic_quality",
+                           "imaging_quality", "long_subject_consistency"}) {
+    for (const auto& need : make(name, "")->needs()) {
+      const auto found = locate(need, folder_.path());
+      EXPECT_EQ(found.problem, "does not exist");
+      EXPECT_THAT(missing_text(need, found, cat("metric.", name)),
+                  HasSubstr("; get it from https"));
+      files.push_back(need.file);
+    }
+  }
+  EXPECT_THAT(files, ElementsAre("dino_vitbase16_pretrain.pth", "ViT-B-32.pt", "ViT-L-14.pt",
+                                 "sa_0_4_vit_l_14_linear.pth", "musiq_spaq_ckpt-358bb6af.pth",
+                                 "dino_vitbase16_pretrain.pth", "dinov2_vitb14_pretrain.pth"));
+}
+
+TEST_F(VbenchTest, RefusesAFileOfAnotherNetworkByItsName) {
+  const auto clip = save_clip();
+  try {
+    ready("subject_consistency", "file = " + clip + "\n");
+    FAIL() << "another network was taken";
+  } catch (const IoError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("clip.safetensors: cls_token is missing"));
+  }
+}
+
+}  // namespace
+}  // namespace svi
