@@ -37,8 +37,8 @@ struct Subject {
       "in DINO ViT-B/16";
   static constexpr const char* kWeights = "DINO's weights by their official names";
   static MetricFile file(const std::string& given) { return dino_file(given); }
-  static std::shared_ptr<FrameNetwork> network(const MetricContext& context) {
-    return dino_whole(context);
+  static std::shared_ptr<FrameNetwork> network(const MetricContext& context, bool official) {
+    return dino_whole(context, official);
   }
 };
 struct Background {
@@ -48,7 +48,7 @@ struct Background {
       "in CLIP ViT-B/32";
   static constexpr const char* kWeights = "weights of CLIP's image tower by OpenAI's names";
   static MetricFile file(const std::string& given) { return clip_b32_file(given); }
-  static std::shared_ptr<FrameNetwork> network(const MetricContext& context) {
+  static std::shared_ptr<FrameNetwork> network(const MetricContext& context, bool) {
     return clip_middle(context, "clip_b32");
   }
 };
@@ -75,7 +75,9 @@ class ConsistencyMetric final : public Metric {
     return {frame_quantity(Kind::kName, Kind::kMeaning)};
   }
   std::vector<MetricFile> needs() const override { return {Kind::file(config_.file)}; }
-  void ready(const MetricContext& context) override { network_ = Kind::network(context); }
+  void ready(const MetricContext& context) override {
+    network_ = Kind::network(context, config_.file.empty());
+  }
   std::unique_ptr<MetricSession> open() const override {
     return std::make_unique<ConsistencySession>(network_);
   }

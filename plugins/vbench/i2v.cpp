@@ -107,7 +107,8 @@ class SubjectMetric final : public Metric {
   }
   std::vector<MetricFile> needs() const override { return {dino_file(config_.file)}; }
   void ready(const MetricContext& context) override {
-    network_ = {dino_middle(context, config_.image.antialias), prepared_middle_of_image};
+    network_ = {dino_middle(context, config_.file.empty(), config_.image.antialias),
+                prepared_middle_of_image};
     reference_ = features_of_image(config_.image, network_);
   }
   std::unique_ptr<MetricSession> open() const override {

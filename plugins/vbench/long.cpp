@@ -130,7 +130,8 @@ class LongSubjectMetric final : public Metric {
     return {dino_file(config_.dino, "dino"), dinov2_file(config_.dinov2, "dinov2")};
   }
   void ready(const MetricContext& context) override {
-    networks_ = {dino_whole(context), dinov2_middle(context, config_.cut.antialias),
+    networks_ = {dino_whole(context, config_.dino.empty()),
+                 dinov2_middle(context, config_.dinov2.empty(), config_.cut.antialias),
                  &kSubjectTable};
   }
   std::unique_ptr<MetricSession> open() const override {

@@ -30,10 +30,13 @@ MetricFile official(MetricFile file, const std::string& given, const std::string
 /// The network of a file, loaded once however many metrics prepare frames for
 /// it in their own way.
 std::shared_ptr<VisionTransformer> transformer(const MetricContext& context,
-                                               const std::string& name) {
+                                               const std::string& name, bool official) {
   const auto& file = context.file(name);
   return context.features.get<VisionTransformer>("vision transformer", file.sha256, [&] {
-    return std::make_shared<VisionTransformer>(Weights::open(file.path, context.device));
+    auto weights = Weights::open(file.path, context.device);
+    return official ? std::make_shared<VisionTransformer>(std::move(weights), 768, 12,
+                                                          name == "dino" ? 16 : 14)
+                    : std::make_shared<VisionTransformer>(std::move(weights));
   });
 }
 
@@ -49,13 +52,14 @@ at::Tensor middle(const at::Tensor& levels, bool antialias) {
 }
 
 std::shared_ptr<FrameNetwork> transformer_middle(const MetricContext& context,
-                                                 const std::string& name, bool antialias) {
+                                                 const std::string& name, bool official,
+                                                 bool antialias) {
   return context.features.get<FrameNetwork>(
       cat("vision transformer, middle 224 of short side 256, antialias ", antialias),
       context.file(name).sha256, [&] {
         return std::make_shared<FrameNetwork>(
             [antialias](const at::Tensor& levels) { return middle(levels, antialias); },
-            looks(transformer(context, name)), context.device);
+            looks(transformer(context, name, official)), context.device);
       });
 }
 
@@ -140,7 +144,7 @@ MetricFile musiq_file(const std::string& given, const std::string& option) {
                   given, option);
 }
 
-std::shared_ptr<FrameNetwork> dino_whole(const MetricContext& context) {
+std::shared_ptr<FrameNetwork> dino_whole(const MetricContext& context, bool official) {
   return context.features.get<FrameNetwork>(
       "vision transformer, short side 224, bilinear", context.file("dino").sha256, [&] {
         return std::make_shared<FrameNetwork>(
@@ -148,16 +152,18 @@ std::shared_ptr<FrameNetwork> dino_whole(const MetricContext& context) {
               return vision::normalised(vision::resized_short(levels, 224, {}) / 255,
                                         vision::kImageNet);
             },
-            looks(transformer(context, "dino")), context.device);
+            looks(transformer(context, "dino", official)), context.device);
       });
 }
 
-std::shared_ptr<FrameNetwork> dino_middle(const MetricContext& context, bool antialias) {
-  return transformer_middle(context, "dino", antialias);
+std::shared_ptr<FrameNetwork> dino_middle(const MetricContext& context, bool official,
+                                          bool antialias) {
+  return transformer_middle(context, "dino", official, antialias);
 }
 
-std::shared_ptr<FrameNetwork> dinov2_middle(const MetricContext& context, bool antialias) {
-  return transformer_middle(context, "dinov2", antialias);
+std::shared_ptr<FrameNetwork> dinov2_middle(const MetricContext& context, bool official,
+                                            bool antialias) {
+  return transformer_middle(context, "dinov2", official, antialias);
 }
 
 at::Tensor prepared_middle_of_image(const at::Tensor& picture) {

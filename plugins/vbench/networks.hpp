@@ -46,13 +46,18 @@ MetricFile clip_l14_file(const std::string& given, const std::string& option = "
 MetricFile aesthetic_head_file(const std::string& given, const std::string& option = "head");
 MetricFile musiq_file(const std::string& given, const std::string& option = "file");
 
+/// Of the next three, `official` is whether no option names the file: its sizes must then be those
+/// of the network meant.
+///
 /// DINO's ViT-B/16 on whole frames: short side 224, bilinear without antialias,
 /// no crop.
-std::shared_ptr<FrameNetwork> dino_whole(const MetricContext& context);
+std::shared_ptr<FrameNetwork> dino_whole(const MetricContext& context, bool official);
 /// DINO's ViT-B/16 on the middle: short side 256, bicubic, 224 x 224 of it.
-std::shared_ptr<FrameNetwork> dino_middle(const MetricContext& context, bool antialias);
+std::shared_ptr<FrameNetwork> dino_middle(const MetricContext& context, bool official,
+                                          bool antialias);
 /// The same with DINOv2's ViT-B/14.
-std::shared_ptr<FrameNetwork> dinov2_middle(const MetricContext& context, bool antialias);
+std::shared_ptr<FrameNetwork> dinov2_middle(const MetricContext& context, bool official,
+                                            bool antialias);
 /// CLIP's image tower of the file of that name ("clip_b32", "clip_l14") on the
 /// middle: short side 224, bicubic without antialias, 224 x 224 of it.
 std::shared_ptr<FrameNetwork> clip_middle(const MetricContext& context, const std::string& name);

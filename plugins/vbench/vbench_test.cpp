@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <list>
 
 #include "metric/recording_sink.hpp"
@@ -306,6 +307,15 @@ TEST_F(VbenchTest, RefusesAFileOfAnotherNetworkByItsName) {
     FAIL() << "another network was taken";
   } catch (const IoError& error) {
     EXPECT_THAT(error.what(), HasSubstr("clip.safetensors: cls_token is missing"));
+  }
+  // The official file's hash is not known, so its sizes are looked at.
+  std::filesystem::rename(save_dino(), folder_ / "dino_vitbase16_pretrain.pth");
+  try {
+    ready("subject_consistency", "");
+    FAIL() << "a smaller network was taken";
+  } catch (const IoError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("64 wide, 1 deep, with patches of 16; wanted is one of "
+                                        "768, 12, 16"));
   }
 }
 

@@ -15,7 +15,9 @@ constexpr double kClipEpsilon = 1e-5;
 
 ClipTower::ClipTower(Weights weights, Gelu gelu) {
   weights.rename([](const std::string& name) {
-    return name.starts_with("visual.") ? name.substr(7) : std::string();
+    // Exported programs may keep masks; those of a tower of pictures hide nothing.
+    const bool ours = name.starts_with("visual.") && !name.ends_with(".attn_mask");
+    return ours ? name.substr(7) : std::string();
   });
   if (!weights.has("conv1.weight"))
     raise<IoError>(weights.origin(),
