@@ -122,7 +122,7 @@ def main():
         "fuzz_safetensors/page": b"<!DOCTYPE html>\n<html>",
     }
     for name in ("good_protocol2", "good_protocol4", "good_wrapped", "good_trainer", "good_script",
-                 "hostile_outside", "hostile_overlap", "hostile_loop", "hostile_legacy"):
+                 "hostile_outside", "hostile_overlap", "hostile_loop", "good_old", "hostile_old_count"):
         seeds[f"fuzz_pth/{name}"] = (CHECKPOINTS / f"{name}.pth").read_bytes()
     for name, data in seeds.items():
         path = HERE / "corpus" / name

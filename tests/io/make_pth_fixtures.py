@@ -17,6 +17,39 @@ import torch
 OUT = pathlib.Path(__file__).resolve().parents[1] / "data" / "io" / "pth"
 
 
+class BeforeFour:
+    """A tensor as PyTorch pickled it before 0.4, by another function with fewer arguments."""
+
+    def __init__(self, tensor):
+        self.tensor = tensor
+
+    def __reduce__(self):
+        t = self.tensor
+        return torch._utils._rebuild_tensor, (t.storage(), t.storage_offset(), tuple(t.size()), t.stride())
+
+
+def old_format(bytes_):
+    """Files of the format without an archive: one as large as needed, then {"t": two zeros} with something wrong."""
+    state = OrderedDict()
+    base = torch.arange(24, dtype=torch.float32).view(4, 6)
+    state["rows"], state["turned"] = base[1:3], base.t()
+    state["fp16"], state["fp64"] = torch.tensor([0.5, 65504.0]).half(), torch.tensor(3.141592653589793, dtype=torch.float64)
+    state["int64"], state["uint8"] = torch.tensor([-1, 2**40]), torch.tensor([0, 7, 255], dtype=torch.uint8)
+    state["none"], state["early"] = torch.zeros(0, 3), BeforeFour(torch.tensor([[1.0, 2.0], [3.0, 4.0]])[:, 1])
+    torch.save({"state_dict": state, "epoch": 3}, OUT / "good_old.pth", _use_new_zipfile_serialization=False)
+    for name, changed, message in (
+            ("cut", bytes_[:-1], "the file ends before its 2 elements do"),
+            ("count", bytes_[:-16] + struct.pack("<q", -1) + bytes_[-8:], "elements do"),
+            ("before", bytes_[:-16], "the file ends before it"),
+            ("version", bytes_.replace(b"M\xe9\x03.", b"M\xea\x03."), "is of version 1002 of torch.save's old format"),
+            ("endian", bytes_.replace(b"little_endian", b"large__endian"), "big-endian byte order"),
+            ("type", bytes_.replace(b"ctorch\nFloatStorage\n", b"cposix\nsystem\n"), "names posix.system"),
+    ):
+        assert changed != bytes_
+        (OUT / f"hostile_old_{name}.pth").write_bytes(changed)
+        expect(f"hostile_old_{name}", message)
+
+
 def good():
     base = torch.arange(24, dtype=torch.float32)
     state = OrderedDict()
@@ -213,8 +246,7 @@ def hostile():
     expect("hostile_encrypted", "is encrypted")
     buffer = io.BytesIO()
     torch.save({"t": torch.zeros(2)}, buffer, _use_new_zipfile_serialization=False)
-    (OUT / "hostile_legacy.pth").write_bytes(buffer.getvalue())
-    expect("hostile_legacy", "not a zip archive as torch.save writes them")
+    old_format(buffer.getvalue())
     assert pickletools.genops(fine)
 
 

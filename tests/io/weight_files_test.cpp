@@ -113,6 +113,28 @@ TEST(Pth, ATorchScriptArchiveHoldsTheStateOfItsProgram) {
   EXPECT_THAT(weights.ignored, ::testing::ElementsAre("visual.names.a"));  // a dict, no object
 }
 
+TEST(Pth, OpensTheFormatBeforeZipArchives) {
+  const auto weights = WeightFiles::open(kPth / "good_old.pth");
+  const auto tensors = by_name(weights.tensors);
+  const auto base = at::arange(24, at::kFloat).view({4, 6});
+  const std::map<std::string, at::Tensor> expected = {
+      {"rows", base.slice(0, 1, 3)},
+      {"turned", base.t()},
+      {"fp16", at::tensor({0.5, 65504.0}).to(at::kHalf)},
+      {"fp64", at::scalar_tensor(3.141592653589793, at::kDouble)},
+      {"int64", at::tensor({std::int64_t{-1}, std::int64_t{1} << 40})},
+      {"uint8", at::tensor({0, 7, 255}).to(at::kByte)},
+      {"none", at::zeros({0, 3})},
+      {"early", at::tensor({2.0, 4.0}).to(at::kFloat)}};
+  ASSERT_EQ(tensors.size(), expected.size());
+  for (const auto& [name, tensor] : expected) {
+    ASSERT_TRUE(tensors.contains(name)) << name;
+    ASSERT_EQ(tensors.at(name).scalar_type(), tensor.scalar_type()) << name;
+    EXPECT_TRUE(at::equal(tensors.at(name), tensor)) << name;
+  }
+  EXPECT_THAT(weights.ignored, ::testing::ElementsAre("epoch"));
+}
+
 TEST(Pth, RefusesEveryHostileFileByWhatIsWrongWithIt) {
   int files = 0;
   for (const auto& entry : fs::directory_iterator(kPth)) {
@@ -153,7 +175,8 @@ bool survives(const Read& read) {
 }
 
 TEST(Damage, AnyFlippedBitOfACheckpointIsRefusedOrReadable) {
-  for (const auto* name : {"good_protocol2.pth", "good_protocol4.pth", "good_trainer.pth"}) {
+  for (const auto* name : {"good_protocol2.pth", "good_protocol4.pth", "good_trainer.pth",
+                           "good_old.pth"}) {
     auto bytes = bytes_of_file((kPth / name).string());
     std::size_t refused = 0;
     for (std::size_t bit = 0; bit < 8 * bytes.size(); bit += 5) {

@@ -14,6 +14,7 @@ set(SVI_IO_SOURCES
   src/io/results/hdf5_text.cpp
   src/io/lock_holder.cpp
   src/io/mapping.cpp
+  src/io/weights/old_checkpoint.cpp
   src/io/output_path.cpp
   src/io/own_folder.cpp
   src/io/media/media_file.cpp

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "io/weights/old_checkpoint.hpp"
 #include "io/weights/safetensors_header.hpp"
 #include "svi/core/check.hpp"
 
@@ -22,8 +23,8 @@ struct Magic {
 
 constexpr const char* kUnpack = "is a packed archive; unpack it and name the weights inside";
 constexpr const char* kOldTorch =
-    "is of PyTorch's old format, not a zip archive as torch.save writes them now; it becomes one "
-    "by torch.save(torch.load(f, weights_only=True), f)";
+    "is of PyTorch's oldest format, a tar archive; it becomes a present one by "
+    "torch.save(torch.load(f, weights_only=True), f)";
 constexpr const char* kGguf =
     "is GGUF, the quantised format of llama.cpp and stable-diffusion.cpp, which svi does not read; "
     "take the .safetensors or .pth file that it was made from";
@@ -159,11 +160,6 @@ std::string text_format(std::string_view bytes) {
 
 bool is_tar(std::string_view bytes) { return has(bytes, 257, "ustar"); }
 
-bool is_old_torch(std::string_view bytes) {
-  constexpr auto kNumber = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"sv;
-  return has(bytes, 0, "\x80") && bytes.substr(0, 64).find(kNumber) != std::string_view::npos;
-}
-
 /// Protocol buffers have no mark of their own: the field of the IR version, then a producer's name
 /// or the next field.
 bool is_onnx(std::string_view bytes) {
@@ -195,6 +191,7 @@ std::string foreign_format(std::string_view bytes) {
   if (bytes.empty()) return "is empty: its download did not begin; fetch it again";
   if (is_safetensors(bytes)) return {};
   if (is_zip(bytes)) return zip_text(bytes);
+  if (is_old_checkpoint(bytes)) return {};  // for its own reader
   for (const auto& magic : kMagics) {
     if (has(bytes, magic.at, magic.bytes)) return magic.text;
   }
@@ -204,7 +201,6 @@ std::string foreign_format(std::string_view bytes) {
     }
     return kUnpack;
   }
-  if (is_old_torch(bytes)) return kOldTorch;
   if (bytes.size() > 1 && bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5)
     return "is a bare pickle, which could run code and is not opened; save the tensors by "
            "torch.save({name: tensor}, f) or as safetensors";

@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include "io/weights/pickle_reader.hpp"
+
 namespace svi::pickle {
 
 /// Whether a checkpoint of tensors may name this global.
@@ -12,5 +14,9 @@ bool script_class(std::string_view module);
 bool is_storage(std::string_view name);
 /// float32, ...: types of elements.
 bool is_dtype(std::string_view name);
+
+/// Whether a persistent id is that of a storage: ("storage", type, key, device, elements), and in
+/// PyTorch's old format a view, which must be none.
+bool is_storage_id(const Value& id);
 
 }  // namespace svi::pickle

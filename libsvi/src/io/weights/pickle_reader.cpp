@@ -22,7 +22,7 @@ class Reader {
   Reader(std::string_view bytes, const std::string& file, Values& values)
       : bytes_(bytes), file_(file), values_(values) {}
 
-  const Value& run() {
+  const Value& run(std::size_t* end) {
     for (;;) {
       const auto at = next_;
       const auto op = static_cast<unsigned char>(take(1)[0]);
@@ -34,6 +34,7 @@ class Reader {
              "code. Save it again as safetensors, or with torch.save of a dict of tensors");
       }
     }
+    if (end != nullptr) *end = next_;
     return *pop();
   }
 
@@ -324,11 +325,7 @@ class Reader {
   }
   void storage(const Value& id) {
     const auto& items = id.items;
-    const bool fits = id.kind == Kind::tuple && items.size() == 5 && items[0]->kind == Kind::text &&
-                      items[0]->text == "storage" && items[1]->kind == Kind::global &&
-                      items[2]->kind == Kind::text && items[3]->kind == Kind::text &&
-                      items[4]->kind == Kind::integer;
-    if (!fits) fail("a persistent id that is no storage");
+    if (!is_storage_id(id)) fail("a persistent id that is no storage");
     const auto type = items[1]->text.substr(items[1]->text.find(' ') + 1);
     if (!is_storage(type) && type != "UntypedStorage") fail(shown(type), " is no storage");
     push({.kind = Kind::storage, .storage = {items[2]->text, type, items[4]->integer}});
@@ -354,7 +351,9 @@ class Reader {
     } else if (name == "torch._utils _rebuild_parameter" && !given.empty() &&
                given[0]->kind == Kind::tensor) {
       push(*given[0]);
-    } else if (name == "torch._utils _rebuild_tensor_v2" && given.size() >= 4) {
+    } else if ((name == "torch._utils _rebuild_tensor_v2" ||
+                name == "torch._utils _rebuild_tensor") &&  // before PyTorch 0.4
+               given.size() >= 4) {
       tensor(given, "");
     } else if (name == "torch._utils _rebuild_tensor_v3" && given.size() >= 7 &&
                given[6]->kind == Kind::global) {
@@ -392,8 +391,9 @@ class Reader {
 
 }  // namespace
 
-const Value& read(std::string_view bytes, const std::string& file, Values& values) {
-  return Reader(bytes, file, values).run();
+const Value& read(std::string_view bytes, const std::string& file, Values& values,
+                  std::size_t* end) {
+  return Reader(bytes, file, values).run(end);
 }
 
 }  // namespace svi::pickle

@@ -58,7 +58,9 @@ using Values = std::deque<Value>;  // owns; containers may hold each other, even
 /// types and TorchScript's classes are known, and they build the values above. An object of a class
 /// becomes a dict of its attributes.
 ///
-/// Throws IoError with `file` in its text and the opcode or global that is not allowed.
-const Value& read(std::string_view bytes, const std::string& file, Values& values);
+/// `end` receives where the pickle ends: other bytes may follow. Throws IoError with `file` in its
+/// text and the opcode or global that is not allowed.
+const Value& read(std::string_view bytes, const std::string& file, Values& values,
+                  std::size_t* end = nullptr);
 
 }  // namespace svi::pickle

@@ -9,6 +9,7 @@
 
 #include "io/mapping.hpp"
 #include "io/weights/foreign_format.hpp"
+#include "io/weights/old_checkpoint.hpp"
 #include "io/weights/pickle_reader.hpp"
 #include "io/weights/safetensors_header.hpp"
 #include "io/weights/zip_archive.hpp"
@@ -72,11 +73,48 @@ std::int64_t reach(const pickle::TensorView& view, const std::string& where) {
   return count == 0 ? 0 : last + 1;
 }
 
-/// A checkpoint's archive: where its entries lie, and what keeps them alive.
-class Archive {
+/// Where the bytes of a checkpoint's storages are, and what keeps them alive.
+class Storages {
  public:
-  Archive(char* data, std::size_t size, std::shared_ptr<void> owner, const std::string& file)
-      : data_(data), owner_(std::move(owner)), file_(file), zip_({data, size}, file) {
+  Storages(std::shared_ptr<void> owner, const std::string& file)
+      : owner_(std::move(owner)), file_(file) {}
+  virtual ~Storages() = default;
+
+  /// A view of the file, or of a copy of the storage where its elements lie between the places of
+  /// their type.
+  at::Tensor tensor(const pickle::TensorView& view, const std::string& name) const {
+    const auto where = cat(file_, ": tensor '", shown(name), "': ");
+    const auto bytes = storage(view.storage.key, where);
+    const auto dtype = dtype_of(view, where);
+    const auto width = static_cast<std::uint64_t>(c10::elementSize(dtype));
+    const auto wanted = static_cast<std::uint64_t>(reach(view, where));
+    const auto held = bytes.size() / width;
+    if (wanted > held) raise<IoError>(where, "reaches element ", wanted, " of a storage of ", held);
+    auto owner = owner_;
+    auto* data = const_cast<char*>(bytes.data());  // the mapping is private
+    if (reinterpret_cast<std::uintptr_t>(data) % width != 0) {
+      auto& copy = copies_[view.storage.key];
+      if (!copy) copy = std::make_shared<std::vector<char>>(bytes.begin(), bytes.end());
+      owner = copy;
+      data = copy->data();
+    }
+    return tensor_over(data + static_cast<std::uint64_t>(view.offset) * width, view.sizes,
+                       view.strides, dtype, owner);
+  }
+
+ private:
+  virtual std::string_view storage(const std::string& key, const std::string& where) const = 0;
+
+  std::shared_ptr<void> owner_;
+  const std::string& file_;
+  mutable std::unordered_map<std::string, std::shared_ptr<std::vector<char>>> copies_ = {};
+};
+
+/// A checkpoint's archive.
+class Archive final : public Storages {
+ public:
+  Archive(std::string_view bytes, std::shared_ptr<void> owner, const std::string& name)
+      : Storages(std::move(owner), name), zip_(bytes, name) {
     for (const auto& entry : zip_.entries()) {
       const auto slash = entry.name.find('/');
       const auto rest = slash == std::string::npos ? entry.name : entry.name.substr(slash + 1);
@@ -84,10 +122,10 @@ class Archive {
     }
     const auto* main = zip_.find(root_ + "data.pkl");
     if (main == nullptr)
-      raise<IoError>(file_, ": no checkpoint of torch.save: it has no entry data.pkl");
+      raise<IoError>(name, ": no checkpoint of torch.save: it has no entry data.pkl");
     if (const auto* order = zip_.find(root_ + "byteorder");
         order != nullptr && zip_.bytes(*order) != "little") {
-      raise<IoError>(file_, ": was written in ", shown(zip_.bytes(*order)), "-endian byte order; ",
+      raise<IoError>(name, ": was written in ", shown(zip_.bytes(*order)), "-endian byte order; ",
                      "save it again on a little-endian computer");
     }
     pickle_ = zip_.bytes(*main);
@@ -95,33 +133,38 @@ class Archive {
 
   std::string_view pickle() const { return pickle_; }
 
-  at::Tensor tensor(const pickle::TensorView& view, const std::string& name) const {
-    const auto where = cat(file_, ": tensor '", shown(name), "': ");
-    const auto* entry = zip_.find(cat(root_, "data/", view.storage.key));
-    if (entry == nullptr)
-      raise<IoError>(where, "its entry data/", shown(view.storage.key), " is missing");
-    const auto dtype = dtype_of(view, where);
-    const auto width = static_cast<std::uint64_t>(c10::elementSize(dtype));
-    const auto wanted = static_cast<std::uint64_t>(reach(view, where));
-    const auto held = zip_.bytes(*entry).size() / width;
-    if (wanted > held) raise<IoError>(where, "reaches element ", wanted, " of a storage of ", held);
-    return tensor_over(data_ + entry->begin + static_cast<std::uint64_t>(view.offset) * width,
-                       view.sizes, view.strides, dtype, owner_);
+ private:
+  std::string_view storage(const std::string& key, const std::string& where) const override {
+    const auto* entry = zip_.find(cat(root_, "data/", key));
+    if (entry == nullptr) raise<IoError>(where, "its entry data/", shown(key), " is missing");
+    return zip_.bytes(*entry);
   }
 
- private:
-  char* data_;
-  std::shared_ptr<void> owner_;
-  const std::string& file_;
   ZipArchive zip_;
   std::string root_;
   std::string_view pickle_;
 };
 
+/// Storages of the format without an archive.
+class OldStorages final : public Storages {
+ public:
+  OldStorages(const OldCheckpoint& content, std::shared_ptr<void> owner, const std::string& name)
+      : Storages(std::move(owner), name), content_(content) {}
+
+ private:
+  std::string_view storage(const std::string& key, const std::string& where) const override {
+    const auto* bytes = content_.storage(key);
+    if (bytes == nullptr) raise<IoError>(where, "its storage ", shown(key), " is missing");
+    return *bytes;
+  }
+
+  const OldCheckpoint& content_;
+};
+
 class Flattener {
  public:
-  Flattener(const Archive& archive, const std::string& file, PthContent& content)
-      : archive_(archive), file_(file), content_(content) {}
+  Flattener(const Storages& storages, const std::string& file, PthContent& content)
+      : storages_(storages), file_(file), content_(content) {}
 
   void add(const Value& value, const std::string& name, int depth) {
     if (depth > kDeepest)
@@ -129,7 +172,7 @@ class Flattener {
     if (value.kind == Kind::tensor) {
       if (!names_.insert(name).second)
         raise<IoError>(file_, ": tensor '", shown(name), "' occurs twice");
-      content_.tensors.emplace_back(name, archive_.tensor(value.tensor, name));
+      content_.tensors.emplace_back(name, storages_.tensor(value.tensor, name));
     } else if (value.kind == Kind::dict) {
       for (const auto& [key, held] : value.pairs) {
         const auto part = key->kind == Kind::integer ? cat(key->integer) : key->text;
@@ -154,7 +197,7 @@ class Flattener {
     if (++visited_ > kMost) raise<IoError>(file_, ": holds more than ", kMost, " values");
   }
 
-  const Archive& archive_;
+  const Storages& storages_;
   const std::string& file_;
   PthContent& content_;
   std::unordered_set<std::string> names_;
@@ -175,15 +218,24 @@ void take_off_nest(NamedTensors& tensors) {
   }
 }
 
-PthContent read(const Archive& archive, const std::string& file) {
-  pickle::Values values;
-  const auto& top = pickle::read(archive.pickle(), file, values);
+PthContent flattened(const Value& top, const Storages& storages, const std::string& file) {
   if (top.kind != Kind::dict)
     raise<IoError>(file, ": holds no dict of tensors; save one: torch.save({name: tensor}, f)");
   PthContent content;
-  Flattener(archive, file, content).add(top, "", 0);
+  Flattener(storages, file, content).add(top, "", 0);
   take_off_nest(content.tensors);
   return content;
+}
+
+PthContent read(std::string_view bytes, const std::shared_ptr<void>& owner,
+                const std::string& file) {
+  pickle::Values values;
+  if (is_old_checkpoint(bytes)) {
+    const OldCheckpoint content(bytes, file, values);
+    return flattened(content.top(), OldStorages(content, owner, file), file);
+  }
+  const Archive archive(bytes, owner, file);
+  return flattened(pickle::read(archive.pickle(), file, values), archive, file);
 }
 
 /// Says what a file is that torch.save did not write.
@@ -196,15 +248,16 @@ void refuse_foreign(std::string_view bytes, const std::string& file) {
 
 PthContent open_pth(const std::filesystem::path& path) {
   const auto mapping = std::make_shared<Mapping>(path);
+  const std::string_view bytes(mapping->data(), mapping->size());
   const auto file = path.string();
-  refuse_foreign({mapping->data(), mapping->size()}, file);
-  return read(Archive(mapping->data(), mapping->size(), mapping, file), file);
+  refuse_foreign(bytes, file);
+  return read(bytes, mapping, file);
 }
 
 PthContent parse_pth(std::string_view bytes, const std::string& name) {
   const auto copy = std::make_shared<std::vector<char>>(bytes.begin(), bytes.end());
   refuse_foreign(bytes, name);
-  return read(Archive(copy->data(), copy->size(), copy, name), name);
+  return read({copy->data(), copy->size()}, copy, name);
 }
 
 }  // namespace svi

@@ -11,6 +11,7 @@
 
 #include "io/mapping.hpp"
 #include "io/weights/foreign_format.hpp"
+#include "io/weights/old_checkpoint.hpp"
 #include "io/weights/pth_file.hpp"
 #include "io/weights/safetensors_header.hpp"
 #include "svi/core/check.hpp"
@@ -36,7 +37,7 @@ bool holds_pth(const fs::path& path) {
   const std::string_view bytes(file.data(), file.size());
   if (const auto foreign = foreign_format(bytes); bytes.size() >= 8 && !foreign.empty())
     raise<IoError>(path.string(), ": ", foreign);
-  return is_zip(bytes) || (is_pth(path) && !is_safetensors(bytes));
+  return is_zip(bytes) || is_old_checkpoint(bytes) || (is_pth(path) && !is_safetensors(bytes));
 }
 
 bool is_index(const fs::path& path) { return path.filename().string().ends_with(kIndexEnd); }

@@ -58,8 +58,8 @@ std::uint64_t find_end(const Bytes& bytes, const std::string& file) {
     }
   }
   raise<IoError>(file,
-                 ": not a zip archive as torch.save writes them, or cut short; a file of the ",
-                 "old format becomes one by torch.save(torch.load(f, weights_only=True), f)");
+                 ": not a zip archive as torch.save writes them, or cut short; compare its size ",
+                 "with the original's, or download it again");
 }
 
 Directory find_directory(const Bytes& bytes, const std::string& file) {
