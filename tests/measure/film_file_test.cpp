@@ -37,13 +37,14 @@ struct SeenClip {
   at::Tensor frames, truth;
   std::string prompt;
   double fps;
+  std::string file;
 };
 
 std::vector<SeenClip> watch_films(std::vector<FilmFile> files, const FilmFileOptions& options) {
   std::vector<SeenClip> seen;
   VideoFilms(std::move(files), options).run([&](std::int64_t film, const ClipView& clip) {
-    seen.push_back(
-        {film, clip.clip, clip.first_frame, clip.frames, clip.truth, clip.prompt, clip.fps});
+    seen.push_back({film, clip.clip, clip.first_frame, clip.frames, clip.truth, clip.prompt,
+                    clip.fps, std::string(clip.file)});
   });
   return seen;
 }
@@ -75,6 +76,7 @@ TEST(VideoFilms, GivesEveryFrameOnceInClipsOfEqualLength) {
     EXPECT_EQ(seen[c].clip, static_cast<std::int64_t>(c));
     EXPECT_EQ(seen[c].first_frame, frame);
     EXPECT_DOUBLE_EQ(seen[c].fps, 10);
+    EXPECT_EQ(seen[c].file, path);  // where a metric finds its sound
     EXPECT_FALSE(seen[c].truth.defined());
     ASSERT_TRUE(seen[c].frames.sizes().equals({3, c < 2 ? 3 : 1, 16, 32}));
     for (std::int64_t t = 0; t < seen[c].frames.size(1); ++t, ++frame) {

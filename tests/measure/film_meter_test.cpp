@@ -42,6 +42,7 @@ class Counter final : public Metric {
     }
     void finish(const FilmView& film, MetricSink& sink) override {
       EXPECT_EQ(film.clips, clips_);
+      EXPECT_EQ(film.file, film.fps == 4 ? "a.mp4" : "");
       sink.film(0, static_cast<double>(film.frames));
       sink.film(3, film.fps);
       sink.film_features(2, at::full({2, 2}, static_cast<double>(film.frames), at::kDouble), {});
@@ -63,10 +64,11 @@ class Lengths final : public FilmSource {
     for (std::size_t i = 0; i < lengths_.size(); ++i) {
       for (std::int64_t first = 0; first < lengths_[i]; first += 3) {
         const auto frames = at::zeros({3, std::min<std::int64_t>(3, lengths_[i] - first), 2, 2});
-        on_clip(static_cast<std::int64_t>(i), {first / 3, first, frames, {}, "", fps(i)});
+        on_clip(static_cast<std::int64_t>(i), {first / 3, first, frames, {}, "", fps(i), file(i)});
       }
     }
   }
+  static std::string_view file(std::size_t film) { return film == 0 ? "a.mp4" : ""; }
   static double fps(std::size_t film) { return film == 0 ? 4 : 10; }
 
  private:

@@ -114,8 +114,8 @@ class FilmDecoder {
       at::Tensor truth;
       if (now.truth.defined() && now.truth.size(0) >= now.film.size(0))
         truth = truth_->unit(now.truth.narrow(0, 0, now.film.size(0)));
-      on_clip(
-          {static_cast<std::int64_t>(c), clip.first_frame, frames, truth, clip.prompt, file_.fps});
+      on_clip({static_cast<std::int64_t>(c), clip.first_frame, frames, truth, clip.prompt,
+               file_.fps, file_.video.path});
       if (now.film.size(0) < clip.frames) break;
     }
     if (ahead.valid()) ahead.wait();  // of a film that ended early

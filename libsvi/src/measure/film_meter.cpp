@@ -112,6 +112,7 @@ void FilmMeter::add(std::int64_t film, const ClipView& clip) {
   shown.clips = clip.clip + 1;
   shown.frames = clip.first_frame + T;
   shown.fps = clip.fps;
+  shown.file = clip.file;
   for (std::size_t m = 0; m < impl_->sessions.size(); ++m) {
     ScoreSink sink(impl_->scores, impl_->offsets[m], film, &clip);
     impl_->sessions[m][static_cast<std::size_t>(film)]->add(clip, sink);

@@ -67,6 +67,8 @@ struct ClipView {
   const at::Tensor& truth;       // [3, T, H, W]  fp32 in [0, 1], or undefined
   const std::string& prompt;     // of this clip; may be empty
   double fps = 0;                // frames per second; 0: not known
+  /// The video file that the film is in, with its sound; empty where it is in none: a rollout.
+  std::string_view file = {};
 
   /// Seconds from the film's first frame to frame `t` of this clip; needs fps.
   double time(std::int64_t t) const { return static_cast<double>(first_frame + t) / fps; }
@@ -77,6 +79,7 @@ struct FilmView {
   std::int64_t clips = 0;   // shown; 0 for an empty film
   std::int64_t frames = 0;  // shown
   double fps = 0;           // frames per second; 0: not known
+  std::string file = {};    // see ClipView
 };
 
 /// Receives a metric's numbers; index is into the metric's `quantities()`.
