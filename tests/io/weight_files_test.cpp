@@ -99,6 +99,14 @@ TEST(Pth, OpensAPublishedFile) {
   EXPECT_NEAR(tensors.at("bias").item<double>(), 3.5294, 1e-4);
 }
 
+TEST(Pth, OpensAPublishedFileThatPython2Wrote) {
+  const auto tensors = by_name(
+      open_weights(fs::path(SVI_SOURCE_DIR) / "tests/data/vision/LPIPS_v0.1_alex-df73285e.pth"));
+  ASSERT_EQ(tensors.size(), 5u);
+  EXPECT_TRUE(tensors.at("lin2.model.1.weight").sizes().equals({1, 384, 1, 1}));
+  EXPECT_GE(tensors.at("lin2.model.1.weight").min().item<float>(), 0);  // they were kept so
+}
+
 TEST(Pth, ATorchScriptArchiveHoldsTheStateOfItsProgram) {
   const auto weights = WeightFiles::open(kPth / "good_script.pth");
   const auto program = by_name(weights.tensors);
@@ -175,8 +183,8 @@ bool survives(const Read& read) {
 }
 
 TEST(Damage, AnyFlippedBitOfACheckpointIsRefusedOrReadable) {
-  for (const auto* name : {"good_protocol2.pth", "good_protocol4.pth", "good_trainer.pth",
-                           "good_old.pth"}) {
+  for (const auto* name :
+       {"good_protocol2.pth", "good_protocol4.pth", "good_trainer.pth", "good_old.pth"}) {
     auto bytes = bytes_of_file((kPth / name).string());
     std::size_t refused = 0;
     for (std::size_t bit = 0; bit < 8 * bytes.size(); bit += 5) {

@@ -8,8 +8,8 @@
 
 namespace svi {
 
-/// Whether a file is a checkpoint as torch.save wrote it before PyTorch 1.6: no archive, but pickles
-/// and bytes one behind the other. Many published weights are of this format.
+/// Whether a file is a checkpoint as torch.save wrote it before PyTorch 1.6: no archive, but
+/// pickles and bytes one behind the other. Many published weights are of this format.
 bool is_old_checkpoint(std::string_view bytes);
 
 /// Such a file: a magic number, a version, facts about the machine, the values, the keys of the

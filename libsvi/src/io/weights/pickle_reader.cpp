@@ -135,9 +135,11 @@ class Reader {
       case 'G':
         push_real();
         return true;
+      case 'T':  // as Python 2 writes texts
       case 'X':
         push_text(number(4));
         return true;
+      case 'U':
       case 0x8c:
         push_text(number(1));
         return true;
@@ -145,10 +147,8 @@ class Reader {
         push_text(number(8));
         return true;
       case 'q':
-        memo_[number(1)] = keep();
-        return true;
       case 'r':
-        memo_[number(4)] = keep();
+        memo_[number(op == 'q' ? 1 : 4)] = keep();
         return true;
       case 0x94:
         memo_[memo_.size()] = keep();
