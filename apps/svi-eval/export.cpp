@@ -5,7 +5,7 @@
 #include <set>
 #include <sstream>
 
-#include "svi/core/abi.hpp"
+#include "leaderboard.hpp"
 #include "svi/metric/drift.hpp"
 
 namespace svi::eval {
@@ -81,6 +81,10 @@ Json arm_json(const Scores& scores, const std::string& arm) {
     if (!quantity.clips.empty() || !quantity.frames.empty())
       json["drift"][quantity.name] = drift_json(scores, quantity, arm);
   }
+  const auto board = leaderboard_of(scores, arm);
+  if (board.normalised.empty()) return json;
+  auto& vbench = json["vbench"] = {{"normalised", board.normalised}, {"sums", board.sums}};
+  if (!board.lacking.empty()) vbench["quality_lacks"] = board.lacking;
   return json;
 }
 

@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "export.hpp"
+#include "leaderboard.hpp"
 #include "svi/core/check.hpp"
 #include "svi/metric/drift.hpp"
 
@@ -82,6 +83,10 @@ std::string scores_table(const Scores& scores) {
       out << "  " << padded(quantity.name, widest)
           << padded(quantity.unit == "1" ? "" : quantity.unit, 4) << padded(number, 30)
           << arrow(quantity.better) << "\n";
+    }
+    for (const auto& [name, value] : leaderboard_of(scores, arm).sums) {
+      out << "  " << padded("vbench " + name, widest) << padded("", 4)
+          << padded(short_number(value), 30) << "after VBench's normalisation\n";
     }
   }
   const auto sentences = drift_sentences(scores);

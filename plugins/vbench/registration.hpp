@@ -6,6 +6,7 @@ namespace svi::vbench {
 
 /// Each file of metrics registers its own.
 void add_consistency(Registrar& registrar);  // subject_consistency, background_consistency
+void add_coherence(Registrar& registrar);    // long_range_coherence
 void add_aesthetic(Registrar& registrar);    // aesthetic_quality
 void add_imaging(Registrar& registrar);      // imaging_quality
 void add_flickering(Registrar& registrar);   // temporal_flickering

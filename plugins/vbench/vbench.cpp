@@ -7,6 +7,7 @@
 
 SVI_PLUGIN("vbench", "0.1.0", registrar) {
   svi::vbench::add_consistency(registrar);
+  svi::vbench::add_coherence(registrar);
   svi::vbench::add_aesthetic(registrar);
   svi::vbench::add_imaging(registrar);
   svi::vbench::add_flickering(registrar);

@@ -254,6 +254,39 @@ TEST_F(VbenchTest, DoesNotDependOnHowAFilmIsCutIntoClips) {
   }
 }
 
+TEST_F(VbenchTest, LongRangeCoherenceIsTheMeanCosineOfFramesSoFarApart) {
+  const auto dino = save_dino();
+  const auto metric = ready("long_range_coherence", "file = " + dino + "\nlags = 1, 2, 5\n");
+  const auto all = some_film(20, 36, 52);
+  const auto film = 0.9 * all.narrow(1, 0, 1) + 0.1 * all.narrow(1, 0, 3);  // cosines above 0
+  const auto seen = measure(*metric, film, 2);
+  const auto near = seen.films.at("coherence_at_1").at(0);  // (c01 + c12) / 2
+  const auto far = seen.films.at("coherence_at_2").at(0);   // c02
+  // The consistency of frames 1 and 2 is made of the same cosines: c01 and (c12 + c02) / 2.
+  const auto same = measure(*ready("subject_consistency", "file = " + dino + "\n"), film, 3);
+  const auto consistency = in_a_row(same, "subject_consistency");
+  EXPECT_NEAR(2 * near + far, consistency[1] + 2 * consistency[2], 1e-6);
+  EXPECT_GT(far, 0.1);
+  EXPECT_NE(near, far);
+  EXPECT_EQ(seen.films.count("coherence_at_5"), 0u);  // no two frames are so far apart
+  EXPECT_DOUBLE_EQ(seen.films.at("long_range_coherence").at(0), (near + far) / 2);
+  EXPECT_DOUBLE_EQ(metric->of_set(0, seen.shown.at("long_range_coherence").at(0), {}),
+                   (near + far) / 2);
+}
+
+TEST_F(VbenchTest, LongRangeCoherenceKeepsFramesOverClips) {
+  const auto metric = ready("long_range_coherence", "file = " + save_dino() + "\nlags = 2, 5\n");
+  const auto film = some_film(20, 36, 52).slice(1, 0, 8);
+  for (const auto* name : {"coherence_at_2", "coherence_at_5"}) {
+    EXPECT_NEAR(measure(*metric, film, 8).films.at(name).at(0),
+                measure(*metric, film, 1).films.at(name).at(0), 1e-6);
+  }
+  const auto still = film.narrow(1, 0, 1).expand({3, 8, 36, 52});
+  EXPECT_NEAR(measure(*metric, still, 3).films.at("coherence_at_5").at(0), 1, 1e-6);
+  EXPECT_THROW(make("long_range_coherence", "lags = 5, 2\n"), ConfigError);
+  EXPECT_THROW(make("long_range_coherence", "lags = 2, 2\n"), ConfigError);
+}
+
 TEST_F(VbenchTest, OneFrameHasNoConsistencyAndAFrozenFilmAllOfIt) {
   const auto dino = save_dino();
   for (const auto* name : {"subject_consistency", "i2v_subject"}) {

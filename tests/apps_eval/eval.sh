@@ -3,8 +3,7 @@
 # what is wrong is one clear line.
 set -euo pipefail
 program=$1
-root=$2
-mpirun=$3
+mpirun=$2
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/svi-eval-XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 export XDG_CACHE_HOME=$scratch/cache
@@ -35,7 +34,7 @@ for i in 1 2 3 4 5 6; do
 done
 touch note.md err.txt out.txt scores.json scores.csv scores.h5 scores.html
 
-both=(--metrics temporal_flicker,psnr --truth b)
+both=(--metrics "temporal_flicker,psnr" --truth b)
 measured a "${both[@]}" --out scores.json --out scores.csv --out scores.h5 --page scores.html
 grep -q "temporal_flicker" out.txt || fail "no table: $(cat out.txt)"
 [ "$(wc -l < scores.csv)" -eq 7 ] || fail "scores.csv has not one line per film: $(cat scores.csv)"
@@ -100,6 +99,15 @@ assert scores['unmeasured'] == ['psnr'], scores['unmeasured']
 " || fail "lacks.json: $(cat lacks.json)"
 measured a --metrics psnr --truth b --out truth.json
 python3 -c "import json; assert json.load(open('truth.json'))['mean']['psnr'] > 10" || fail "no PSNR with the truth"
+measured a --metrics temporal_flickering --out vbench.json
+python3 -c "
+import json
+scores = json.load(open('vbench.json'))
+board = scores['vbench']
+wanted = (scores['mean']['temporal_flickering'] - 0.6293) / (1 - 0.6293)
+assert abs(board['normalised']['temporal_flickering'] - wanted) < 1e-12
+assert board['sums'] in ({}, None) and len(board['quality_lacks']) == 6, board
+" || fail "VBench's normalisation: $(cat vbench.json)"
 measured --list
 grep -q "needs data/metrics/alexnet" out.txt || fail "--list names no file"
 measured --help

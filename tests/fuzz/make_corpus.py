@@ -54,6 +54,14 @@ def film(name, codec, seconds="0.3"):
                     "-map_metadata", "-1", str(path)], check=True)
 
 
+def sound(name, codec, seconds="0.1"):
+    """A tone, of two channels at 11,025 Hz."""
+    path = HERE / "corpus" / "fuzz_sound" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", f"sine=r=11025:d={seconds}", "-ac", "2",
+                    *codec, "-fflags", "+bitexact", "-flags:a", "+bitexact", "-map_metadata", "-1", str(path)], check=True)
+
+
 def turned(name, target):
     """The same JPEG with an orientation in EXIF."""
     folder = HERE / "corpus" / "fuzz_video"
@@ -128,6 +136,13 @@ def main():
         path = HERE / "corpus" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+    sound("pcm.wav", ["-c:a", "pcm_s16le"], "0.05")
+    sound("eight_bit.wav", ["-c:a", "pcm_u8"], "0.05")
+    sound("float.wav", ["-c:a", "pcm_f32le"], "0.02")
+    sound("aac.m4a", ["-c:a", "aac"])
+    sound("flac.flac", ["-c:a", "flac"])
+    sound("adpcm.wav", ["-c:a", "adpcm_ima_wav"])
+    sound("opus.ogg", ["-c:a", "libopus", "-ar", "16000"])
     film("h264.mp4", ["-c:v", "libx264", "-x264-params", "threads=1:lookahead-threads=1"])
     film("ffv1.mkv", ["-c:v", "ffv1", "-slices", "4"], "0.1")
     film("still.png", ["-frames:v", "1"])
