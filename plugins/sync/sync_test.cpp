@@ -1,0 +1,141 @@
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <list>
+
+#include "metric/recording_sink.hpp"
+#include "support/ffmpeg_program.hpp"
+#include "svi/core/check.hpp"
+#include "svi/io/atomic_file.hpp"
+#include "svi/io/safetensors.hpp"
+#include "svi/measure/film_file.hpp"
+#include "svi/plugin/loader.hpp"
+#include "vision/hashed_frame.hpp"
+
+namespace svi {
+namespace {
+
+using ::testing::HasSubstr;
+
+at::Tensor sync_fixture(const std::string& name) {
+  return SafetensorsFile::open(SVI_SOURCE_DIR "/tests/data/vision/sync.safetensors").load(name);
+}
+
+std::string_view raw_bytes(const at::Tensor& tensor) {
+  return {static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes()};
+}
+
+class SyncTest : public ::testing::Test {
+ protected:
+  SyncTest() {
+    load_plugin(PLUGIN_FILE, registry_);
+    auto tensors = testing::hashed_weights(testing::tensor_list("syncnet_tensors.tsv"));
+    for (auto& [name, tensor] : tensors) {
+      if (name.starts_with("netfclip.3.")) tensor = tensor / 16;  // as make_sync_fixtures.py does
+    }
+    save_safetensors(folder_ / "syncnet.safetensors", tensors);
+  }
+
+  std::unique_ptr<Metric> make(const std::string& options = "") {
+    return registry_.make<Metric>(Document::parse("[metric.sync]\n" + options, "test.ini"), "sync",
+                                  nullptr, "metric.sync");
+  }
+  std::vector<std::unique_ptr<Metric>> ready(const std::string& options = "") {
+    auto metric = make("file = " + folder_ / "syncnet.safetensors" + "\n" + options);
+    const auto need = metric->needs().at(0);
+    contexts_.push_back({at::kCPU, alone_, 0, store_, {{need.name, locate(need, "")}}});
+    metric->ready(contexts_.back());
+    std::vector<std::unique_ptr<Metric>> metrics;
+    metrics.push_back(std::move(metric));
+    return metrics;
+  }
+  /// The film of make_sync_fixtures.py without loss, frames [T, 3, 224, 224]; with its sound.
+  std::string write_film(const std::string& name, std::int64_t frames, const std::string& sound) {
+    const auto levels = ((testing::hashed("sync.film", {frames, 3, 14, 14}) * 0.5 + 0.5) * 255)
+                            .round()
+                            .to(at::kByte)
+                            .repeat_interleave(16, 2)
+                            .repeat_interleave(16, 3)
+                            .permute({0, 2, 3, 1})
+                            .contiguous();
+    write_file(folder_ / "frames.rgb", raw_bytes(levels));
+    const auto samples = sync_fixture("samples").narrow(0, 0, 20 * 640 + 100).contiguous();
+    write_file(folder_ / "sound.raw", raw_bytes(samples));
+    const auto path = folder_ / name;
+    ffmpeg("-f rawvideo -pix_fmt rgb24 -s 224x224 -r 25 -i " + folder_ / "frames.rgb" +
+           (sound.empty() ? "" : " -f s16le -ar 16000 -ac 1 -i " + folder_ / "sound.raw " + sound) +
+           " -c:v ffv1 -pix_fmt bgr0 " + path);
+    return path;
+  }
+  FilmScores measured(const std::string& path, std::int64_t clip_frames,
+                      const std::vector<std::unique_ptr<Metric>>& metrics) {
+    const FilmFileOptions options{.clip_frames = clip_frames};
+    const auto film = open_film(path, "", options);
+    VideoFilms films({film}, options);
+    return measure_films(films, metrics, 100, 100);
+  }
+
+  TemporaryFolder folder_;
+  Registry registry_;
+  FeatureStore store_;
+  Communicator alone_ = Communicator::self();
+  std::list<MetricContext> contexts_;
+};
+
+TEST_F(SyncTest, AgreesWithAWindowByWindowComputationOnAFilmWithSound) {
+  const auto metrics = ready();
+  const auto path = write_film("film.mkv", 22, "-c:a pcm_s16le");
+  const auto wanted = sync_fixture("film");  // confidence, distance, offset
+  const auto whole = measured(path, 22, metrics), parts = measured(path, 5, metrics);
+  for (std::int64_t q = 0; q < 3; ++q) {
+    const auto index = static_cast<std::size_t>(q);
+    const double value = wanted[q].item<double>();
+    EXPECT_NEAR(whole.film[index][0].item<double>(), value, 1e-4 * std::abs(value)) << q;
+    EXPECT_EQ(whole.film[index][0].item<double>(), parts.film[index][0].item<double>()) << q;
+    EXPECT_EQ(whole.film_features[index][0][0][0].item<double>(),
+              whole.film[index][0].item<double>());
+  }
+}
+
+TEST_F(SyncTest, IsUndefinedWithoutSoundOrFileOrEnoughFrames) {
+  const auto metrics = ready();
+  EXPECT_TRUE(
+      std::isnan(measured(write_film("mute.mkv", 8, ""), 4, metrics).film[0][0].item<double>()));
+  EXPECT_TRUE(std::isnan(
+      measured(write_film("five.mkv", 5, "-c:a pcm_s16le"), 4, metrics).film[1][0].item<double>()));
+  const auto rollout = measure(*metrics[0], at::zeros({3, 8, 32, 32}), 4);
+  EXPECT_TRUE(rollout.films.empty());
+  EXPECT_TRUE(rollout.shown.empty());
+}
+
+TEST_F(SyncTest, FollowsTheFacesOfAFileOfBoxes) {
+  const auto path = write_film("talk.mkv", 22, "-c:a pcm_s16le");
+  std::string rows = "film,frame,left,top,right,bottom\n";
+  for (int t = 0; t < 22; ++t) rows += cat("talk,", t, ",60,40,160,150\n");
+  write_file(folder_ / "boxes.csv", rows);
+  const auto boxes = ready("faces = " + folder_ / "boxes.csv" + "\n"), frames = ready();
+  const auto other = measured(path, 9, boxes).film[1][0].item<double>();
+  EXPECT_TRUE(std::isfinite(other));
+  EXPECT_NE(other, measured(path, 9, frames).film[1][0].item<double>());
+  const auto unknown = write_film("unknown.mkv", 22, "-c:a pcm_s16le");
+  EXPECT_TRUE(std::isnan(measured(unknown, 9, boxes).film[1][0].item<double>()));
+  EXPECT_THROW(ready("faces = " + folder_ / "none.csv" + "\n"), IoError);
+}
+
+TEST_F(SyncTest, OfASetIsTheMeanOverFilms) {
+  const auto metric = make();
+  EXPECT_DOUBLE_EQ(metric->of_set(0, at::tensor({1.0, 4.0}, at::kDouble).view({2, 1}), {}), 2.5);
+  EXPECT_TRUE(std::isnan(metric->of_set(0, at::empty({0, 1}, at::kDouble), {})));
+}
+
+TEST_F(SyncTest, NamesTheFileThatItMisses) {
+  const auto need = make()->needs().at(0);
+  const auto text = missing_text(need, locate(need, folder_ / "nowhere"), "metric.sync");
+  EXPECT_THAT(text, HasSubstr("syncnet_v2.model"));
+  EXPECT_THAT(text, HasSubstr("[metric.sync] file"));
+}
+
+}  // namespace
+}  // namespace svi
