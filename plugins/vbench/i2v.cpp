@@ -74,10 +74,24 @@ struct ImageOptions {
   }
 };
 
+/// The files of a network and the image, whose absence is then reported before a run begins.
+std::vector<MetricFile> with_image(std::vector<MetricFile> files, const ImageOptions& options) {
+  if (!options.image.empty()) {
+    files.push_back({.name = "image",
+                     .what = "the picture that all films begin with",
+                     .file = options.image,
+                     .given = options.image,
+                     .option = "image"});
+  }
+  return files;
+}
+
 /// Features [D] fp64 of the image, or nothing where none is given.
-at::Tensor features_of_image(const ImageOptions& options, const ImageNetwork& network) {
+at::Tensor features_of_image(const ImageOptions& options, const MetricContext& context,
+                             const ImageNetwork& network) {
   if (options.image.empty()) return {};
-  const auto ready = network.prepare_image(read_image(options.image)).unsqueeze(0);
+  const auto picture = read_image(context.file("image").path);
+  const auto ready = network.prepare_image(picture).unsqueeze(0);
   return network.frames->look(ready.to(network.frames->device()))[0].to(at::kCPU, at::kDouble);
 }
 
@@ -105,11 +119,13 @@ class SubjectMetric final : public Metric {
                            "whether frames keep to the image and to "
                            "each other, in DINO ViT-B/16")};
   }
-  std::vector<MetricFile> needs() const override { return {dino_file(config_.file)}; }
+  std::vector<MetricFile> needs() const override {
+    return with_image({dino_file(config_.file)}, config_.image);
+  }
   void ready(const MetricContext& context) override {
     network_ = {dino_middle(context, config_.file.empty(), config_.image.antialias),
                 prepared_middle_of_image};
-    reference_ = features_of_image(config_.image, network_);
+    reference_ = features_of_image(config_.image, context, network_);
   }
   std::unique_ptr<MetricSession> open() const override {
     return std::make_unique<ImageSession>(network_.frames, reference_);
@@ -142,10 +158,12 @@ class BackgroundMetric final : public Metric {
     return {frame_quantity("i2v_background",
                            "whether frames keep to the image and to each other, in DreamSim")};
   }
-  std::vector<MetricFile> needs() const override { return config_.files.needs(); }
+  std::vector<MetricFile> needs() const override {
+    return with_image(config_.files.needs(), config_.image);
+  }
   void ready(const MetricContext& context) override {
     network_ = {dreamsim_frames(context, config_.image.antialias), prepared_dreamsim_of_image};
-    reference_ = features_of_image(config_.image, network_);
+    reference_ = features_of_image(config_.image, context, network_);
   }
   std::unique_ptr<MetricSession> open() const override {
     return std::make_unique<ImageSession>(network_.frames, reference_);

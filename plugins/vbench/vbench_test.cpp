@@ -333,6 +333,14 @@ TEST_F(VbenchTest, SaysWhichFilesAreMissing) {
                                  "dino_vitbase16_pretrain.pth", "dinov2_vitb14_pretrain.pth"));
 }
 
+TEST_F(VbenchTest, AnImageThatIsNotThereIsMissingLikeAFileOfWeights) {
+  for (const auto* name : {"i2v_subject", "i2v_background"}) {
+    const auto need = make(name, "image = nowhere.png\n")->needs().back();
+    EXPECT_EQ(locate(need, folder_.path()).path, "nowhere.png") << name;
+    EXPECT_EQ(locate(need, folder_.path()).problem, "does not exist") << name;
+  }
+}
+
 TEST_F(VbenchTest, RefusesAFileOfAnotherNetworkByItsName) {
   const auto clip = save_clip();
   try {
