@@ -117,6 +117,8 @@ def script():
             ("packed", head + b"N\x85b.", "packs its state in a way of its own"),
             ("inside", head + b"q\x00" + attributes + b"h\x00" + tail, "nested deeper"),
             ("itself", head + b"q\x00h\x00b.", "holds no tensors"),
+            ("tag", b"\x80\x02ctorch.jit._pickle\nrestore_type_tag\n(X\x01\x00\x00\x00xNtR.", "neither list nor dict"),
+            ("name", b"\x80\x02c__torch__." + b"a" * 5000 + b"\nB\n)\x81.", "a class has a name of"),
             ("shrunk", tensor_pickle([4], [1]), "is compressed")):
         archive(f"hostile_script_{name}", data)
         expect(f"hostile_script_{name}", message)

@@ -32,8 +32,8 @@ bool is_storage_id(const Value& id) {
   const bool counted = items.size() == 5 || (items.size() == 6 && items[5]->kind == Kind::none);
   return id.kind == Kind::tuple && counted && items[0]->kind == Kind::text &&
          items[0]->text == "storage" && items[1]->kind == Kind::global &&
-         items[2]->kind == Kind::text && items[3]->kind == Kind::text &&
-         items[4]->kind == Kind::integer;
+         items[2]->kind == Kind::text && items[2]->text.size() <= kLongestName &&
+         items[3]->kind == Kind::text && items[4]->kind == Kind::integer;
 }
 
 bool script_class(std::string_view module) {

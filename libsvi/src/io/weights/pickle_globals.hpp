@@ -1,10 +1,14 @@
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 #include "io/weights/pickle_reader.hpp"
 
 namespace svi::pickle {
+
+/// Bytes of the longest key of a storage and name of a class: each tensor and object has a copy.
+inline constexpr std::size_t kLongestName = 4096;
 
 /// Whether a checkpoint of tensors may name this global.
 bool known_global(std::string_view module, std::string_view name);

@@ -141,10 +141,8 @@ class Reader {
         return true;
       case 'U':
       case 0x8c:
-        push_text(number(1));
-        return true;
       case 0x8d:
-        push_text(number(8));
+        push_text(number(op == 0x8d ? 8 : 1));
         return true;
       case 'q':
       case 'r':
@@ -196,16 +194,12 @@ class Reader {
         push({.kind = Kind::dict});
         return true;
       case ']':
-        push({.kind = Kind::list});
-        return true;
       case ')':
-        push({.kind = Kind::tuple});
+        push({.kind = op == ']' ? Kind::list : Kind::tuple});
         return true;
       case 't':
-        push_items(Kind::tuple, pop_to_mark());
-        return true;
       case 'l':
-        push_items(Kind::list, pop_to_mark());
+        push_items(op == 't' ? Kind::tuple : Kind::list, pop_to_mark());
         return true;
       case 'd': {
         const auto items = pop_to_mark();
@@ -307,6 +301,7 @@ class Reader {
            "TorchScript program; it is refused, since it could run code");
     if (arguments.kind != Kind::tuple || !arguments.items.empty())
       fail("makes an object of ", shown(type.text), " with arguments");
+    if (type.text.size() > kLongestName) fail("a class has a name of ", type.text.size(), " bytes");
     push({.kind = Kind::dict, .text = type.text});
   }
   void build(const Value& state) {
@@ -322,6 +317,13 @@ class Reader {
     count(state.pairs.size());
     const auto pairs = state.pairs;  // a copy: the state may be the object itself
     target->pairs.insert(target->pairs.end(), pairs.begin(), pairs.end());
+  }
+  /// A list or dict to which TorchScript adds its type.
+  void tagged(const Value& value) {
+    if ((value.kind != Kind::list && value.kind != Kind::dict) || !value.text.empty())
+      fail("gives a type to something that is neither list nor dict");
+    count(value.items.size() + value.pairs.size());
+    push(value);
   }
   void storage(const Value& id) {
     const auto& items = id.items;
@@ -346,8 +348,7 @@ class Reader {
     } else if (name == "torch Size" && given.size() == 1) {
       push_items(Kind::tuple, given[0]->items);
     } else if (name.starts_with("torch.jit._pickle ") && !given.empty()) {
-      count(given[0]->items.size() + given[0]->pairs.size());
-      push(*given[0]);
+      tagged(*given[0]);
     } else if (name == "torch._utils _rebuild_parameter" && !given.empty() &&
                given[0]->kind == Kind::tensor) {
       push(*given[0]);
