@@ -207,22 +207,32 @@ class Sync final : public svi::Metric {
   }
 
   std::vector<svi::MetricFile> needs() const override {
-    return {{.name = "syncnet",
-             .what = "SyncNet, the second version",
-             .file = "syncnet_v2.model",
-             .sha256 = config_.sha256,
-             .source = "https://www.robots.ox.ac.uk/~vgg/software/lipsync/data/syncnet_v2.model "
-                       "(about 52 MB; the repository joonson/syncnet_python is MIT)",
-             .given = config_.file,
-             .option = "file"}};
+    std::vector<svi::MetricFile> files = {
+        {.name = "syncnet",
+         .what = "SyncNet, the second version",
+         .file = "syncnet_v2.model",
+         .sha256 = config_.sha256,
+         .source = "https://www.robots.ox.ac.uk/~vgg/software/lipsync/data/syncnet_v2.model "
+                   "(about 52 MB; the repository joonson/syncnet_python is MIT)",
+         .given = config_.file,
+         .option = "file"}};
+    if (!whole_frames()) {  // a file like the others: scores that are kept depend on its content
+      files.push_back({.name = "faces",
+                       .what = "boxes of faces: film, frame, left, top, right, bottom",
+                       .file = std::filesystem::path(config_.faces).filename().string(),
+                       .source = "a detector of faces",
+                       .given = config_.faces,
+                       .option = "faces"});
+    }
+    return files;
   }
 
   void ready(const svi::MetricContext& context) override {
     const auto& file = context.file("syncnet");
     auto tools = std::make_shared<SyncTools>();
     tools->device = context.device;
-    tools->whole_frames = config_.faces == "frame";
-    if (!tools->whole_frames) tools->boxes = svi::vision::read_boxes(config_.faces);
+    tools->whole_frames = whole_frames();
+    if (!whole_frames()) tools->boxes = svi::vision::read_boxes(context.file("faces").path);
     tools->network = context.features.get<SyncNet>("syncnet", file.sha256, [&] {
       return std::make_shared<SyncNet>(svi::vision::Weights::open(file.path, context.device));
     });
@@ -238,6 +248,8 @@ class Sync final : public svi::Metric {
   }
 
  private:
+  bool whole_frames() const { return config_.faces == "frame"; }
+
   Config config_;
   std::shared_ptr<const SyncTools> tools_;
 };
