@@ -4,6 +4,7 @@
 
 #include "svi/core/check.hpp"
 #include "vision/correlation.hpp"
+#include "vision/fast_conv.hpp"
 #include "vision/warp.hpp"
 
 namespace svi::vision {
@@ -31,11 +32,6 @@ at::Tensor leaky(at::Tensor x) { return at::leaky_relu_(x, kAmtSlope); }
 at::Tensor scaled(const at::Tensor& x, std::int64_t height, std::int64_t width) {
   if (x.size(2) == height && x.size(3) == width) return x;
   return at::upsample_bilinear2d(x, {height, width}, false);
-}
-
-/// Instance norm of a batch of one frame, then ReLU.
-at::Tensor normed_relu(const at::Tensor& x) {
-  return at::batch_norm(x, {}, {}, {}, {}, /*training=*/true, 0.1, 1e-5, false).relu_();
 }
 
 at::Tensor with_side(const at::Tensor& x, const SlopedConv& side) {
@@ -144,12 +140,11 @@ Amt::Amt(Weights weights) : device_(weights.device()) {
 }
 
 at::Tensor Amt::correlated(const at::Tensor& image) const {
-  auto x = normed_relu(stem_(image));
+  auto x = normed_over_places(stem_(image));
   for (const auto& block : bottlenecks_) {
-    auto y = normed_relu(block.wide(normed_relu(block.middle(normed_relu(block.narrow(x))))));
-    if (block.shortcut.weight.defined()) {
-      x = at::batch_norm(block.shortcut(x), {}, {}, {}, {}, /*training=*/true, 0.1, 1e-5, false);
-    }
+    auto y = normed_over_places(block.wide(normed_over_places(block.middle(normed_over_places(block.narrow(x))))));
+    if (block.shortcut.weight.defined())
+      x = normed_over_places(block.shortcut(x), /*linear=*/true);
     x = y.add_(x).relu_();
   }
   return last_(x);

@@ -84,8 +84,8 @@ RaftEncoder::RaftEncoder(Weights& weights, const std::string& name, Norm norm) :
       const auto prefix = cat("layer", stage, ".", i, ".");
       const std::int64_t stride = in == out ? 1 : 2;
       Block block;
-      block.first = normed_conv(prefix + "conv1", prefix + "norm1", in, out, 3, stride);
-      block.second = normed_conv(prefix + "conv2", prefix + "norm2", out, out, 3, 1);
+      block.first = FastConv(normed_conv(prefix + "conv1", prefix + "norm1", in, out, 3, stride));
+      block.second = FastConv(normed_conv(prefix + "conv2", prefix + "norm2", out, out, 3, 1));
       if (stride != 1)
         block.shortcut = normed_conv(prefix + "downsample.0", prefix + "downsample.1", in, out, 1, 2);
       blocks_.push_back(std::move(block));
@@ -95,18 +95,18 @@ RaftEncoder::RaftEncoder(Weights& weights, const std::string& name, Norm norm) :
   last_ = raft_conv(weights, name + ".conv2", 128, 256, {1, 1});
 }
 
-/// Instance norm is batch norm over a batch of one frame; batch norm is in the convolutions.
-at::Tensor RaftEncoder::normed(const at::Tensor& x) const {
-  if (norm_ == Norm::batch) return x;
-  return at::batch_norm(x, {}, {}, {}, {}, /*training=*/true, 0.1, 1e-5, false);
+/// Norm and ReLU; batch norm is in the convolutions.
+at::Tensor RaftEncoder::normed(at::Tensor x, bool linear) const {
+  if (norm_ == Norm::instance) return normed_over_places(std::move(x), linear);
+  return linear ? x : x.relu_();
 }
 
 at::Tensor RaftEncoder::operator()(const at::Tensor& image) const {
-  auto x = normed(stem_(channels_last(image))).relu_();
+  auto x = normed(stem_(channels_last(image)));
   for (const auto& block : blocks_) {
-    auto y = normed(block.first(x)).relu_();
-    y = normed(block.second(y)).relu_();
-    if (block.shortcut.weight.defined()) x = normed(block.shortcut(x));
+    auto y = normed(block.first(x));
+    y = normed(block.second(y));
+    if (block.shortcut.weight.defined()) x = normed(block.shortcut(x), /*linear=*/true);
     x = y.add_(x).relu_();
   }
   return last_(x);
@@ -146,13 +146,13 @@ Raft::Raft(Weights weights) : device_(weights.device()) {
   const std::string update = "update_block.", encoder = update + "encoder.";
   constexpr auto kSamples = kLevels * (2 * kRadius + 1) * (2 * kRadius + 1);
   correlation1_ = raft_conv(weights, encoder + "convc1", kSamples, 256, {1, 1});
-  correlation2_ = raft_conv(weights, encoder + "convc2", 256, 192, {3, 3});
+  correlation2_ = FastConv(raft_conv(weights, encoder + "convc2", 256, 192, {3, 3}));
   flow1_ = raft_conv(weights, encoder + "convf1", 2, 128, {7, 7});
-  flow2_ = raft_conv(weights, encoder + "convf2", 128, 64, {3, 3});
-  motion_ = raft_conv(weights, encoder + "conv", 192 + 64, kMotion - 2, {3, 3});
+  flow2_ = FastConv(raft_conv(weights, encoder + "convf2", 128, 64, {3, 3}));
+  motion_ = FastConv(raft_conv(weights, encoder + "conv", 192 + 64, kMotion - 2, {3, 3}));
   across_ = RaftGru(weights, update + "gru", 1);
   down_ = RaftGru(weights, update + "gru", 2);
-  head1_ = raft_conv(weights, update + "flow_head.conv1", kHidden, 256, {3, 3});
+  head1_ = FastConv(raft_conv(weights, update + "flow_head.conv1", kHidden, 256, {3, 3}));
   head2_ = raft_conv(weights, update + "flow_head.conv2", 256, 2, {3, 3});
   mask1_ = raft_conv(weights, update + "mask.0", kHidden, 256, {3, 3});
   mask2_ = raft_conv(weights, update + "mask.2", 256, 9 * kShrink * kShrink, {1, 1});

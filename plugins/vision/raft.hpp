@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "vision/correlation.hpp"
+#include "vision/fast_conv.hpp"
 #include "vision/layers.hpp"
 #include "vision/weights.hpp"
 
@@ -22,9 +23,10 @@ class RaftEncoder {
 
  private:
   struct Block {
-    Conv first, second, shortcut;  // the last without weight where it is the identity
+    FastConv first, second;
+    Conv shortcut;  // without weight where it is the identity
   };
-  at::Tensor normed(const at::Tensor& x) const;
+  at::Tensor normed(at::Tensor x, bool linear = false) const;
 
   Norm norm_ = Norm::instance;
   Conv stem_, last_;
@@ -75,9 +77,9 @@ class Raft {
 
   at::Device device_;
   RaftEncoder features_, context_;
-  Conv correlation1_, correlation2_, flow1_, flow2_, motion_;
+  Conv correlation1_, flow1_, head2_, mask1_, mask2_;
+  FastConv correlation2_, flow2_, motion_, head1_;
   RaftGru across_, down_;
-  Conv head1_, head2_, mask1_, mask2_;
 };
 
 }  // namespace svi::vision

@@ -52,7 +52,7 @@ inline RecordingSink measure(const Metric& metric, const at::Tensor& film, std::
     const auto last = std::min(first + length, film.size(1));
     const auto part = film.slice(1, first, last);
     const auto wanted = truth.defined() ? truth.slice(1, first, last) : at::Tensor();
-    session->add({clip, first, part, wanted, prompt, 8}, sink);
+    session->add({clip, first, part, wanted, prompt, 8, {}, film.size(1)}, sink);
   }
   session->finish({clip, film.size(1), 8}, sink);
   return sink;

@@ -12,7 +12,11 @@ class RolledFilms final : public FilmSource {
  public:
   RolledFilms(const Studio& studio, const ClipSource& source, const std::vector<Scene>& scenes,
               const std::function<void(const RolledClip&)>& on_rolled)
-      : studio_(studio), source_(source), scenes_(scenes), on_rolled_(on_rolled) {}
+      : studio_(studio),
+        source_(source),
+        scenes_(scenes),
+        on_rolled_(on_rolled),
+        frames_(studio.method.frames(studio.shape, studio.rollout.clips)) {}
 
   std::int64_t films() const override { return static_cast<std::int64_t>(scenes_.size()); }
   void run(const std::function<void(std::int64_t, const ClipView&)>& on_clip) override {
@@ -26,7 +30,7 @@ class RolledFilms final : public FilmSource {
           truth = to_unit(*known);
         }
         on_clip(s, {rolled.clip, rolled.first_frame, frames, truth, rolled.prompts[index],
-                    studio_.shape.fps});
+                    studio_.shape.fps, {}, frames_});
       }
       if (on_rolled_) on_rolled_(rolled);
     });
@@ -37,6 +41,7 @@ class RolledFilms final : public FilmSource {
   const ClipSource& source_;
   const std::vector<Scene>& scenes_;
   const std::function<void(const RolledClip&)>& on_rolled_;
+  std::int64_t frames_;  // of each film
 };
 
 }  // namespace

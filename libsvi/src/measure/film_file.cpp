@@ -115,7 +115,7 @@ class FilmDecoder {
       if (now.truth.defined() && now.truth.size(0) >= now.film.size(0))
         truth = truth_->unit(now.truth.narrow(0, 0, now.film.size(0)));
       on_clip({static_cast<std::int64_t>(c), clip.first_frame, frames, truth, clip.prompt,
-               file_.fps, file_.video.path});
+               file_.fps, file_.video.path, file_.frames});
       if (now.film.size(0) < clip.frames) break;
     }
     if (ahead.valid()) ahead.wait();  // of a film that ended early

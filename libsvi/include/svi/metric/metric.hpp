@@ -69,6 +69,8 @@ struct ClipView {
   double fps = 0;                // frames per second; 0: not known
   /// The video file that the film is in, with its sound; empty where it is in none: a rollout.
   std::string_view file = {};
+  /// Frames of the whole film, as known before it is shown; 0: not known. A damaged film has fewer.
+  std::int64_t film_frames = 0;
 
   /// Seconds from the film's first frame to frame `t` of this clip; needs fps.
   double time(std::int64_t t) const { return static_cast<double>(first_frame + t) / fps; }

@@ -106,26 +106,6 @@ struct Geometry {
   }
 };
 
-/// [position][panel of columns][tap, in][column]: each panel lies as the product reads it.
-at::Tensor transformed_weight(const at::Tensor& weight, std::int64_t taps, std::int64_t padded) {
-  const auto O = weight.size(0), I = weight.size(1), all = weight.size(2);
-  const auto columns = kernel().columns, panels = padded / columns;
-  auto result = at::empty({kPositions, panels, taps * I, columns}, weight.options());
-  const auto* from = weight.const_data_ptr<float>();
-  auto* to = result.mutable_data_ptr<float>();
-  at::parallel_for(0, panels * I, 8, [&](std::int64_t begin, std::int64_t end) {
-    for (auto item = begin; item < end; ++item) {
-      const auto panel = item / I, i = item % I, first = panel * columns;
-      for (std::int64_t tap = 0; tap < taps; ++tap) {
-        kernel().weight(from + ((first * I + i) * all + all - taps + tap) * 9, I * all * 9,
-                        std::min(columns, O - first), to + ((panel * taps + tap) * I + i) * columns,
-                        panels * taps * I * columns);
-      }
-    }
-  });
-  return result;
-}
-
 /// Takes the tiles [first, first + count) through: transform, product by position, transform back.
 class Block {
  public:
@@ -133,11 +113,13 @@ class Block {
       : geometry_(geometry),
         depth_(taps * geometry.in),
         tiles_(tiles),
-        in_(at::zeros({kPositions, tiles, depth_}, at::kFloat)),
+        in_(at::empty({kPositions, tiles, depth_}, at::kFloat)),
         out_(at::empty({kPositions, tiles, geometry.out}, at::kFloat)) {}
 
   void read(const std::vector<const float*>& frames, const float* zero, std::int64_t first,
             std::int64_t count) {
+    const auto rest = round_up(count, kernel().rows) - count;  // of the last block of rows
+    if (rest > 0) in_.narrow(1, count, rest).zero_();
     auto* in = in_.mutable_data_ptr<float>();
     const auto taps = static_cast<std::int64_t>(frames.size());
     at::parallel_for(0, count * taps, 4, [&](std::int64_t begin, std::int64_t end) {
@@ -198,12 +180,40 @@ std::int64_t winograd_scratch_bytes(std::int64_t in, std::int64_t out, std::int6
   return kPositions * 4 * (tiles * (taps * in + padded) + taps * in * padded);
 }
 
+/// [position][panel of columns][tap, in][column]: each panel lies as the product reads it.
+at::Tensor winograd_weight(const at::Tensor& weight, std::int64_t taps) {
+  SVI_CHECK(weight.is_contiguous() && weight.dim() == 5 && taps <= weight.size(2),
+            "winograd: weight ", weight.sizes());
+  const auto O = weight.size(0), I = weight.size(1), all = weight.size(2);
+  const auto columns = kernel().columns, panels = round_up(O, columns) / columns;
+  auto result = at::empty({kPositions, panels, taps * I, columns}, weight.options());
+  const auto* from = weight.const_data_ptr<float>();
+  auto* to = result.mutable_data_ptr<float>();
+  at::parallel_for(0, panels * I, 8, [&](std::int64_t begin, std::int64_t end) {
+    for (auto item = begin; item < end; ++item) {
+      const auto panel = item / I, i = item % I, first = panel * columns;
+      for (std::int64_t tap = 0; tap < taps; ++tap) {
+        kernel().weight(from + ((first * I + i) * all + all - taps + tap) * 9, I * all * 9,
+                        std::min(columns, O - first), to + ((panel * taps + tap) * I + i) * columns,
+                        panels * taps * I * columns);
+      }
+    }
+  });
+  return result;
+}
+
 void winograd_convolution(const WinogradInput& input, const at::Tensor& weight,
                           const at::Tensor& bias, const at::Tensor& add, at::Tensor& out) {
   const auto taps = static_cast<std::int64_t>(input.frames.size());
+  winograd_convolution_made(input, winograd_weight(weight, taps), bias, add, out);
+}
+
+void winograd_convolution_made(const WinogradInput& input, const at::Tensor& made,
+                               const at::Tensor& bias, const at::Tensor& add, at::Tensor& out) {
+  const auto taps = static_cast<std::int64_t>(input.frames.size());
   const auto& latest = input.frames.back();
   const int shift = input.upsample ? 1 : 0;
-  const auto padded = round_up(weight.size(0), kernel().columns);
+  const auto padded = made.size(1) * made.size(3), depth = made.size(2);
   const Geometry geometry{.height = latest.size(1) << shift,
                           .width = latest.size(2) << shift,
                           .in = latest.size(3),
@@ -212,13 +222,12 @@ void winograd_convolution(const WinogradInput& input, const at::Tensor& weight,
                           .rows = ((latest.size(1) << shift) + kTile - 1) / kTile,
                           .columns = ((latest.size(2) << shift) + kTile - 1) / kTile,
                           .shift = shift};
-  SVI_CHECK(weight.is_contiguous() && out.is_contiguous() && weight.size(1) == geometry.in &&
-                taps <= weight.size(2) && out.size(1) == geometry.height &&
-                out.size(2) == geometry.width && geometry.pitch <= padded &&
-                geometry.pitch >= weight.size(0) && geometry.pitch % 16 == 0,
-            "winograd: ", weight.sizes(), " over ", latest.sizes(), " into ", out.sizes());
-  const auto transformed = transformed_weight(weight, taps, padded);
-  const auto offsets = at::constant_pad_nd(bias, {0, padded - weight.size(0)}).contiguous();
+  SVI_CHECK(out.is_contiguous() && depth == taps * geometry.in &&
+                out.size(1) == geometry.height && out.size(2) == geometry.width &&
+                geometry.pitch <= padded && geometry.pitch >= bias.size(0) &&
+                geometry.pitch % 16 == 0,
+            "winograd: ", made.sizes(), " over ", latest.sizes(), " into ", out.sizes());
+  const auto offsets = at::constant_pad_nd(bias, {0, padded - bias.size(0)}).contiguous();
   const auto zero = at::zeros({geometry.in}, latest.options());
   std::vector<const float*> frames;
   for (const auto& frame : input.frames) {
@@ -233,7 +242,7 @@ void winograd_convolution(const WinogradInput& input, const at::Tensor& weight,
   for (std::int64_t first = 0; first < total; first += tiles) {
     const auto count = std::min(tiles, total - first);
     block.read(frames, zero.const_data_ptr<float>(), first, count);
-    block.multiply(transformed.const_data_ptr<float>(), count);
+    block.multiply(made.const_data_ptr<float>(), count);
     block.write(offsets.const_data_ptr<float>(),
                 add.defined() ? add.const_data_ptr<float>() : nullptr,
                 out.mutable_data_ptr<float>(), first, count);
