@@ -134,9 +134,7 @@ class DynamicDegree final : public Metric {
     return all;
   }
   std::vector<MetricFile> needs() const override { return {raft_things(config_.file)}; }
-  void ready(const MetricContext& context) override {
-    network_ = shared_raft(context);
-  }
+  void ready(const MetricContext& context) override { network_ = shared_raft(context); }
   std::unique_ptr<MetricSession> open() const override {
     return std::make_unique<DynamicDegreeSession>(network_, config_);
   }
@@ -153,7 +151,7 @@ class DynamicDegree final : public Metric {
 
 void add_dynamic_degree(Registrar& registrar) {
   registrar.add<Metric, DynamicDegree>("dynamic_degree",
-                                            "VBench's dynamic degree: whether a film moves (RAFT)");
+                                       "VBench's dynamic degree: whether a film moves (RAFT)");
 }
 
 }  // namespace svi::vbench

@@ -14,12 +14,13 @@ std::shared_ptr<vision::Raft> shared_raft(const MetricContext& context) {
 }
 
 MetricFile raft_things(const std::string& given) {
-  return {.name = "raft",
-          .what = "RAFT, the large network, trained on FlyingChairs and FlyingThings",
-          .file = "raft-things.pth",
-          .source = "models.zip of https://github.com/princeton-vl/RAFT (BSD-3-Clause), about 21 MB",
-          .given = given,
-          .option = "file"};
+  return {
+      .name = "raft",
+      .what = "RAFT, the large network, trained on FlyingChairs and FlyingThings",
+      .file = "raft-things.pth",
+      .source = "models.zip of https://github.com/princeton-vl/RAFT (BSD-3-Clause), about 21 MB",
+      .given = given,
+      .option = "file"};
 }
 
 double flow_strength(const at::Tensor& flow, double share) {

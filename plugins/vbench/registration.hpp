@@ -13,5 +13,9 @@ void add_flickering(Registrar& registrar);   // temporal_flickering
 void add_i2v(Registrar& registrar);          // i2v_subject, i2v_background
 void add_long(Registrar& registrar);         // long_subject_consistency,
                                              // long_background_consistency
+void add_dynamic_degree(Registrar& registrar);       // dynamic_degree, flow_strength
+void add_static_flicker(Registrar& registrar);       // static_film, static_flicker
+void add_motion_smoothness(Registrar& registrar);    // motion_smoothness
+void add_overall_consistency(Registrar& registrar);  // overall_consistency
 
 }  // namespace svi::vbench

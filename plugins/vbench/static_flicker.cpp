@@ -43,13 +43,15 @@ class StaticFlickerSession final : public MetricSession {
     width_ = clip.frames.size(3);
     for (std::int64_t t = 0; t < clip.frames.size(1); ++t) {
       look(clip.frames.select(1, t));
-      if (clip.film_frames > 0 && moving_ > static_filter::allowed_pairs(clip.film_frames)) moves_ = true;
+      if (clip.film_frames > 0 && moving_ > static_filter::allowed_pairs(clip.film_frames))
+        moves_ = true;
     }
   }
 
   void finish(const FilmView& film, MetricSink& sink) override {
     if (film.frames < 2) return;
-    const bool is_static = !moves_ && moving_ <= static_filter::allowed_pairs(film.frames) && returns(film.frames);
+    const bool is_static =
+        !moves_ && moving_ <= static_filter::allowed_pairs(film.frames) && returns(film.frames);
     Mean passes, steadiness;
     passes.add(is_static ? 1 : 0);
     give_film(0, passes, sink);
@@ -118,9 +120,7 @@ class StaticFlicker final : public Metric {
              .set_value = SetValue::own}};
   }
   std::vector<MetricFile> needs() const override { return {raft_things(config_.file)}; }
-  void ready(const MetricContext& context) override {
-    network_ = shared_raft(context);
-  }
+  void ready(const MetricContext& context) override { network_ = shared_raft(context); }
   std::unique_ptr<MetricSession> open() const override {
     return std::make_unique<StaticFlickerSession>(network_, config_.iterations);
   }

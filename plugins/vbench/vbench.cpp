@@ -13,4 +13,8 @@ SVI_PLUGIN("vbench", "0.1.0", registrar) {
   svi::vbench::add_flickering(registrar);
   svi::vbench::add_i2v(registrar);
   svi::vbench::add_long(registrar);
+  svi::vbench::add_dynamic_degree(registrar);
+  svi::vbench::add_static_flicker(registrar);
+  svi::vbench::add_motion_smoothness(registrar);
+  svi::vbench::add_overall_consistency(registrar);
 }

@@ -61,8 +61,8 @@ class VBenchMotionTest : public ::testing::Test {
     const auto path = folder_ / (type + ".safetensors");
     save_safetensors(path, weights);
     auto metric = registry_.make<Metric>(
-        Document::parse(cat("[metric.", type, "]\nfile = ", path, "\n", options), "t.ini"),
-        type, nullptr, "metric." + type);
+        Document::parse(cat("[metric.", type, "]\nfile = ", path, "\n", options), "t.ini"), type,
+        nullptr, "metric." + type);
     const auto need = metric->needs().at(0);
     contexts_.push_back({at::kCPU, alone_, 0, store_, {{need.name, locate(need, "nowhere")}}});
     metric->ready(contexts_.back());
@@ -114,8 +114,9 @@ TEST_F(VBenchMotionTest, DynamicDegreeCountsPairsFasterThanTheLimit) {
   const auto moving = std::count_if(wanted.begin(), wanted.end(),
                                     [](double x) { return x > dynamic::limit(41, 50); });
 
-  const auto all = measure(
-      *ready("dynamic_degree", "iterations = 3\nevery_pair = yes\ninterval = 1\n", weights), film, 3);
+  const auto all =
+      measure(*ready("dynamic_degree", "iterations = 3\nevery_pair = yes\ninterval = 1\n", weights),
+              film, 3);
   std::vector<double> seen;
   for (const auto& clip : all.per_frame.at("flow_strength"))
     seen.insert(seen.end(), clip.begin(), clip.end());
@@ -198,8 +199,8 @@ TEST_F(VBenchMotionTest, NamesFilesThatAreMissing) {
         Document::parse(cat("[metric.", type, "]\n"), "t.ini"), type, nullptr, "metric." + type);
     const auto need = metric->needs().at(0);
     const auto text = missing_text(need, locate(need, folder_.path()), "metric." + type);
-    EXPECT_THAT(text, ::testing::HasSubstr(type == "motion_smoothness" ? "amt-s.pth"
-                                                                        : "raft-things.pth"));
+    EXPECT_THAT(
+        text, ::testing::HasSubstr(type == "motion_smoothness" ? "amt-s.pth" : "raft-things.pth"));
   }
 }
 

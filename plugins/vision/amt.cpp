@@ -142,9 +142,9 @@ Amt::Amt(Weights weights) : device_(weights.device()) {
 at::Tensor Amt::correlated(const at::Tensor& image) const {
   auto x = normed_over_places(stem_(image));
   for (const auto& block : bottlenecks_) {
-    auto y = normed_over_places(block.wide(normed_over_places(block.middle(normed_over_places(block.narrow(x))))));
-    if (block.shortcut.weight.defined())
-      x = normed_over_places(block.shortcut(x), /*linear=*/true);
+    auto y = normed_over_places(
+        block.wide(normed_over_places(block.middle(normed_over_places(block.narrow(x))))));
+    if (block.shortcut.weight.defined()) x = normed_over_places(block.shortcut(x), /*linear=*/true);
     x = y.add_(x).relu_();
   }
   return last_(x);
@@ -190,8 +190,7 @@ at::Tensor Amt::combined(const at::Tensor& decoded, const at::Tensor& flows,
   const auto mask = part(4 * kFlows, 1).sigmoid();
   const auto guesses = at::lerp(drawn(last, 1), drawn(first, 0), mask) + mean + part(5 * kFlows, 3);
   const auto together = guesses.view({1, 3 * kFlows, H, W});
-  const auto rest = combine2_(
-      combine1_(together.contiguous(at::MemoryFormat::ChannelsLast)));
+  const auto rest = combine2_(combine1_(together.contiguous(at::MemoryFormat::ChannelsLast)));
   return (guesses.mean(0) + rest.squeeze(0)).clamp_(0, 1);
 }
 
@@ -211,7 +210,8 @@ at::Tensor Amt::between(const at::Tensor& first, const at::Tensor& last) const {
   const auto levels0 = pyramid(image0), levels1 = pyramid(image1);
 
   const auto& coarsest = levels0[3];
-  const auto when = at::full({1, 1, coarsest.size(2), coarsest.size(3)}, kMidway, coarsest.options());
+  const auto when =
+      at::full({1, 1, coarsest.size(2), coarsest.size(3)}, kMidway, coarsest.options());
   const auto start = trunks_[3](at::cat({coarsest, levels1[3], when}, 1));
   Flows now{start.narrow(1, 4, start.size(1) - 4), start.narrow(1, 0, 4)};
   const auto h = image0.size(2) / 8, w = image0.size(3) / 8;

@@ -36,7 +36,7 @@ class AmtTrunk {
  private:
   SlopedConv entry_, wide1_, side1_, wide2_, side2_;
   Conv wide3_;
-  at::Tensor slope_;                   // [width]
+  at::Tensor slope_;                // [width]
   at::Tensor up_weight_, up_bias_;  // [width, out, 4, 4], [out]
 };
 
@@ -86,7 +86,7 @@ class Amt {
   Conv stem_, last_;
   std::vector<Bottleneck> bottlenecks_;
   std::array<std::pair<SlopedConv, SlopedConv>, 4> pyramid_;
-  std::array<AmtTrunk, 4> trunks_;   // of decoder1 .. decoder4
+  std::array<AmtTrunk, 4> trunks_;    // of decoder1 .. decoder4
   std::array<AmtUpdate, 3> updates_;  // update2 .. update4
   SlopedConv combine1_;
   Conv combine2_;

@@ -70,8 +70,7 @@ FeaturePyramid feature_pyramid(const at::Tensor& features, std::int64_t levels) 
 }
 
 Correlation::Correlation(const FeaturePyramid& from, const FeaturePyramid& to, std::int64_t radius)
-    : Correlation(from, to, radius,
-                  from.levels.at(0).is_cpu() ? Way::windows : Way::volume) {}
+    : Correlation(from, to, radius, from.levels.at(0).is_cpu() ? Way::windows : Way::volume) {}
 
 Correlation::Correlation(const FeaturePyramid& from, const FeaturePyramid& to, std::int64_t radius,
                          Way way)

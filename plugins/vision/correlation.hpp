@@ -20,11 +20,12 @@ FeaturePyramid feature_pyramid(const at::Tensor& features, std::int64_t levels);
 /// How alike the features of a place of one frame are to those around a place of another: the
 /// correlation of RAFT (Teed and Deng 2020, arXiv 2003.12039), as RAFT and AMT look it up.
 ///
-/// Note [Correlation]: the dot products of all pairs of places would be a tensor of (h w)^2 numbers,
-/// 0.8 GB for a frame of 1280 x 720, of which a lookup reads (2 r + 2)^2 per place and level. Only
-/// these are computed here, by the mean of features instead of the mean of dot products, which is
-/// the same sum in another order. They are kept: while a place moves within one pixel, as most do
-/// after a few iterations, its lookup costs four products a sample. Memory is that of the answer.
+/// Note [Correlation]: the dot products of all pairs of places would be a tensor of (h w)^2
+/// numbers, 0.8 GB for a frame of 1280 x 720, of which a lookup reads (2 r + 2)^2 per place and
+/// level. Only these are computed here, by the mean of features instead of the mean of dot
+/// products, which is the same sum in another order. They are kept: while a place moves within one
+/// pixel, as most do after a few iterations, its lookup costs four products a sample. Memory is
+/// that of the answer.
 class Correlation {
  public:
   enum class Way {

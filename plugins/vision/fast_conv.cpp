@@ -79,7 +79,8 @@ at::Tensor normed_over_places(at::Tensor x, bool linear) {
     for (auto part = begin; part < end; ++part) {
       auto* sums = moments.mutable_data_ptr<double>() + part * 2 * C;
       const auto first = std::min(N, part * length), last = std::min(N, first + length);
-      add_moments(data + first * C, last - first, C, offset.const_data_ptr<float>(), sums, sums + C);
+      add_moments(data + first * C, last - first, C, offset.const_data_ptr<float>(), sums,
+                  sums + C);
     }
   });
   const auto means = moments.sum(0) / static_cast<double>(N);  // [2, C], less the offset

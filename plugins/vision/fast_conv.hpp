@@ -20,8 +20,8 @@ class FastConv {
   at::Tensor made_;  // undefined where it is the plain convolution
 };
 
-/// (x - mean) / deviation of each channel over the places of a frame [1, C, h, w], epsilon 1e-5, then
-/// ReLU unless `linear`; in place.
+/// (x - mean) / deviation of each channel over the places of a frame [1, C, h, w], epsilon 1e-5,
+/// then ReLU unless `linear`; in place.
 at::Tensor normed_over_places(at::Tensor x, bool linear = false);
 
 }  // namespace svi::vision

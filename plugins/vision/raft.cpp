@@ -2,6 +2,10 @@
 
 #include <ATen/ATen.h>
 
+#include <array>
+#include <string_view>
+#include <utility>
+
 #include "svi/core/check.hpp"
 #include "svi/core/text.hpp"
 #include "vision/preprocess.hpp"
@@ -14,7 +18,9 @@ constexpr std::int64_t kHidden = 128, kContext = 128, kMotion = 128;  // channel
 constexpr std::int64_t kShrink = 8;                                   // features to pixels
 constexpr std::int64_t kLevels = 4, kRadius = 4;                      // of the correlation
 
-at::Tensor channels_last(const at::Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
+at::Tensor channels_last(const at::Tensor& x) {
+  return x.contiguous(at::MemoryFormat::ChannelsLast);
+}
 
 /// Kernels as convolutions over channels-last frames read them.
 Conv laid_out(Conv conv) {
@@ -28,6 +34,43 @@ Conv raft_conv(Weights& weights, const std::string& name, std::int64_t in, std::
   for (const auto side : kernel) padding.push_back(side / 2);
   return laid_out(Conv(weights, name, in, out,
                        {.kernel = std::move(kernel), .stride = {stride}, .padding = padding}));
+}
+
+/// Parts of names of torchvision's raft_large and what the official file calls them, in the order
+/// in which they are replaced.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 18> kTorchvisionNames = {{
+    {"feature_encoder.", "fnet."},
+    {"context_encoder.", "cnet."},
+    {"net.convnormrelu.0.", "net.conv1."},
+    {"net.convnormrelu.1.", "net.norm1."},
+    {"net.conv.", "net.conv2."},
+    {".convnormrelu1.0.", ".conv1."},
+    {".convnormrelu1.1.", ".norm1."},
+    {".convnormrelu2.0.", ".conv2."},
+    {".convnormrelu2.1.", ".norm2."},
+    {"motion_encoder.convcorr1.0.", "encoder.convc1."},
+    {"motion_encoder.convcorr2.0.", "encoder.convc2."},
+    {"motion_encoder.convflow1.0.", "encoder.convf1."},
+    {"motion_encoder.convflow2.0.", "encoder.convf2."},
+    {"motion_encoder.conv.0.", "encoder.conv."},
+    {"recurrent_block.convgru1.conv", "gru.1conv"},
+    {"recurrent_block.convgru2.conv", "gru.2conv"},
+    {"mask_predictor.convrelu.0.", "update_block.mask.0."},
+    {"mask_predictor.conv.", "update_block.mask.2."},
+}};
+
+/// The official name of a tensor of torchvision's.
+std::string name_of_torchvision(const std::string& given) {
+  auto name = given;
+  for (const auto& [theirs, official] : kTorchvisionNames) {
+    const auto at = name.find(theirs);
+    if (at != std::string::npos) name.replace(at, theirs.size(), official);
+  }
+  const auto gru = name.find("gru.");  // gru.1convz.weight is gru.convz1.weight
+  if (gru != std::string::npos)
+    name =
+        name.substr(0, gru + 4) + name.substr(gru + 5, 5) + name[gru + 4] + name.substr(gru + 10);
+  return name;
 }
 
 /// The official file: names without "module.", and each batch norm of a strided shortcut once,
@@ -87,7 +130,8 @@ RaftEncoder::RaftEncoder(Weights& weights, const std::string& name, Norm norm) :
       block.first = FastConv(normed_conv(prefix + "conv1", prefix + "norm1", in, out, 3, stride));
       block.second = FastConv(normed_conv(prefix + "conv2", prefix + "norm2", out, out, 3, 1));
       if (stride != 1)
-        block.shortcut = normed_conv(prefix + "downsample.0", prefix + "downsample.1", in, out, 1, 2);
+        block.shortcut =
+            normed_conv(prefix + "downsample.0", prefix + "downsample.1", in, out, 1, 2);
       blocks_.push_back(std::move(block));
       in = out;
     }
@@ -140,7 +184,8 @@ at::Tensor RaftGru::operator()(const at::Tensor& hidden, const at::Tensor& motio
 }
 
 Raft::Raft(Weights weights) : device_(weights.device()) {
-  weights.rename(plain_raft_name);
+  const bool from_torchvision = weights.has("feature_encoder.convnormrelu.0.weight");
+  weights.rename(from_torchvision ? name_of_torchvision : plain_raft_name);
   features_ = RaftEncoder(weights, "fnet", RaftEncoder::Norm::instance);
   context_ = RaftEncoder(weights, "cnet", RaftEncoder::Norm::batch);
   const std::string update = "update_block.", encoder = update + "encoder.";

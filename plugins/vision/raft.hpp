@@ -57,7 +57,8 @@ class Raft {
  public:
   static constexpr std::int64_t kIterations = 20;  // of the official evaluation
 
-  /// Tensors as the official file has them, with or without "module." before each name.
+  /// Tensors as the official file has them, with or without "module." before each name, or as
+  /// torchvision's raft_large has them.
   explicit Raft(Weights weights);
 
   /// What the network makes of one frame alone: made once, however many flows start or end there.

@@ -38,13 +38,14 @@ struct SeenClip {
   std::string prompt;
   double fps;
   std::string file;
+  std::int64_t film_frames;
 };
 
 std::vector<SeenClip> watch_films(std::vector<FilmFile> files, const FilmFileOptions& options) {
   std::vector<SeenClip> seen;
   VideoFilms(std::move(files), options).run([&](std::int64_t film, const ClipView& clip) {
     seen.push_back({film, clip.clip, clip.first_frame, clip.frames, clip.truth, clip.prompt,
-                    clip.fps, std::string(clip.file)});
+                    clip.fps, std::string(clip.file), clip.film_frames});
   });
   return seen;
 }
@@ -77,6 +78,7 @@ TEST(VideoFilms, GivesEveryFrameOnceInClipsOfEqualLength) {
     EXPECT_EQ(seen[c].first_frame, frame);
     EXPECT_DOUBLE_EQ(seen[c].fps, 10);
     EXPECT_EQ(seen[c].file, path);  // where a metric finds its sound
+    EXPECT_EQ(seen[c].film_frames, 7);
     EXPECT_FALSE(seen[c].truth.defined());
     ASSERT_TRUE(seen[c].frames.sizes().equals({3, c < 2 ? 3 : 1, 16, 32}));
     for (std::int64_t t = 0; t < seen[c].frames.size(1); ++t, ++frame) {

@@ -64,6 +64,17 @@ TEST(RaftNetwork, AgreesWithTheOfficialOne) {
   EXPECT_LT(largest_gap(some, wanted), 1e-4 * wanted.abs().max().item<double>());
 }
 
+TEST(RaftNetwork, AgreesWithTorchvisionsOnAFileByItsNames) {
+  const Raft network(Weights(
+      testing::hashed_weights(testing::tensor_list("raft_torchvision_tensors.tsv")), "raft"));
+  const auto first = network.look(testing::hashed_frame("raft.first", 128, 136));
+  const auto second = network.look(testing::hashed_frame("raft.second", 128, 136));
+  const auto wanted = flow_fixture("raft_torchvision.safetensors").at(0).second;
+  const auto flow = network.flow(first, second, 2).slice(1, 0, at::nullopt, 5);
+  EXPECT_LT(largest_gap(flow.slice(2, 0, at::nullopt, 3), wanted),
+            1e-4 * wanted.abs().max().item<double>());
+}
+
 TEST(RaftNetwork, ReadsAFileWithoutPrefixOrTwins) {
   NamedTensors weights;
   for (const auto& [name, tensor] : hashed_raft()) {

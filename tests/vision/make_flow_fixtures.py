@@ -54,6 +54,18 @@ def raft():
     save_file({"flow": flow[0, :, ::5, ::3].contiguous()}, DATA / "raft.safetensors")
 
 
+def raft_of_torchvision():
+    from torchvision.models.optical_flow import raft_large
+
+    model = fill(raft_large(weights=None))
+    write_list("raft_torchvision_tensors.tsv", model)
+    first, second = frame("raft.first", 128, 136) / 127.5 - 1, frame("raft.second", 128, 136) / 127.5 - 1
+    with torch.no_grad():
+        flow = model(first, second, num_flow_updates=2)[-1]
+    print("raft of torchvision", flow.shape, flow.abs().mean())
+    save_file({"flow": flow[0, :, ::5, ::3].contiguous()}, DATA / "raft_torchvision.safetensors")
+
+
 def amt():
     model = fill(official("vbench.third_party.amt.networks.AMT-S").Model())
     write_list("amt_tensors.tsv", model)
@@ -72,4 +84,5 @@ def amt():
 
 if __name__ == "__main__":
     raft()
+    raft_of_torchvision()
     amt()

@@ -222,10 +222,9 @@ void winograd_convolution_made(const WinogradInput& input, const at::Tensor& mad
                           .rows = ((latest.size(1) << shift) + kTile - 1) / kTile,
                           .columns = ((latest.size(2) << shift) + kTile - 1) / kTile,
                           .shift = shift};
-  SVI_CHECK(out.is_contiguous() && depth == taps * geometry.in &&
-                out.size(1) == geometry.height && out.size(2) == geometry.width &&
-                geometry.pitch <= padded && geometry.pitch >= bias.size(0) &&
-                geometry.pitch % 16 == 0,
+  SVI_CHECK(out.is_contiguous() && depth == taps * geometry.in && out.size(1) == geometry.height &&
+                out.size(2) == geometry.width && geometry.pitch <= padded &&
+                geometry.pitch >= bias.size(0) && geometry.pitch % 16 == 0,
             "winograd: ", made.sizes(), " over ", latest.sizes(), " into ", out.sizes());
   const auto offsets = at::constant_pad_nd(bias, {0, padded - bias.size(0)}).contiguous();
   const auto zero = at::zeros({geometry.in}, latest.options());
