@@ -69,8 +69,8 @@ class OverallConsistencySession final : public MetricSession {
     if (own || clip.first_frame == 0) {
       prompt_ = clip.prompt;
       frames_.clear();
-      wanted_ = middle_frames(own ? clip.frames.size(1) : clip.film_frames,
-                              networks_->network.frames());
+      wanted_ =
+          middle_frames(own ? clip.frames.size(1) : clip.film_frames, networks_->network.frames());
     }
     if (clip.prompt != prompt_) prompt_.clear();  // no one text describes the film
     for (const auto frame : wanted_) {
@@ -172,8 +172,8 @@ class OverallConsistency final : public Metric {
 }  // namespace
 
 void add_overall_consistency(Registrar& registrar) {
-  registrar.add<Metric, OverallConsistency>(
-      "overall_consistency", "VBench: how well a film fits its prompt (ViCLIP)");
+  registrar.add<Metric, OverallConsistency>("overall_consistency",
+                                            "VBench: how well a film fits its prompt (ViCLIP)");
 }
 
 }  // namespace svi::vbench

@@ -56,8 +56,8 @@ class OverallConsistencyTest : public ::testing::Test {
       const auto levels = (film.select(1, t) * 255).round().to(at::kByte);
       const auto small =
           vision::resized_short(levels, 42, {vision::Filter::bicubic, /*antialias=*/false});
-      prepared.push_back(vision::normalised(vision::center_crop(small, 42).to(at::kFloat) / 255,
-                                            vision::kClip));
+      prepared.push_back(
+          vision::normalised(vision::center_crop(small, 42).to(at::kFloat) / 255, vision::kClip));
     }
     const auto ids = vision::ClipTokenizer(kTable).framed(prompt, 32);
     return network.video(at::stack(prepared)).dot(network.text(ids)).item<double>();
@@ -70,8 +70,7 @@ class OverallConsistencyTest : public ::testing::Test {
     return at::stack(frames, 1);
   }
 
-  NamedTensors weights_ =
-      testing::hashed_weights(testing::tensor_list("viclip_small_tensors.tsv"));
+  NamedTensors weights_ = testing::hashed_weights(testing::tensor_list("viclip_small_tensors.tsv"));
   TemporaryFolder folder_;
   Registry registry_;
   FeatureStore store_;

@@ -51,7 +51,7 @@ std::string utf8_of(std::int64_t c) {  // below U+0800
 /// How the table spells bytes: those that print as themselves in Latin-1, which come first, the
 /// others as U+0100 and following.
 struct Alphabet {
-  std::array<std::int64_t, kBytes> id = {};  // of each byte
+  std::array<std::int64_t, kBytes> id = {};       // of each byte
   std::array<std::string, kBytes> spelling = {};  // of each id
 
   Alphabet() {

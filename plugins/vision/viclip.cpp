@@ -60,7 +60,7 @@ at::Tensor Viclip::video(const at::Tensor& frames) const {
   SVI_CHECK(T == this->frames() && frames.size(2) == side_ && frames.size(3) == side_, "frames [",
             this->frames(), ", 3, ", side_, ", ", side_, "], got ", frames.sizes());
   auto x = patches_(frames.transpose(0, 1).unsqueeze(0));  // [1, W, T, rows, columns]
-  x = x.flatten(3).permute({0, 3, 2, 1});                  // [1, P, T, W]: a patch's moments in a row
+  x = x.flatten(3).permute({0, 3, 2, 1});  // [1, P, T, W]: a patch's moments in a row
   x = x + positions_.narrow(0, 1, x.size(1)).view({1, -1, 1, width}) + moments_.unsqueeze(1);
   const auto cls = (cls_ + positions_[0]).view({1, 1, width});
   x = before_(at::cat({cls, x.reshape({1, -1, width})}, 1));

@@ -112,8 +112,8 @@ TEST(ViclipNetwork, AgreesWithTheOfficialOne) {
 
   const ClipTokenizer tokenizer(kVisionData + "clip_table.txt");
   ASSERT_EQ(network.words(), tokenizer.size());
-  const auto ids = tokenizer.framed("A cat plays with a ball of wool, slowly panning left.",
-                                    network.tokens());
+  const auto ids =
+      tokenizer.framed("A cat plays with a ball of wool, slowly panning left.", network.tokens());
   EXPECT_TRUE(at::equal(at::tensor(at::ArrayRef<std::int64_t>(ids)), find("ids")[0]));
   EXPECT_LT((network.text(ids) - find("text")).abs().max().item<float>(), 2e-6);
 }

@@ -29,8 +29,14 @@ class RolledFilms final : public FilmSource {
                                        studio_.shape)) {
           truth = to_unit(*known);
         }
-        on_clip(s, {rolled.clip, rolled.first_frame, frames, truth, rolled.prompts[index],
-                    studio_.shape.fps, {}, frames_});
+        on_clip(s, {rolled.clip,
+                    rolled.first_frame,
+                    frames,
+                    truth,
+                    rolled.prompts[index],
+                    studio_.shape.fps,
+                    {},
+                    frames_});
       }
       if (on_rolled_) on_rolled_(rolled);
     });
