@@ -43,7 +43,7 @@ at::Tensor with_side(const at::Tensor& x, const SlopedConv& side) {
 
 SlopedConv::SlopedConv(Weights& weights, const std::string& name, const std::string& slope_name,
                        std::int64_t in, std::int64_t out, std::int64_t stride)
-    : conv(amt_conv(weights, name, in, out, 3, stride)),
+    : conv(FastConv(amt_conv(weights, name, in, out, 3, stride))),
       slope(weights.take(slope_name + ".weight", {out})) {}
 
 at::Tensor SlopedConv::operator()(const at::Tensor& x) const { return at::prelu(conv(x), slope); }
@@ -59,7 +59,7 @@ AmtTrunk::AmtTrunk(Weights& weights, const std::string& name, std::int64_t in, s
   side1_ = block("conv2", kSide);
   wide2_ = block("conv3", width);
   side2_ = block("conv4", kSide);
-  wide3_ = amt_conv(weights, name + ".1.conv5", width, width, 3);
+  wide3_ = FastConv(amt_conv(weights, name + ".1.conv5", width, width, 3));
   slope_ = weights.take(name + ".1.prelu.weight", {width});
   up_weight_ = weights.take(name + ".2.weight", {width, out, 4, 4});
   up_bias_ = weights.take(name + ".2.bias", {out});
@@ -79,13 +79,13 @@ AmtUpdate::AmtUpdate(Weights& weights, const std::string& name, std::int64_t cha
   constexpr auto kSamples = 2 * kAmtLevels * (2 * kAmtRadius + 1) * (2 * kAmtRadius + 1);
   correlation_ = amt_conv(weights, name + ".convc1", kSamples, 64, 1);
   flow1_ = amt_conv(weights, name + ".convf1", 4, 40, 7);
-  flow2_ = amt_conv(weights, name + ".convf2", 40, 20, 3);
-  both_ = amt_conv(weights, name + ".conv", 64 + 20, 68, 3);
-  state1_ = amt_conv(weights, name + ".gru.0", 68 + 4 + channels, 76, 3);
-  state2_ = amt_conv(weights, name + ".gru.2", 76, 76, 3);
-  features1_ = amt_conv(weights, name + ".feat_head.0", 76, 76, 3);
-  features2_ = amt_conv(weights, name + ".feat_head.2", 76, channels, 3);
-  flows1_ = amt_conv(weights, name + ".flow_head.0", 76, 76, 3);
+  flow2_ = FastConv(amt_conv(weights, name + ".convf2", 40, 20, 3));
+  both_ = FastConv(amt_conv(weights, name + ".conv", 64 + 20, 68, 3));
+  state1_ = FastConv(amt_conv(weights, name + ".gru.0", 68 + 4 + channels, 76, 3));
+  state2_ = FastConv(amt_conv(weights, name + ".gru.2", 76, 76, 3));
+  features1_ = FastConv(amt_conv(weights, name + ".feat_head.0", 76, 76, 3));
+  features2_ = FastConv(amt_conv(weights, name + ".feat_head.2", 76, channels, 3));
+  flows1_ = FastConv(amt_conv(weights, name + ".flow_head.0", 76, 76, 3));
   flows2_ = amt_conv(weights, name + ".flow_head.2", 76, 4, 3);
 }
 

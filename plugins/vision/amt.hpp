@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "vision/fast_conv.hpp"
 #include "vision/layers.hpp"
 #include "vision/weights.hpp"
 
@@ -15,7 +16,7 @@ namespace svi::vision {
 
 /// A convolution and the PReLU behind it, one slope per channel.
 struct SlopedConv {
-  Conv conv;
+  FastConv conv;
   at::Tensor slope;  // [out]
   SlopedConv() = default;
   /// Reads CONV.weight, CONV.bias and SLOPE.weight.
@@ -35,7 +36,7 @@ class AmtTrunk {
 
  private:
   SlopedConv entry_, wide1_, side1_, wide2_, side2_;
-  Conv wide3_;
+  FastConv wide3_;
   at::Tensor slope_;                // [width]
   at::Tensor up_weight_, up_bias_;  // [width, out, 4, 4], [out]
 };
@@ -53,8 +54,8 @@ class AmtUpdate {
 
  private:
   std::int64_t factor_ = 1;
-  Conv correlation_, flow1_, flow2_, both_, state1_, state2_, features1_, features2_, flows1_,
-      flows2_;
+  Conv correlation_, flow1_, flows2_;
+  FastConv flow2_, both_, state1_, state2_, features1_, features2_, flows1_;
 };
 
 /// AMT-S: the frame between two frames (Li et al. 2023, arXiv 2304.09790; sizes and names of the

@@ -18,8 +18,13 @@ constexpr std::int64_t kPlacesAtOnce = 256;  // sums over so many are fp32
 
 bool runs_fast(const Conv& conv) {
   const auto three = std::vector<std::int64_t>{3, 3};
-  return conv.weight.is_cpu() && conv.shape.kernel == three && conv.weight.size(1) % 16 == 0 &&
+  return conv.weight.is_cpu() && conv.shape.kernel == three && conv.weight.size(1) >= 16 &&
          conv.shape.stride == std::vector<std::int64_t>{1};
+}
+
+/// Channels that come and go: rounded up to what a register holds.
+std::int64_t whole_channels(std::int64_t channels) {
+  return (channels + kWholeChannels - 1) / kWholeChannels * kWholeChannels;
 }
 
 /// Sums over places of x and of its square, less `offset`, for each channel; x is [places, C].
@@ -49,16 +54,19 @@ void add_moments(const float* x, std::int64_t places, std::int64_t C, const floa
 
 FastConv::FastConv(Conv conv) : conv_(std::move(conv)) {
   if (!runs_fast(conv_)) return;
-  made_ = wan::winograd_weight(conv_.weight.contiguous().unsqueeze(2), 1);
+  const auto in = conv_.weight.size(1);
+  const auto weight = at::constant_pad_nd(conv_.weight, {0, 0, 0, 0, 0, whole_channels(in) - in});
+  made_ = wan::winograd_weight(weight.contiguous().unsqueeze(2), 1);
   conv_.weight = at::Tensor();
 }
 
 at::Tensor FastConv::operator()(const at::Tensor& x) const {
   if (!made_.defined()) return conv_(x);
-  const auto frame = x.permute({0, 2, 3, 1}).contiguous();  // [1, h, w, in]
-  const auto out = conv_.bias.size(0);
-  const auto pitch = (out + kWholeChannels - 1) / kWholeChannels * kWholeChannels;
-  auto result = at::empty({1, frame.size(1), frame.size(2), pitch}, frame.options());
+  auto frame = x.permute({0, 2, 3, 1});  // [1, h, w, in]
+  const auto in = frame.size(3), out = conv_.bias.size(0);
+  if (in % kWholeChannels != 0) frame = at::constant_pad_nd(frame, {0, whole_channels(in) - in});
+  frame = frame.contiguous();
+  auto result = at::empty({1, frame.size(1), frame.size(2), whole_channels(out)}, frame.options());
   wan::winograd_convolution_made({{frame}, false}, made_, conv_.bias, {}, result);
   return result.permute({0, 3, 1, 2}).narrow(1, 0, out);
 }

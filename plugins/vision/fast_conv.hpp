@@ -7,8 +7,8 @@
 namespace svi::vision {
 
 /// A convolution of 3 x 3 with one row and column of zeros around, at every pixel of a frame whose
-/// channels lie last; in a quarter of the multiplications (Winograd) where it runs on a CPU and the
-/// channels that come in are a multiple of 16.
+/// channels lie last; in a quarter of the multiplications (Winograd) where it runs on a CPU and at
+/// least 16 channels come in. Other strides and kernels are the plain convolution.
 class FastConv {
  public:
   FastConv() = default;

@@ -166,9 +166,9 @@ RaftGru::RaftGru(Weights& weights, const std::string& name, int number) {
   const auto z = conv("z"), r = conv("r"), q = conv("q");
   const auto gates = joined(z, r);
   gates_context_ = reading_context(gates);
-  gates_ = reading_moving(gates);
+  gates_ = LineConv(reading_moving(gates));
   candidate_context_ = reading_context(q);
-  candidate_ = reading_moving(q);
+  candidate_ = LineConv(reading_moving(q));
 }
 
 RaftGru::Fixed RaftGru::fixed(const at::Tensor& context) const {
@@ -177,9 +177,9 @@ RaftGru::Fixed RaftGru::fixed(const at::Tensor& context) const {
 
 at::Tensor RaftGru::operator()(const at::Tensor& hidden, const at::Tensor& motion,
                                const Fixed& fixed) const {
-  const auto gates = gates_(at::cat({hidden, motion}, 1)).add_(fixed.gates).sigmoid_();
+  const auto gates = gates_(at::cat({hidden, motion}, 1), fixed.gates).sigmoid_();
   const auto z = gates.narrow(1, 0, kHidden), r = gates.narrow(1, kHidden, kHidden);
-  const auto q = candidate_(at::cat({r * hidden, motion}, 1)).add_(fixed.candidate).tanh_();
+  const auto q = candidate_(at::cat({r * hidden, motion}, 1), fixed.candidate).tanh_();
   return at::lerp(hidden, q, z);  // (1 - z) h + z q
 }
 

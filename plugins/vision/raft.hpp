@@ -9,6 +9,7 @@
 #include "vision/correlation.hpp"
 #include "vision/fast_conv.hpp"
 #include "vision/layers.hpp"
+#include "vision/line_conv.hpp"
 #include "vision/weights.hpp"
 
 namespace svi::vision {
@@ -48,7 +49,8 @@ class RaftGru {
                         const Fixed& fixed) const;  // all [1, 128, h, w]
 
  private:
-  Conv gates_context_, candidate_context_, gates_, candidate_;
+  Conv gates_context_, candidate_context_;
+  LineConv gates_, candidate_;
 };
 
 /// RAFT, the large network: optical flow (Teed and Deng 2020, arXiv 2003.12039; sizes and names of

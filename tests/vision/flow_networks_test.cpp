@@ -6,7 +6,9 @@
 #include "svi/io/weight_files.hpp"
 #include "vision/amt.hpp"
 #include "vision/correlation.hpp"
+#include "vision/fast_conv.hpp"
 #include "vision/hashed_frame.hpp"
+#include "vision/line_conv.hpp"
 #include "vision/raft.hpp"
 #include "vision/warp.hpp"
 
@@ -107,6 +109,49 @@ TEST(AmtNetwork, AgreesWithTheOfficialOne) {
   const auto some = frame.slice(1, 0, at::nullopt, 3).slice(2, 0, at::nullopt, 3);
   EXPECT_LT((wanted.eq(0) + wanted.eq(1)).to(at::kFloat).mean().item<double>(), 0.3);
   EXPECT_LT(largest_gap(some, wanted), 1e-4);
+}
+
+/// A convolution of hashed weights [out, in, kernel...] and the sum of its bias.
+Conv hashed_conv(const std::vector<std::int64_t>& sizes, bool biased) {
+  NamedTensors weights = {{"c.weight", testing::hashed_weight("c.weight", sizes)}};
+  if (biased) weights.emplace_back("c.bias", testing::hashed_weight("c.bias", {sizes[0]}));
+  Weights stored(weights, "here");
+  return {
+      stored,
+      "c",
+      sizes[1],
+      sizes[0],
+      {.kernel = {sizes[2], sizes[3]}, .padding = {sizes[2] / 2, sizes[3] / 2}, .biased = biased}};
+}
+
+TEST(FastConv, IsThePlainConvolutionForAnyChannels) {
+  for (const auto& [in, out] :
+       std::vector<std::pair<std::int64_t, std::int64_t>>{{16, 32}, {20, 18}, {60, 60}, {3, 8}}) {
+    const auto conv = hashed_conv({out, in, 3, 3}, true);
+    const auto x = testing::hashed("x", {1, in, 13, 10}).contiguous(at::MemoryFormat::ChannelsLast);
+    EXPECT_LT(largest_gap(FastConv(conv)(x), conv(x)), 1e-5) << in;
+  }
+}
+
+TEST(FastConv, NormalisesOverPlacesInPlace) {
+  const auto x = (testing::hashed("x", {1, 24, 13, 10}) * 3 + 7);
+  const auto wanted = at::instance_norm(x, {}, {}, {}, {}, true, 0.1, 1e-5, false);
+  const auto last = [&] { return x.contiguous(at::MemoryFormat::ChannelsLast).clone(); };
+  EXPECT_LT(largest_gap(normed_over_places(last(), true), wanted), 1e-5);
+  EXPECT_LT(largest_gap(normed_over_places(last()), wanted.relu()), 1e-5);
+  EXPECT_LT(largest_gap(normed_over_places(x.clone()), wanted.relu()), 1e-5);
+}
+
+TEST(LineConv, IsThePlainConvolutionAlongRowsAndColumns) {
+  for (const bool across : {true, false}) {
+    const auto conv = hashed_conv({32, 48, across ? 1 : 5, across ? 5 : 1}, /*biased=*/false);
+    for (const auto& [h, w] :
+         std::vector<std::pair<std::int64_t, std::int64_t>>{{9, 11}, {1, 3}, {60, 41}}) {
+      const auto x = testing::hashed("x", {1, 48, h, w});
+      const auto add = testing::hashed("add", {1, 32, h, w});
+      EXPECT_LT(largest_gap(LineConv(conv)(x, add), conv(x) + add), 2e-5) << h << " " << w;
+    }
+  }
 }
 
 /// Features of random places, and places of random windows, some far outside.
