@@ -5,5 +5,6 @@
 
 SVI_PLUGIN("fidelity", "0.1.0", registrar) {
   fidelity::register_lpips(registrar);
+  fidelity::register_mawe(registrar);
   fidelity::register_ms_ssim(registrar);
 }

@@ -10,6 +10,7 @@
 namespace fidelity {
 
 void register_lpips(svi::Registrar& registrar);
+void register_mawe(svi::Registrar& registrar);
 void register_ms_ssim(svi::Registrar& registrar);
 
 inline constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
