@@ -2,14 +2,14 @@
 """Writes tests/data/vision/i3d.safetensors and i3d_tensors.tsv: I3D and its preparation of frames as cd-fvd has them.
 
 Oracle: cd-fvd 0.1.1 from PyPI (its InceptionI3d, preprocess_i3d and FeatureStats), on hashed weights. The preparation
-of common_metrics is an independent plain implementation in NumPy, from the description in the spec.
-Needs the oracle environment (torch, cd-fvd, einops, scipy, safetensors); the modules are loaded by their files, since
-the package itself imports what is not needed here.
+of common_metrics is an independent plain implementation in NumPy, from a description of it.
+Needs the oracle environment (torch, cd-fvd, einops, scipy, safetensors).
 """
 import importlib.util
 import math
 import pathlib
 import sys
+import types
 
 import numpy
 import torch
@@ -23,18 +23,17 @@ from hashed_weights import fill, hashed  # noqa: E402
 OUT = TESTS / "data" / "vision"
 
 
-def module(name):
-    root = pathlib.Path(importlib.util.find_spec("cdfvd").submodule_search_locations[0])
-    spec = importlib.util.spec_from_file_location(name.replace("/", "_"), root / f"{name}.py")
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    return loaded
+def package():
+    """cdfvd without its __init__, which imports what is not needed here."""
+    found = types.ModuleType("cdfvd")
+    found.__path__ = list(importlib.util.find_spec("cdfvd").submodule_search_locations)
+    sys.modules["cdfvd"] = found
 
 
 def cd_fvd_frames(levels):
-    """Its two lines about size and range; levels [3, H, W]."""
-    resized = torch.nn.functional.interpolate(levels[None], size=(224, 224), mode="bilinear", align_corners=False)
-    return 2.0 * resized[0] / 255.0 - 1
+    """Levels [3, H, W] through the package's own preprocess_i3d."""
+    clip = levels.byte().permute(1, 2, 0)[None, None].numpy()
+    return importlib.import_module("cdfvd.third_party.i3d.utils").preprocess_i3d(clip)[0, :, 0]
 
 
 def plain_bilinear(x, size):
@@ -59,7 +58,8 @@ def common_metrics_frames(levels):
 
 
 def main():
-    i3d = module("third_party/i3d/pytorch_i3d").InceptionI3d(400, in_channels=3)
+    package()
+    i3d = importlib.import_module("cdfvd.third_party.i3d.pytorch_i3d").InceptionI3d(400, in_channels=3)
     lines = [f"{k}\t{' '.join(map(str, v.shape))}\n" for k, v in i3d.state_dict().items()]
     (OUT / "i3d_tensors.tsv").write_text("".join(lines))
     fill(i3d)
@@ -75,7 +75,7 @@ def main():
             for name, rows, scale, shift in (("a", 40, 1.0, 0.0), ("b", 25, 0.7, 0.3))]
     moments = []
     for rows in sets:
-        stats = module("utils/metric_utils").FeatureStats(capture_mean_cov=True)
+        stats = importlib.import_module("cdfvd.utils.metric_utils").FeatureStats(capture_mean_cov=True)
         stats.append(rows.numpy())
         moments.append(stats.get_mean_cov())
     (m, s), (n, t) = moments

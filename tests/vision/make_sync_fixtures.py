@@ -2,7 +2,7 @@
 """Writes tests/data/vision/sync.safetensors and syncnet_tensors.tsv; takes english.wav of python_speech_features (MIT).
 
 Oracles: python_speech_features 0.6 on the samples of that file, taken as 16 kHz; the SyncNet of syncnet-python 0.2.3 (PyPI) on hashed weights;
-its distances and their reading (SyncNetInstance) written plainly here, in NumPy, from the description in the spec;
+its distances and their reading (SyncNetInstance) written plainly here, in NumPy, from a description of it;
 scipy's medfilt for the smoothing of tracks.
 Needs the oracle environment (torch, python_speech_features, syncnet-python, scipy, safetensors).
 """
