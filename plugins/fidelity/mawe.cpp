@@ -123,13 +123,14 @@ class Mawe final : public svi::Metric {
   }
   std::vector<svi::MetricFile> needs() const override {
     const std::string file = "raft_large_C_T_SKHT_V2-ff5fadd5.pth";
-    return {{.name = "raft",
-             .what = "RAFT, the large network, torchvision's C_T_SKHT_V2",
-             .file = file,
-             .sha256 = config_.file.empty() ? "ff5fadd5" : "",
-             .source = "https://download.pytorch.org/models/" + file + " (BSD-3-Clause), about 21 MB",
-             .given = config_.file,
-             .option = "file"}};
+    return {
+        {.name = "raft",
+         .what = "RAFT, the large network, torchvision's C_T_SKHT_V2",
+         .file = file,
+         .sha256 = config_.file.empty() ? "ff5fadd5" : "",
+         .source = "https://download.pytorch.org/models/" + file + " (BSD-3-Clause), about 21 MB",
+         .given = config_.file,
+         .option = "file"}};
   }
   void ready(const svi::MetricContext& context) override {
     const auto& file = context.file("raft");

@@ -8,10 +8,10 @@
 
 namespace fidelity {
 
-/// Mean squared difference in levels between a frame and the one before moved forward: each pixel of
-/// `before` goes to the nearest place where the flow leads, half to even; where several arrive, the
-/// last in the order of rows and columns stays; places where none arrives do not count. Frames are
-/// [3, H, W] uint8, the flow is [2, H, W] fp32. 0 where nothing arrives.
+/// Mean squared difference in levels between a frame and the one before moved forward: each pixel
+/// of `before` goes to the nearest place where the flow leads, half to even; where several arrive,
+/// the last in the order of rows and columns stays; places where none arrives do not count. Frames
+/// are [3, H, W] uint8, the flow is [2, H, W] fp32. 0 where nothing arrives.
 inline double forward_warp_error(const at::Tensor& before, const at::Tensor& now,
                                  const at::Tensor& flow) {
   const auto H = flow.size(1), W = flow.size(2), places = H * W;

@@ -54,8 +54,9 @@ void add_moments(const float* x, std::int64_t places, std::int64_t C, const floa
 
 FastConv::FastConv(Conv conv) : conv_(std::move(conv)) {
   if (!runs_fast(conv_)) return;
-  const auto in = conv_.weight.size(1);
-  const auto weight = at::constant_pad_nd(conv_.weight, {0, 0, 0, 0, 0, whole_channels(in) - in});
+  const auto in = conv_.weight.size(1), out = conv_.weight.size(0);
+  const auto weight = at::constant_pad_nd(
+      conv_.weight, {0, 0, 0, 0, 0, whole_channels(in) - in, 0, whole_channels(out) - out});
   made_ = wan::winograd_weight(weight.contiguous().unsqueeze(2), 1);
   conv_.weight = at::Tensor();
 }
