@@ -66,6 +66,11 @@ std::int64_t round_up(std::int64_t value, std::int64_t step) {
   return (value + step - 1) / step * step;
 }
 
+/// Channels that the product gives: as many as a pixel of the output has room for, or more.
+std::int64_t padded_channels(std::int64_t out) {
+  return round_up(round_up(out, 16), kernel().columns);
+}
+
 std::int64_t tiles_per_block(std::int64_t depth, std::int64_t rows) {
   const auto bytes = kPositions * depth * static_cast<std::int64_t>(sizeof(float));
   return round_up(std::clamp<std::int64_t>(kBlockBytes / bytes, 1, kMostTiles), rows);
@@ -176,7 +181,7 @@ class Block {
 
 std::int64_t winograd_scratch_bytes(std::int64_t in, std::int64_t out, std::int64_t taps) {
   const auto tiles = tiles_per_block(taps * in, kernel().rows);
-  const auto padded = round_up(out, kernel().columns);
+  const auto padded = padded_channels(out);
   return kPositions * 4 * (tiles * (taps * in + padded) + taps * in * padded);
 }
 
@@ -185,7 +190,7 @@ at::Tensor winograd_weight(const at::Tensor& weight, std::int64_t taps) {
   SVI_CHECK(weight.is_contiguous() && weight.dim() == 5 && taps <= weight.size(2),
             "winograd: weight ", weight.sizes());
   const auto O = weight.size(0), I = weight.size(1), all = weight.size(2);
-  const auto columns = kernel().columns, panels = round_up(O, columns) / columns;
+  const auto columns = kernel().columns, panels = padded_channels(O) / columns;
   auto result = at::empty({kPositions, panels, taps * I, columns}, weight.options());
   const auto* from = weight.const_data_ptr<float>();
   auto* to = result.mutable_data_ptr<float>();
@@ -194,8 +199,8 @@ at::Tensor winograd_weight(const at::Tensor& weight, std::int64_t taps) {
       const auto panel = item / I, i = item % I, first = panel * columns;
       for (std::int64_t tap = 0; tap < taps; ++tap) {
         kernel().weight(from + ((first * I + i) * all + all - taps + tap) * 9, I * all * 9,
-                        std::min(columns, O - first), to + ((panel * taps + tap) * I + i) * columns,
-                        panels * taps * I * columns);
+                        std::clamp<std::int64_t>(O - first, 0, columns),
+                        to + ((panel * taps + tap) * I + i) * columns, panels * taps * I * columns);
       }
     }
   });
