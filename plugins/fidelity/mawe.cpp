@@ -12,9 +12,9 @@
 
 #include "fidelity.hpp"
 #include "mawe_error.hpp"
+#include "vision/flow/raft.hpp"
+#include "vision/flow/warp.hpp"
 #include "vision/preprocess.hpp"
-#include "vision/raft.hpp"
-#include "vision/warp.hpp"
 
 namespace {
 

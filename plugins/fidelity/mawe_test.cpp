@@ -10,8 +10,8 @@
 #include "svi/core/check.hpp"
 #include "svi/io/safetensors.hpp"
 #include "svi/plugin/loader.hpp"
+#include "vision/flow/raft.hpp"
 #include "vision/hashed_frame.hpp"
-#include "vision/raft.hpp"
 
 namespace svi {
 namespace {

@@ -14,11 +14,11 @@
 #include <svi/metric/metric.hpp>
 #include <svi/plugin/plugin.hpp>
 
-#include "vision/face_track.hpp"
-#include "vision/lag_distances.hpp"
-#include "vision/mfcc.hpp"
 #include "vision/preprocess.hpp"
-#include "vision/syncnet.hpp"
+#include "vision/sync/face_track.hpp"
+#include "vision/sync/lag_distances.hpp"
+#include "vision/sync/mfcc.hpp"
+#include "vision/sync/syncnet.hpp"
 
 namespace {
 

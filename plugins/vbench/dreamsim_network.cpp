@@ -4,8 +4,8 @@
 
 #include <svi/core/check.hpp>
 
-#include "vision/dreamsim.hpp"
 #include "vision/preprocess.hpp"
+#include "vision/transformers/dreamsim.hpp"
 
 namespace svi::vbench {
 namespace {

@@ -11,8 +11,8 @@
 #include "frame_values.hpp"
 #include "networks.hpp"
 #include "registration.hpp"
-#include "vision/musiq.hpp"
 #include "vision/preprocess.hpp"
+#include "vision/transformers/musiq.hpp"
 
 namespace svi::vbench {
 

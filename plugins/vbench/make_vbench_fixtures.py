@@ -53,7 +53,7 @@ def interpolated(table, x):
 
 def tables():
     """The two tables as the header has them."""
-    text = (ROOT / "plugins" / "vbench" / "long_tables.hpp").read_text()
+    text = (ROOT / "plugins" / "vbench" / "long" / "long_tables.hpp").read_text()
     out = {}
     for name in ("kSubjectTable", "kBackgroundTable"):
         body = text[text.index(name):]

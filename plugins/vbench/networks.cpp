@@ -4,9 +4,9 @@
 
 #include <svi/core/check.hpp>
 
-#include "vision/clip_tower.hpp"
 #include "vision/preprocess.hpp"
-#include "vision/vision_transformer.hpp"
+#include "vision/transformers/clip_tower.hpp"
+#include "vision/transformers/vision_transformer.hpp"
 
 namespace svi::vbench {
 namespace {

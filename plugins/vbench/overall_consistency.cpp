@@ -15,9 +15,9 @@
 #include "consistency_frames.hpp"
 #include "frame_values.hpp"
 #include "registration.hpp"
-#include "vision/clip_tokenizer.hpp"
 #include "vision/preprocess.hpp"
-#include "vision/viclip.hpp"
+#include "vision/transformers/clip_tokenizer.hpp"
+#include "vision/transformers/viclip.hpp"
 
 namespace svi::vbench {
 namespace {

@@ -10,10 +10,10 @@
 #include "svi/io/safetensors.hpp"
 #include "svi/plugin/loader.hpp"
 #include "vbench/consistency_frames.hpp"
-#include "vision/clip_tokenizer.hpp"
 #include "vision/hashed_frame.hpp"
 #include "vision/preprocess.hpp"
-#include "vision/viclip.hpp"
+#include "vision/transformers/clip_tokenizer.hpp"
+#include "vision/transformers/viclip.hpp"
 
 namespace svi {
 namespace {

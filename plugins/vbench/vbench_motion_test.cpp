@@ -11,10 +11,10 @@
 #include "svi/core/check.hpp"
 #include "svi/io/safetensors.hpp"
 #include "svi/plugin/loader.hpp"
-#include "vbench/motion_rules.hpp"
-#include "vision/amt.hpp"
+#include "vbench/motion/motion_rules.hpp"
+#include "vision/flow/amt.hpp"
+#include "vision/flow/raft.hpp"
 #include "vision/hashed_frame.hpp"
-#include "vision/raft.hpp"
 
 namespace svi {
 namespace {

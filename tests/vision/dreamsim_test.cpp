@@ -1,4 +1,4 @@
-#include "vision/dreamsim.hpp"
+#include "vision/transformers/dreamsim.hpp"
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>

@@ -4,13 +4,13 @@
 
 #include "svi/core/check.hpp"
 #include "svi/io/weight_files.hpp"
-#include "vision/amt.hpp"
-#include "vision/correlation.hpp"
-#include "vision/fast_conv.hpp"
+#include "vision/flow/amt.hpp"
+#include "vision/flow/correlation.hpp"
+#include "vision/flow/fast_conv.hpp"
+#include "vision/flow/line_conv.hpp"
+#include "vision/flow/raft.hpp"
+#include "vision/flow/warp.hpp"
 #include "vision/hashed_frame.hpp"
-#include "vision/line_conv.hpp"
-#include "vision/raft.hpp"
-#include "vision/warp.hpp"
 
 namespace svi::vision {
 namespace {

@@ -1,4 +1,4 @@
-#include "vision/musiq.hpp"
+#include "vision/transformers/musiq.hpp"
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>

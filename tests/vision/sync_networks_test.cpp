@@ -7,11 +7,11 @@
 #include "hashed_frame.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/safetensors.hpp"
-#include "vision/face_track.hpp"
-#include "vision/lag_distances.hpp"
-#include "vision/mfcc.hpp"
 #include "vision/preprocess.hpp"
-#include "vision/syncnet.hpp"
+#include "vision/sync/face_track.hpp"
+#include "vision/sync/lag_distances.hpp"
+#include "vision/sync/mfcc.hpp"
+#include "vision/sync/syncnet.hpp"
 
 namespace svi::vision {
 namespace {

@@ -5,9 +5,9 @@
 #include "support/hashed_weights.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/safetensors.hpp"
-#include "vision/clip_tower.hpp"
 #include "vision/network_shapes.hpp"
-#include "vision/vision_transformer.hpp"
+#include "vision/transformers/clip_tower.hpp"
+#include "vision/transformers/vision_transformer.hpp"
 
 namespace svi::vision {
 namespace {

@@ -1,4 +1,4 @@
-#include "vision/viclip.hpp"
+#include "vision/transformers/viclip.hpp"
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
@@ -10,9 +10,9 @@
 #include "support/temporary_folder.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/weight_files.hpp"
-#include "vision/clip_tokenizer.hpp"
 #include "vision/hashed_frame.hpp"
 #include "vision/preprocess.hpp"
+#include "vision/transformers/clip_tokenizer.hpp"
 
 namespace svi::vision {
 namespace {
