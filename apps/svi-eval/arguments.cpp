@@ -35,6 +35,9 @@ po::options_description described(Arguments& a, RawArguments& raw) {
   add("truth", po::value(&a.truth),
       "videos of what the films should show, by the same names; for psnr, ssim, lpips and others");
   add("against", po::value(&a.against), "real videos, of any names; for fvd");
+  add("prompts", po::value(&a.prompts),
+      "prompts of the films: a JSON file {film: text}, or 'names': films are called as their "
+      "prompts, as VBench has them; default: as the records beside films tell");
   add("weights", po::value(&a.weights)->default_value("data/metrics"),
       "folder of the files that metrics need");
   add("set", po::value(&a.settings)->composing(),

@@ -15,7 +15,7 @@ struct Arguments {
   std::vector<std::string> out;       // files, by their ending
   std::vector<std::string> settings;  // metric.NAME.key=value
   std::vector<std::string> plugins;
-  std::string truth, against, weights, cache, page;
+  std::string truth, against, prompts, weights, cache, page;
   std::vector<std::string> compared;  // two result files
   std::int64_t clip_frames = 0;       // 0: as the runner's default
   double fps = 0;

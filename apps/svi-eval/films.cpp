@@ -164,6 +164,7 @@ Document experiment_of(const Arguments& a, const Films& films, const Registry& r
   set("experiment", "plugins", join({plugins.begin(), plugins.end()}));
   set("films", "path", films.run.empty() ? (folder / kVideoList).string() : films.run.string());
   if (!a.truth.empty()) set("films", "truth", a.truth);
+  if (!a.prompts.empty()) set("films", "prompts", a.prompts);
   if (a.fps > 0) set("films", "fps", cat(a.fps));
   set("films", "colors", a.colors);
   set("films", "matrix", a.matrix);

@@ -99,6 +99,9 @@ assert scores['unmeasured'] == ['psnr'], scores['unmeasured']
 " || fail "lacks.json: $(cat lacks.json)"
 measured a --metrics psnr --truth b --out truth.json
 python3 -c "import json; assert json.load(open('truth.json'))['mean']['psnr'] > 10" || fail "no PSNR with the truth"
+echo '{"film1": "a test card"}' > prompts.json
+measured a --metrics temporal_flicker --prompts prompts.json --out again.json
+measured a --metrics temporal_flicker --prompts names --out again.json
 measured a --metrics temporal_flickering --out vbench.json
 python3 -c "
 import json
@@ -122,6 +125,11 @@ refused "use .h5, .json or .csv" a --out scores.txt
 refused "is not svi or vbench" a --layout other
 refused "is not metric.NAME.key=value" a --set sampler.steps=3
 refused "takes two result files" --compare list.txt
+echo '{"other": "a test card"}' > prompts.txt
+refused "no key there is the name of a film, such as film1" a --prompts prompts.txt
+echo '["a test card"]' > prompts.txt
+refused "is no JSON object of texts" a --prompts prompts.txt
+refused "none.json: cannot be opened" a --prompts none.json
 head -c 3000 a/film1.mp4 > broken.mp4
 refused "broken.mp4" broken.mp4
 : > empty.mp4

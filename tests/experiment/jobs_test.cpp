@@ -208,5 +208,49 @@ TEST(Films, OfARunAreThoseOfTheArmBesideTheirTruth) {
   }
 }
 
+TEST(Films, OfAListAreToldApartByTheirFoldersWhereNamesAreEqual) {
+  const TemporaryFolder folder;
+  for (const auto* name : {"a/x.mp4", "b/x.mp4"}) {
+    std::filesystem::create_directories((folder.path() / name).parent_path());
+    write_bytes((folder.path() / name).string(), "");
+  }
+  const auto list = (folder.path() / "list.txt").string();
+  const auto named = [&](const std::string& lines) {
+    write_bytes(list, lines);
+    Registry registry;
+    return film_names(plan_of(
+        cat("[experiment]\nname = films\nkind = measure\n[films]\npath = ", list, "\n"), registry));
+  };
+  EXPECT_THAT(named("# two\n\na/x.mp4\r\n" + (folder.path() / "b/x.mp4").string() + "\n"),
+              ElementsAre("a/x", "b/x"));
+  EXPECT_THAT(named("b/x.mp4\n"), ElementsAre("x"));
+  EXPECT_THROW(named("c/x.mp4\n"), ConfigError);
+  EXPECT_THROW(named("list.txt\n"), ConfigError);
+}
+
+TEST(Films, TakePromptsFromAFileOrFromTheirNames) {
+  const TemporaryFolder folder;
+  for (const auto* name : {"a cat-0.mp4", "a 2-1-dog.mp4"})
+    write_bytes((folder.path() / name).string(), "");
+  const auto prompts = (folder.path() / "prompts.json").string();
+  write_bytes(prompts, R"({"a cat-0": "by name", "a 2-1-dog.mp4": "by file"})");
+  const auto told = [&](const std::string& value) {
+    Registry registry;
+    const auto plan = plan_of(cat("[experiment]\nname = films\nkind = measure\n[films]\npath = ",
+                                  folder.path().string(), "\nprompts = ", value, "\n"),
+                              registry);
+    std::vector<std::string> texts;
+    for (const auto& film : films_of(plan.arms.at(0))) texts.push_back(film.prompt);
+    return texts;
+  };
+  EXPECT_THAT(told(prompts), ElementsAre("by file", "by name"));
+  EXPECT_THAT(told("names"), ElementsAre("a 2-1-dog", "a cat"));
+  EXPECT_THROW(told("nowhere.json"), ConfigError);
+  write_bytes(prompts, R"({"other": "text"})");
+  EXPECT_THROW(told(prompts), ConfigError);
+  write_bytes(prompts, R"({"a cat-0": 3})");
+  EXPECT_THROW(told(prompts), ConfigError);
+}
+
 }  // namespace
 }  // namespace svi

@@ -229,6 +229,7 @@ struct EvaluationConfig {
 struct FilmsConfig {
   std::string path;
   std::string truth;
+  std::string prompts;
   double fps = 0;
   FilmColors colors = FilmColors::exact;
   ColorMatrix matrix = ColorMatrix::tagged;
@@ -243,6 +244,10 @@ struct FilmsConfig {
     visit(truth, {.key = "truth",
                   .help = "videos of what the films should show, in the same ways, found by their "
                           "names; of a run's results, its videos/truth if there is one"});
+    visit(prompts, {.key = "prompts",
+                    .help = "prompts of films whose records tell none: a JSON file that maps names "
+                            "of films to texts, or 'names': a film is called as its prompt, with a "
+                            "number behind it, as VBench has them (a cat-0.mp4)"});
     visit(fps, {.key = "fps",
                 .help = "frames per second to which films are retimed; 0: each frame once",
                 .unit = "1/s",

@@ -92,6 +92,9 @@ void MeasureJobs::run(const JobContext& context) const {
                                     [&](const NamedFilm& film) { return film.name == name; });
     if (found == named.end()) continue;
     HashedFilm film{open_film(found->path, found->truth, options), sha256_file(found->path), ""};
+    for (auto& clip : film.file.clips) {
+      if (clip.prompt.empty()) clip.prompt = found->prompt;
+    }
     hashes.push_back(film.sha256 + " " + found->path);
     if (!found->truth.empty()) {
       film.truth_sha256 = sha256_file(found->truth);

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "experiment/jobs/folders.hpp"
@@ -179,6 +180,48 @@ std::map<std::string, fs::path> folders_of_films(const fs::path& path) {
   return folders;
 }
 
+/// "a cat-0" is a film of "a cat".
+std::string prompt_of_name(const std::string& name) {
+  const auto dash = name.find_last_not_of("0123456789");
+  const bool numbered = dash != std::string::npos && name[dash] == '-' && dash + 1 < name.size();
+  return numbered ? name.substr(0, dash) : name;
+}
+
+/// A JSON file's texts by film.
+std::map<std::string, std::string> prompts_in(const std::string& where, const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) raise<ConfigError>(where, " = ", path, ": cannot be opened");
+  try {
+    return nlohmann::json::parse(in).get<std::map<std::string, std::string>>();
+  } catch (const nlohmann::json::exception& error) {
+    raise<ConfigError>(where, " = ", path, ": is no JSON object of texts: ", error.what());
+  }
+}
+
+/// Gives films their prompts.
+void add_prompts(std::vector<NamedFilm>& films, const std::string& where,
+                 const std::string& prompts) {
+  if (prompts == "names") {
+    for (auto& film : films) film.prompt = prompt_of_name(fs::path(film.path).stem().string());
+    return;
+  }
+  const auto known = prompts_in(where, prompts);
+  bool any = false;
+  for (auto& film : films) {
+    for (const auto& key : {film.name, fs::path(film.path).filename().string(), film.path}) {
+      const auto found = known.find(key);
+      if (found == known.end()) continue;
+      film.prompt = found->second;
+      any = true;
+      break;
+    }
+  }
+  if (!any) {
+    raise<ConfigError>(where, " = ", prompts, ": no key there is the name of a film, such as ",
+                       films.front().name);
+  }
+}
+
 }  // namespace
 
 std::vector<NamedFilm> films_of(const Arm& arm) {
@@ -210,6 +253,8 @@ std::vector<NamedFilm> films_of(const Arm& arm) {
                        ": no video there has the name of a film in ", path, ", such as ",
                        films.front().name);
   }
+  if (!config.prompts.empty())
+    add_prompts(films, cat("[arm.", arm.name, "] films.prompts"), config.prompts);
   return films;
 }
 

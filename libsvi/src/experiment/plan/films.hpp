@@ -11,6 +11,7 @@ namespace svi {
 struct NamedFilm {
   std::string name;         // of the file, without its ending: of the scene
   std::string path, truth;  // truth: empty where there is none
+  std::string prompt = {};  // of [films] prompts; empty where it tells none
 };
 
 /// The films of an arm of a `measure` experiment, "scene10" after "scene2". Throws ConfigError
