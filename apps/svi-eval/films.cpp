@@ -150,7 +150,7 @@ Document experiment_of(const Arguments& a, const Films& films, const Registry& r
   };
   const auto metrics =
       chosen_metrics(registry, a.metrics.empty() ? std::vector<std::string>{kFree} : a.metrics);
-  std::set<std::string> plugins = {"naive_chain"};  // [method] has to name a method
+  std::set<std::string> plugins;
   const auto& known = registry.kinds().at(std::string(Metric::kKind));
   for (const auto& name : metrics) {
     const auto plugin = plugin_of(known.at(name));

@@ -181,7 +181,10 @@ Document complete_document(const Document& given, const Registry& registry) {
     auto config = parse_config<Config>(document, name);
     resolve_into(complete, name, [&](OptionVisitor& visit) { config.describe(visit); });
   });
+  // Films that are there already need no method, sampler or bank.
+  const bool measures = document.get("experiment", "kind") == "measure";
   for_each_component([&]<class Interface>(const char* fallback) {
+    if (measures && document.find(Interface::kKind) == nullptr) return;
     registry.make<Interface>(document, fallback, &complete);
   });
   make_extensions(registry, document, &complete);
