@@ -45,6 +45,8 @@ po::options_description described(Arguments& a, RawArguments& raw) {
   add("clip-frames", po::value(&a.clip_frames),
       "frames of a clip, where no record beside the film tells");
   add("fps", po::value(&a.fps), "retime films to this many frames per second");
+  add("threads", po::value(&a.threads),
+      "threads of each rank; mpirun -n N measures N films at a time, threads share one");
   add("colors", po::value(&a.colors),
       "exact: the same frames on every processor; fast: by SIMD code, a few levels off");
   add("matrix", po::value(&a.matrix), "tagged (as the file says), bt601 or bt709");

@@ -18,6 +18,7 @@ struct Arguments {
   std::string truth, against, prompts, weights, cache, page;
   std::vector<std::string> compared;  // two result files
   std::int64_t clip_frames = 0;       // 0: as the runner's default
+  std::int64_t threads = 1;           // of each rank
   double fps = 0;
   std::string colors = "exact", matrix = "tagged";
   Layout layout = Layout::svi;

@@ -166,6 +166,7 @@ Document experiment_of(const Arguments& a, const Films& films, const Registry& r
   if (!a.truth.empty()) set("films", "truth", a.truth);
   if (!a.prompts.empty()) set("films", "prompts", a.prompts);
   if (a.fps > 0) set("films", "fps", cat(a.fps));
+  set("run", "threads", cat(a.threads));
   set("films", "colors", a.colors);
   set("films", "matrix", a.matrix);
   const auto cache = a.cache.empty() ? user_score_folder().string() : a.cache;
