@@ -20,18 +20,12 @@ namespace {
 
 using vision::Raft;
 
-struct DynamicDegreeConfig {
-  std::string file;
-  std::int64_t iterations = Raft::kIterations;
+struct DynamicDegreeConfig : RaftOptions {
   std::int64_t interval = 0;
   bool every_pair = false;
 
   void describe(OptionVisitor& visit) {
-    visit(file, {.key = "file",
-                 .help = "RAFT's weights in the official names; empty: raft-things.pth in the "
-                         "folder of [evaluation] weights"});
-    visit(iterations,
-          {.key = "iterations", .help = "updates of the flow; VBench: 20", .min = 1, .max = 1000});
+    RaftOptions::describe(visit);
     visit(interval, {.key = "interval",
                      .help = "from one frame that is looked at to the next; 0: VBench's, about "
                              "eight frames a second, and every frame where the rate is not known",

@@ -12,6 +12,20 @@
 
 namespace svi::vbench {
 
+/// The options of every metric that looks at RAFT's flow.
+struct RaftOptions {
+  std::string file;
+  std::int64_t iterations = vision::Raft::kIterations;
+
+  void describe(OptionVisitor& visit) {
+    visit(file, {.key = "file",
+                 .help = "RAFT's weights in the official names; empty: raft-things.pth in the "
+                         "folder of [evaluation] weights"});
+    visit(iterations,
+          {.key = "iterations", .help = "updates of the flow; VBench: 20", .min = 1, .max = 1000});
+  }
+};
+
 /// The file of RAFT that VBench uses; `given` is the value of the option `file`.
 MetricFile raft_things(const std::string& given);
 /// RAFT on that file, shared by all metrics that use it.

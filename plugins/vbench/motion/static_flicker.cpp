@@ -20,19 +20,6 @@ namespace {
 
 using vision::Raft;
 
-struct StaticFlickerConfig {
-  std::string file;
-  std::int64_t iterations = Raft::kIterations;
-
-  void describe(OptionVisitor& visit) {
-    visit(file, {.key = "file",
-                 .help = "RAFT's weights in the official names; empty: raft-things.pth in the "
-                         "folder of [evaluation] weights"});
-    visit(iterations,
-          {.key = "iterations", .help = "updates of the flow; VBench: 20", .min = 1, .max = 1000});
-  }
-};
-
 class StaticFlickerSession final : public MetricSession {
  public:
   StaticFlickerSession(std::shared_ptr<Raft> network, std::int64_t iterations)
@@ -97,7 +84,7 @@ class StaticFlickerSession final : public MetricSession {
 /// `static_film` and `static_flicker`: whether a film stands still, and how little it flickers.
 class StaticFlicker final : public Metric {
  public:
-  using Config = StaticFlickerConfig;
+  using Config = RaftOptions;
 
   explicit StaticFlicker(Config config) : config_(std::move(config)) {}
 
