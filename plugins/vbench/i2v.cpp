@@ -95,10 +95,25 @@ at::Tensor features_of_image(const ImageOptions& options, const MetricContext& c
   return network.frames->look(ready.to(network.frames->device()))[0].to(at::kCPU, at::kDouble);
 }
 
+/// What the metrics do alike once they have a network and, perhaps, the features of the image.
+class ImageMetric : public Metric {
+ public:
+  std::unique_ptr<MetricSession> open() const final {
+    return std::make_unique<ImageSession>(network_.frames, reference_);
+  }
+  double of_set(std::size_t, const at::Tensor& shown, const at::Tensor&) const final {
+    return mean_of_films(shown);
+  }
+
+ protected:
+  ImageNetwork network_;
+  at::Tensor reference_;  // [D] fp64, or undefined
+};
+
 /// `i2v_subject`: 0.4 times the best similarity of a frame to the image, 0.3
 /// times the mean and 0.3 times the lowest similarity of a frame to the one
 /// before. A set's value is the mean over films.
-class SubjectMetric final : public Metric {
+class SubjectMetric final : public ImageMetric {
  public:
   struct Config {
     std::string file;
@@ -127,21 +142,13 @@ class SubjectMetric final : public Metric {
                 prepared_middle_of_image};
     reference_ = features_of_image(config_.image, context, network_);
   }
-  std::unique_ptr<MetricSession> open() const override {
-    return std::make_unique<ImageSession>(network_.frames, reference_);
-  }
-  double of_set(std::size_t, const at::Tensor& shown, const at::Tensor&) const override {
-    return mean_of_films(shown);
-  }
 
  private:
   Config config_;
-  ImageNetwork network_;
-  at::Tensor reference_;
 };
 
 /// `i2v_background`: the same formula in DreamSim's features.
-class BackgroundMetric final : public Metric {
+class BackgroundMetric final : public ImageMetric {
  public:
   struct Config {
     DreamSimOptions files;
@@ -165,17 +172,9 @@ class BackgroundMetric final : public Metric {
     network_ = {dreamsim_frames(context, config_.image.antialias), prepared_dreamsim_of_image};
     reference_ = features_of_image(config_.image, context, network_);
   }
-  std::unique_ptr<MetricSession> open() const override {
-    return std::make_unique<ImageSession>(network_.frames, reference_);
-  }
-  double of_set(std::size_t, const at::Tensor& shown, const at::Tensor&) const override {
-    return mean_of_films(shown);
-  }
 
  private:
   Config config_;
-  ImageNetwork network_;
-  at::Tensor reference_;
 };
 
 }  // namespace

@@ -101,12 +101,26 @@ std::vector<Quantity> long_quantities(const std::string& what, const std::string
                "consistency of the first frames of clips, in " + between)};
 }
 
-double long_of_set(LongSet set, const at::Tensor& rows) {
-  return set == LongSet::clips ? mean_of_values(rows) : mean_of_films(rows);
-}
+/// What the two metrics do alike once they have their networks.
+class LongMetric : public Metric {
+ public:
+  explicit LongMetric(const LongOptions& cut) : cut_(cut) {}
+  std::unique_ptr<MetricSession> open() const final {
+    return std::make_unique<LongSession>(networks_, cut_.seconds);
+  }
+  double of_set(std::size_t, const at::Tensor& shown, const at::Tensor&) const final {
+    return cut_.set == LongSet::clips ? mean_of_values(shown) : mean_of_films(shown);
+  }
+
+ protected:
+  LongNetworks networks_;
+
+ private:
+  LongOptions cut_;
+};
 
 /// `long_subject_consistency`: DINO within clips, DINOv2 from clip to clip.
-class LongSubjectMetric final : public Metric {
+class LongSubjectMetric final : public LongMetric {
  public:
   struct Config {
     std::string dino, dinov2;
@@ -122,7 +136,7 @@ class LongSubjectMetric final : public Metric {
     }
   };
 
-  explicit LongSubjectMetric(Config config) : config_(std::move(config)) {}
+  explicit LongSubjectMetric(Config config) : LongMetric(config.cut), config_(std::move(config)) {}
   std::vector<Quantity> quantities() const override {
     return long_quantities("subject", "DINO ViT-B/16", "DINOv2 ViT-B/14");
   }
@@ -134,21 +148,14 @@ class LongSubjectMetric final : public Metric {
                  dinov2_middle(context, config_.dinov2.empty(), config_.cut.antialias),
                  &kSubjectTable};
   }
-  std::unique_ptr<MetricSession> open() const override {
-    return std::make_unique<LongSession>(networks_, config_.cut.seconds);
-  }
-  double of_set(std::size_t, const at::Tensor& shown, const at::Tensor&) const override {
-    return long_of_set(config_.cut.set, shown);
-  }
 
  private:
   Config config_;
-  LongNetworks networks_;
 };
 
 /// `long_background_consistency`: CLIP within clips, DreamSim from clip to
 /// clip.
-class LongBackgroundMetric final : public Metric {
+class LongBackgroundMetric final : public LongMetric {
  public:
   struct Config {
     std::string clip_b32;
@@ -165,7 +172,8 @@ class LongBackgroundMetric final : public Metric {
     }
   };
 
-  explicit LongBackgroundMetric(Config config) : config_(std::move(config)) {}
+  explicit LongBackgroundMetric(Config config)
+      : LongMetric(config.cut), config_(std::move(config)) {}
   std::vector<Quantity> quantities() const override {
     return long_quantities("background", "CLIP ViT-B/32", "DreamSim");
   }
@@ -178,16 +186,9 @@ class LongBackgroundMetric final : public Metric {
     networks_ = {clip_middle(context, "clip_b32"), dreamsim_frames(context, config_.cut.antialias),
                  &kBackgroundTable};
   }
-  std::unique_ptr<MetricSession> open() const override {
-    return std::make_unique<LongSession>(networks_, config_.cut.seconds);
-  }
-  double of_set(std::size_t, const at::Tensor& shown, const at::Tensor&) const override {
-    return long_of_set(config_.cut.set, shown);
-  }
 
  private:
   Config config_;
-  LongNetworks networks_;
 };
 
 }  // namespace
