@@ -1,10 +1,12 @@
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <limits>
 #include <sstream>
 
 #include "export.hpp"
+#include "moments.hpp"
 #include "svi/core/check.hpp"
 #include "svi/metric/drift.hpp"
 
@@ -14,7 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kPlotWidth = 560, kPlotHeight = 150, kMargin = 46;
-constexpr std::size_t kWorstFilms = 3;  // of each quantity
 constexpr const char* kArmColors[] = {"#4269d0", "#ff725c", "#3ca951", "#a463f2", "#9c6b4e"};
 
 constexpr const char* kPageStyle = R"(<style>
@@ -166,40 +167,31 @@ void draw_curves(std::ostream& out, const Scores& scores, const ScoredQuantity& 
   out << "</p>\n";
 }
 
-/// A film at its worst frame.
-struct WorstMoment {
-  std::size_t film = 0;
-  std::size_t frame = 0;
-  double value = 0;
-};
-
-/// The worst frame of each film, the worst films first.
-std::vector<WorstMoment> worst_moments(const Scores& scores, const ScoredQuantity& quantity) {
-  std::vector<WorstMoment> moments;
-  if (quantity.better == Better::one) return moments;
-  const double sign = quantity.better == Better::higher ? 1 : -1;
-  for (std::size_t i = 0; i < quantity.frames.size(); ++i) {
-    if (scores.films[i].path.empty() || !(scores.films[i].fps > 0)) continue;
-    WorstMoment worst{i, 0, std::numeric_limits<double>::infinity()};
-    for (std::size_t t = 0; t < quantity.frames[i].size(); ++t) {
-      if (sign * quantity.frames[i][t] < worst.value) worst = {i, t, sign * quantity.frames[i][t]};
-    }
-    if (std::isfinite(worst.value)) moments.push_back(worst);
+/// Bytes as an address that holds them (RFC 2397, RFC 4648).
+std::string picture_address(const std::string& jpeg) {
+  constexpr const char* kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out = "data:image/jpeg;base64,";
+  for (std::size_t i = 0; i < jpeg.size(); i += 3) {
+    const auto count = std::min<std::size_t>(jpeg.size() - i, 3);
+    std::uint32_t bits = 0;
+    for (std::size_t k = 0; k < 3; ++k)
+      bits = bits << 8 | (k < count ? static_cast<unsigned char>(jpeg[i + k]) : 0U);
+    for (std::size_t k = 0; k < 4; ++k)
+      out += k <= count ? kDigits[bits >> (18 - 6 * k) & 63] : '=';
   }
-  std::sort(moments.begin(), moments.end(),
-            [](const auto& a, const auto& b) { return a.value < b.value; });
-  if (moments.size() > kWorstFilms) moments.resize(kWorstFilms);
-  for (auto& moment : moments) moment.value *= sign;
-  return moments;
+  return out;
 }
 
 void show_moments(std::ostream& out, const Scores& scores, const ScoredQuantity& quantity,
-                  const fs::path& folder) {
+                  const Pictures& pictures, const fs::path& folder) {
   for (const auto& moment : worst_moments(scores, quantity)) {
     const auto& film = scores.films[moment.film];
     const auto second = static_cast<double>(moment.frame) / film.fps;
-    out << "<figure><video controls muted preload=\"metadata\" src=\""
-        << address(fs::path(film.path).lexically_relative(folder))
+    const auto picture = pictures.find({moment.film, moment.frame});
+    out << "<figure><video controls muted preload=\"none\"";
+    if (picture != pictures.end()) out << " poster=\"" << picture_address(picture->second) << "\"";
+    out << " src=\"" << address(fs::path(film.path).lexically_relative(folder))
         << "#t=" << digits(second, "%.2f") << "\"></video><figcaption>" << escaped(film.name)
         << ", worst at " << digits(second, "%.2f") << " s: " << digits(moment.value)
         << "</figcaption></figure>\n";
@@ -236,6 +228,7 @@ void write_means(std::ostream& out, const Scores& scores) {
 
 std::string scores_page(const Scores& scores, const fs::path& page) {
   const auto folder = fs::weakly_canonical(fs::absolute(page)).parent_path();
+  const auto pictures = moment_pictures(scores);
   std::ostringstream out;
   out << "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">"
       << "<meta name=\"viewport\" content=\"width=device-width\"><title>svi-eval: "
@@ -249,7 +242,7 @@ std::string scores_page(const Scores& scores, const fs::path& page) {
     out << "<h2>" << escaped(quantity.name) << "</h2>\n<p>" << escaped(quantity.meaning)
         << "</p>\n";
     draw_curves(out, scores, quantity);
-    show_moments(out, scores, quantity, folder);
+    show_moments(out, scores, quantity, pictures, folder);
   }
   std::vector<std::string> facts;
   for (const auto& [name, value] : scores.facts) facts.push_back(name + ": " + value);

@@ -41,6 +41,16 @@ grep -q "temporal_flicker" out.txt || fail "no table: $(cat out.txt)"
 h5ls -r scores.h5 | grep -q "/metrics/clip/temporal_flicker" || fail "no clips in scores.h5"
 grep -q "<svg" scores.html || fail "no curve on the page"
 grep -q 'src="a/film' scores.html || fail "no film on the page"
+# The worst frame of each of three films is a picture on the page itself.
+python3 - scores.html << 'END' || fail "the pictures on the page are not as they should be"
+import base64, re, subprocess, sys
+text = open(sys.argv[1], encoding="utf-8").read()
+pictures = re.findall(r'poster="data:image/jpeg;base64,([^"]+)"', text)
+assert len(pictures) == text.count("<video") >= 3, (len(pictures), text.count("<video"))
+shown = subprocess.run(["ffprobe", "-v", "error", "-show_entries", "stream=codec_name,width,height", "-of", "csv=p=0", "-"],
+                       input=base64.b64decode(pictures[0], validate=True), capture_output=True, check=True)
+assert shown.stdout.decode().strip() == "mjpeg,64,48", shown.stdout
+END
 ! grep -qE "https?://" scores.html || fail "the page asks others for something"
 cp scores.json one.json
 

@@ -22,6 +22,7 @@ set(SVI_IO_SOURCES
   src/io/weights/pickle_globals.cpp
   src/io/weights/pickle_reader.cpp
   src/io/weights/pth_file.cpp
+  src/io/media/picture.cpp
   src/io/media/resampler.cpp
   src/io/results/result_file.cpp
   src/io/results/result_part.cpp
@@ -35,6 +36,7 @@ set(SVI_IO_SOURCES
   src/io/media/video_join.cpp
   src/io/media/video_reader.cpp
   src/io/media/video_writer.cpp
+  src/io/media/yuv_frame.cpp
   src/io/weights/weight_files.cpp
   src/io/weights/zip_archive.cpp
 )
