@@ -28,7 +28,7 @@ def status(key):
 
 def save(folder, vae, mode, given, output):
     from safetensors.torch import save_file
-    spec = importlib.util.spec_from_file_location("names", ROOT / "tests" / "model" / "wan_vae_names.py")
+    spec = importlib.util.spec_from_file_location("names", ROOT / "tests" / "model" / "oracles" / "wan_vae_names.py")
     names = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(names)
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,6 @@
 #include "films.hpp"
 
-#include <glob.h>
-
 #include <algorithm>
-#include <fstream>
 #include <set>
 
 #include "svi/config/parse.hpp"
@@ -41,38 +38,11 @@ std::vector<fs::path> videos_in(const fs::path& folder) {
   return videos;
 }
 
-std::vector<fs::path> videos_matching(const std::string& pattern) {
-  glob_t found{};
-  std::vector<fs::path> videos;
-  if (glob(pattern.c_str(), 0, nullptr, &found) == 0) {
-    for (std::size_t i = 0; i < found.gl_pathc; ++i) {
-      const fs::path path = found.gl_pathv[i];
-      if (fs::is_regular_file(path) && is_video(path)) videos.push_back(path);
-    }
-  }
-  globfree(&found);
-  return videos;
-}
-
-std::vector<fs::path> videos_of_list(const fs::path& list) {
-  std::ifstream in(list);
-  std::vector<fs::path> videos;
-  for (std::string line; std::getline(in, line);) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (line.empty() || line.front() == '#') continue;
-    const fs::path path = line;
-    videos.push_back(path.is_absolute() ? path : list.parent_path() / path);
-    if (!fs::is_regular_file(videos.back()))
-      raise<ConfigError>(list.string(), ": ", line, " does not exist");
-  }
-  return videos;
-}
-
 std::vector<fs::path> videos_of(const std::string& text) {
   const fs::path path = text;
   if (fs::is_directory(path)) return videos_in(path);
   if (!fs::exists(path)) return videos_matching(text);
-  if (path.extension() == ".txt") return videos_of_list(path);
+  if (path.extension() == ".txt") return listed_videos(text, path);
   if (is_video(path)) return {path};
   raise<ConfigError>(text, ": is no video, no list (.txt) and no result of a run; videos end in ",
                      kVideoEndings);

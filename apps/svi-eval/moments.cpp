@@ -15,8 +15,8 @@
 namespace svi::eval {
 namespace {
 
-constexpr std::size_t kWorstFilms = 3;         // of each quantity
-constexpr std::int64_t kPictureWidth = 280;    // pixels at most
+constexpr std::size_t kWorstFilms = 3;       // of each quantity
+constexpr std::int64_t kPictureWidth = 280;  // pixels at most
 
 /// An image at most so wide, each pixel the mean of those that it stands for: uint8 [3, H, W].
 at::Tensor small(const at::Tensor& image) {

@@ -129,6 +129,8 @@ measured --version
 rm -rf moved ./*.json ./*.csv ./*.h5 ./*.html
 refused "name the videos"
 refused "no video is there" none
+printf 'a/film1.mp4\n\n# a remark\nnote.md\n' > mixed.txt
+refused "mixed.txt: line 4: note.md is no video" mixed.txt
 refused "is no video" list.txt note.md
 refused "did you mean 'temporal_flicker'" a --metrics temporal_flick
 refused "use .h5, .json or .csv" a --out scores.txt

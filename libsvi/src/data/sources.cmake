@@ -8,4 +8,5 @@ set(SVI_DATA_SOURCES
   src/data/text_encoder.cpp
   src/data/tracks.cpp
   src/data/video_folder.cpp
-  src/data/video_list.cpp)
+  src/data/video_list.cpp
+  src/data/video_names.cpp)

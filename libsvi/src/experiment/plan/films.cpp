@@ -1,7 +1,5 @@
 #include "films.hpp"
 
-#include <glob.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -60,38 +58,6 @@ std::vector<fs::path> videos_directly_in(const fs::path& folder) {
   return paths;
 }
 
-std::vector<fs::path> matches(const std::string& pattern) {
-  glob_t found{};
-  std::vector<fs::path> paths;
-  if (glob(pattern.c_str(), 0, nullptr, &found) == 0) {
-    for (std::size_t i = 0; i < found.gl_pathc; ++i) {
-      const fs::path path = found.gl_pathv[i];
-      if (fs::is_regular_file(path) && is_video(path)) paths.push_back(path);
-    }
-  }
-  globfree(&found);
-  return paths;
-}
-
-/// The videos that a text file lists, one a line; relative ones lie beside it.
-std::vector<fs::path> listed_videos(const std::string& where, const fs::path& list) {
-  std::ifstream in(list);
-  std::vector<fs::path> paths;
-  int number = 0;
-  for (std::string line; std::getline(in, line);) {
-    ++number;
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (line.empty() || line.front() == '#') continue;
-    const auto path = fs::path(line).is_absolute() ? fs::path(line) : list.parent_path() / line;
-    if (!fs::is_regular_file(path) || !is_video(path)) {
-      raise<ConfigError>(where, " = ", list.string(), ": line ", number, ": ", path.string(),
-                         fs::exists(path) ? " is no video" : " does not exist");
-    }
-    paths.push_back(path);
-  }
-  return paths;
-}
-
 /// Names of films: those of their files without folder and ending, or, where two of these are
 /// equal, with as many folders as tell all apart.
 std::vector<std::string> film_names_of(const std::vector<fs::path>& paths) {
@@ -121,13 +87,13 @@ std::map<std::string, std::string, NaturalOrder> videos_named(const std::string&
   if (fs::is_directory(text)) {
     paths = videos_directly_in(text);
   } else if (fs::is_regular_file(text) && fs::path(text).extension() == ".txt") {
-    paths = listed_videos(where, text);
+    paths = listed_videos(where + " = " + text, text);
   } else if (fs::is_regular_file(text)) {
     if (!is_video(text))
       raise<ConfigError>(where, " = ", text, ": is no video; videos end in ", kVideoEndings);
     paths = {text};
   } else {
-    paths = matches(text);
+    paths = videos_matching(text);
   }
   if (paths.empty()) {
     raise<ConfigError>(where, " = ", text,

@@ -8,12 +8,12 @@
 namespace svi {
 namespace {
 
-constexpr const char* kPicture = "picture";  // what messages name: there is no file
-constexpr int kJpegQuantizer = 3;            // of 2 to 31; a few levels of error
+constexpr const char* kJpegPicture = "picture";  // what messages name: there is no file
+constexpr int kJpegQuantizer = 3;                // of 2 to 31; a few levels of error
 
 av::Codec open_jpeg(std::int64_t height, std::int64_t width) {
   const AVCodec* encoder = avcodec_find_encoder(AV_CODEC_ID_MJPEG);
-  if (encoder == nullptr) raise<IoError>(kPicture, ": this FFmpeg has no JPEG encoder");
+  if (encoder == nullptr) raise<IoError>(kJpegPicture, ": this FFmpeg has no JPEG encoder");
   av::Codec codec(avcodec_alloc_context3(encoder));
   auto* context = codec.get();
   context->width = static_cast<int>(width);
@@ -25,7 +25,7 @@ av::Codec open_jpeg(std::int64_t height, std::int64_t width) {
   context->thread_count = 1;
   context->flags |= AV_CODEC_FLAG_QSCALE | AV_CODEC_FLAG_BITEXACT;
   context->global_quality = FF_QP2LAMBDA * kJpegQuantizer;
-  av::check(avcodec_open2(context, encoder, nullptr), kPicture, "its encoder does not open");
+  av::check(avcodec_open2(context, encoder, nullptr), kJpegPicture, "its encoder does not open");
   return codec;
 }
 
@@ -40,13 +40,13 @@ std::string jpeg_picture(const at::Tensor& image) {
   av::forget_log();
   const auto even = image.narrow(1, 0, image.size(1) / 2 * 2).narrow(2, 0, image.size(2) / 2 * 2);
   const auto codec = open_jpeg(even.size(1), even.size(2));
-  YuvFrame frame(kPicture, codec.get());
+  YuvFrame frame(kJpegPicture, codec.get());
   auto* filled = frame.fill(even.cpu());
   filled->quality = codec.get()->global_quality;
   filled->pts = 0;
-  av::check(avcodec_send_frame(codec.get(), filled), kPicture, "cannot be encoded");
+  av::check(avcodec_send_frame(codec.get(), filled), kJpegPicture, "cannot be encoded");
   const av::Packet packet(av_packet_alloc());
-  av::check(avcodec_receive_packet(codec.get(), packet.get()), kPicture, "cannot be encoded");
+  av::check(avcodec_receive_packet(codec.get(), packet.get()), kJpegPicture, "cannot be encoded");
   return {reinterpret_cast<const char*>(packet.get()->data),
           static_cast<std::size_t>(packet.get()->size)};
 }

@@ -23,10 +23,9 @@ YuvFrame::YuvFrame(std::string path, const AVCodecContext* codec)
   frame->colorspace = codec->colorspace;
   frame->color_range = codec->color_range;
   av::check(av_frame_get_buffer(frame, 0), path_, "cannot be encoded");
-  scaler_ = av::Scaler(sws_getContext(width, height, AV_PIX_FMT_RGB24, width, height,
-                                      AV_PIX_FMT_YUV420P,
-                                      SWS_AREA | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INP, nullptr,
-                                      nullptr, nullptr));
+  scaler_ = av::Scaler(
+      sws_getContext(width, height, AV_PIX_FMT_RGB24, width, height, AV_PIX_FMT_YUV420P,
+                     SWS_AREA | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INP, nullptr, nullptr, nullptr));
   if (!scaler_) raise<IoError>(path_, ": cannot convert RGB of ", width, "x", height, " to YUV");
   const int* bt601 = sws_getCoefficients(SWS_CS_ITU601);
   const int full = codec->color_range == AVCOL_RANGE_JPEG ? 1 : 0;

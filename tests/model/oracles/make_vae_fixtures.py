@@ -4,7 +4,7 @@
 Needs the oracle environment of tools/setup (torch, diffusers, safetensors); not part of the build.
 `vae_small` holds its weights (`weights.*`, official names). `vae_deep` has the official depth, hence too many
 weights to commit: both sides make them by `formula`. Then `video_T`, `latent_T` (normalised mean), `logvar_T`
-and `input_T`, `decoded_T` for T pixel frames. Run from anywhere: tests/model/make_vae_fixtures.py
+and `input_T`, `decoded_T` for T pixel frames. Run from anywhere: tests/model/oracles/make_vae_fixtures.py
 """
 import pathlib
 
@@ -14,7 +14,7 @@ from diffusers import AutoencoderKLWan
 from safetensors.torch import save_file
 from wan_vae_names import official
 
-OUT = pathlib.Path(__file__).resolve().parents[1] / "data" / "model"
+OUT = pathlib.Path(__file__).resolve().parents[2] / "data" / "model"
 
 
 def formula(salt, shape):

@@ -10,7 +10,7 @@ import torch
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
 from transformers import CLIPVisionConfig, CLIPVisionModel, UMT5Config, UMT5EncoderModel
 
-OUT = pathlib.Path(__file__).resolve().parents[1] / "data" / "model" / "other_names.tsv"
+OUT = pathlib.Path(__file__).resolve().parents[2] / "data" / "model" / "other_names.tsv"
 
 
 def rows(model, module):

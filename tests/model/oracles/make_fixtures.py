@@ -3,7 +3,7 @@
 
 Needs the oracle environment of tools/setup (torch, diffusers, peft, safetensors); not part of the build.
 Tensors: `weights.*` under the official names, `input.*`, `output.v`, and for adapters `lora.*` (peft names),
-`grad.*`. Run from anywhere: tests/model/make_fixtures.py
+`grad.*`. Run from anywhere: tests/model/oracles/make_fixtures.py
 """
 import pathlib
 
@@ -12,7 +12,7 @@ from diffusers import WanTransformer3DModel
 from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model
 from safetensors.torch import save_file
 
-OUT = pathlib.Path(__file__).resolve().parents[1] / "data" / "model"
+OUT = pathlib.Path(__file__).resolve().parents[2] / "data" / "model"
 
 RENAMES = [
     ("condition_embedder.text_embedder.linear_1", "text_embedding.0"),
