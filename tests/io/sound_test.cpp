@@ -174,6 +174,10 @@ TEST_F(SoundTest, RefusesWhatIsNoSound) {
   EXPECT_THAT(refusal(file("list.m3u8", "#EXTM3U\n#EXTINF:1,\n/etc/passwd\n")),
               HasSubstr("cannot be read as sound"));
   EXPECT_THAT(refusal(wav("none.wav", at::zeros({1, 0}), 16000)), HasSubstr("is empty"));
+  for (const std::int32_t rate : {999, 768'001, 121'187'089}) {
+    EXPECT_THAT(refusal(wav("odd.wav", at::zeros({2, 400}), rate)),
+                HasSubstr(std::to_string(rate) + " samples per second"));
+  }
 }
 
 }  // namespace

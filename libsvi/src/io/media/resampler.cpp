@@ -5,6 +5,14 @@
 #include "svi/core/check.hpp"
 
 namespace svi {
+namespace {
+
+// Samples per second. Sound has 8,000 to 192,000, dictation less, studios up to four times as many;
+// a damaged header may name billions, for which a filter would take minutes and gigabytes to make.
+constexpr int kLowestRate = 1000;
+constexpr int kHighestRate = 768'000;
+
+}  // namespace
 
 Resampler::Resampler(const std::string& path, const AVFrame* first, std::int64_t rate,
                      std::int64_t channels)
@@ -14,6 +22,10 @@ Resampler::Resampler(const std::string& path, const AVFrame* first, std::int64_t
       in_rate_(first->sample_rate),
       in_channels_(first->ch_layout.nb_channels),
       in_format_(first->format) {
+  if (in_rate_ < kLowestRate || in_rate_ > kHighestRate) {
+    raise<IoError>(path_, ": its sound has ", in_rate_, " samples per second, where svi reads ",
+                   kLowestRate, " to ", kHighestRate, "; is the file damaged?");
+  }
   AVChannelLayout in{}, out{};
   // Files that do not tell where their channels belong have the usual places of that many.
   if (first->ch_layout.order == AV_CHANNEL_ORDER_UNSPEC) {
