@@ -36,11 +36,12 @@ po::options_description options(Arguments& a) {
       "file of prompts: one per line, or JSON or YAML with durations, seeds and transitions");
   add("samples", po::value(&a.samples),
       "folder with one sub-folder per film, each with an image and prompt.txt");
-  add("audio", po::value(&a.audio),
-      "sound of the film, from an audio or video file; without --clips the film lasts as long");
+  add("audio", po::value(&a.audios)->composing(),
+      "sound of the film, from an audio or video file; without --clips the film lasts as long. "
+      "An extension that reads the track audio hears it");
   add("track", po::value(&a.tracks)->composing(),
       "NAME=FILE: what an extension reads along the film, a safetensors file with one tensor "
-      "[frames, ...]; may be repeated");
+      "[frames, ...], or what the extension itself can read; may be repeated");
   add("continue-video", po::value(&a.continue_video), "continue this video from its last frames");
 
   po::options_description model("Model");
@@ -48,7 +49,7 @@ po::options_description options(Arguments& a) {
   add("model", po::value(&a.model),
       "folder of the weights, official or diffusers layout; default: pocket, which comes with svi");
   add("variant", po::value(&a.variant),
-      "how the film is made: shot, film, naive, or the name of another method");
+      "how the film is made: shot, film, talk, naive, or the name of another method");
   add("lora", po::value(&a.loras)->composing(),
       "adapter to merge: FILE or FILE=STRENGTH; may be repeated");
   add("no-lora", po::bool_switch(&a.no_lora),
@@ -164,6 +165,12 @@ Arguments parse_arguments(int argc, char** argv) {
     raise<ConfigError>("command line: --overwrite excludes --resume and --redecode");
   const auto problem = threads_problem(a.threads.value_or(1));
   if (!problem.empty()) raise<ConfigError>("command line: --threads ", *a.threads, ": ", problem);
+  if (a.audios.size() > 1) {
+    raise<ConfigError>("command line: --audio is given ", a.audios.size(),
+                       " times: a film has one sound, and one speaker is animated; mix the voices "
+                       "into one file, or make a film of each");
+  }
+  if (!a.audios.empty()) a.audio = a.audios.front();
   if (!a.continue_video.empty() && a.images.size() > 1)
     raise<ConfigError>("command line: --continue-video makes one film; give one --image at most");
   return a;
@@ -190,7 +197,7 @@ std::string usage() {
 
 std::string variant_name(const Arguments& a, bool official) {
   if (a.variant.empty()) return official ? "svi_shot" : "naive_chain";
-  if (a.variant == "shot" || a.variant == "film") return "svi_" + a.variant;
+  if (a.variant == "shot" || a.variant == "film" || a.variant == "talk") return "svi_" + a.variant;
   return a.variant == "naive" ? "naive_chain" : a.variant;
 }
 
@@ -205,6 +212,7 @@ DeviceChoice device_choice(const Arguments& a) {
 Document settings_of(const Arguments& a, bool official) {
   Document d;
   set_defaults(d, a, official);
+  for (const auto& [path, value] : a.method_settings) d.set(path, value, "default of the method");
   d.set("model.folder", a.model, "--model");
   if (!a.loras.empty()) d.set("model.lora", joined(a.loras), "--lora");
   if (a.model == "pocket" && a.loras.empty() && !a.no_lora)

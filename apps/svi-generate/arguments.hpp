@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "svi/config/document.hpp"
@@ -14,10 +15,12 @@ namespace svi::generate {
 struct Arguments {
   std::string model = "pocket", variant, prompt, prompts, samples, out, continue_video, audio,
               device = "auto";
-  std::vector<std::string> images, loras, plugins, settings, tracks;
+  std::vector<std::string> images, loras, plugins, settings, tracks, audios;
   std::optional<std::string> size, sampler, dtype;
   std::optional<std::int64_t> clips, seed, steps, frames, crf, resident_blocks, threads;
   std::optional<double> cfg, fps;
+  /// What the method wants where the command line says nothing: Method::film_settings.
+  std::vector<std::pair<std::string, std::string>> method_settings;
   bool resume = false, overwrite = false, redecode = false, no_lora = false, int8 = false,
        tile = false, force = false, split = false, validate = false;
   bool help = false, version = false, verbose = false, list_variants = false;
@@ -31,7 +34,7 @@ std::string usage();
 /// the command line says. `official`: of a model of official size.
 Document settings_of(const Arguments& arguments, bool official);
 
-/// shot, film and naive are short for svi_shot, svi_film and naive_chain.
+/// shot, film, talk and naive are short for svi_shot, svi_film, svi_talk and naive_chain.
 std::string variant_name(const Arguments& arguments, bool official);
 DeviceChoice device_choice(const Arguments& arguments);
 

@@ -107,7 +107,7 @@ class Attempt {
 }  // namespace
 
 FilmJob::FilmJob(const Arguments& a, const Registry& registry, Pretrained& model, Request request,
-                 std::vector<std::string> reads)
+                 const LabelledExtensions& extensions, std::vector<std::string> reads)
     : a_(a),
       model_(model),
       request_(std::move(request)),
@@ -141,13 +141,16 @@ FilmJob::FilmJob(const Arguments& a, const Registry& registry, Pretrained& model
   if (clips_ < 1 || clips_ > kMostClips)
     raise<ConfigError>("command line: --clips ", clips_, " must be at least 1, at most ",
                        kMostClips);
-  const FrameSize size{config_.width, config_.height};
-  script_.emplace(
-      *storyboard_, config_,
-      [size, device = model.device()](const std::string& path) {
-        return load_image(path, size).to(device);
-      },
-      load_tracks());
+  const auto tell = [&, size = FrameSize{config_.width, config_.height}](Tracks tracks) {
+    script_.emplace(
+        *storyboard_, config_,
+        [size, device = model.device()](const std::string& path) {
+          return load_image(path, size).to(device);
+        },
+        std::move(tracks));
+  };
+  tell({});  // how long the film is depends on its cuts
+  if (!reads_.empty() || !a.tracks.empty()) tell(load_tracks(extensions));
   if (!reads_.empty()) script_->tracks(0, method_->frames(config_, clips_, &*script_));
   if (method_->needs().whole_length) settings_.set("start.clips", cat(clips_), "");
   settings_.set("start.weights", model.identity(), "");
@@ -177,9 +180,9 @@ void FilmJob::check_method() const {
   }
 }
 
-/// What the model reads of the files of --track, each a safetensors file with one tensor
-/// [frames, ...], one entry per pixel frame of the film.
-Tracks FilmJob::load_tracks() {
+/// What the model reads along the film: the files of --track, and that of --audio where an
+/// extension hears it.
+Tracks FilmJob::load_tracks(const LabelledExtensions& extensions) {
   Tracks tracks;
   for (const auto& given : a_.tracks) {
     const auto sign = given.find('=');
@@ -190,16 +193,45 @@ Tracks FilmJob::load_tracks() {
       raise<ConfigError>("--track ", name, ": nothing reads it; the model's extensions read ",
                          reads_.empty() ? "no track" : join(reads_));
     }
-    const auto tensors = SafetensorsFile::open(path).load_all();
-    if (tensors.size() != 1 || tensors.front().second.dim() < 1) {
-      raise<IoError>(path, ": holds ", tensors.size(),
-                     " tensors; a track is one tensor [frames, ...]");
+    tracks.set(name, load_track(name, path, extensions));
+  }
+  const std::string audio(part::kAudio);
+  const bool hears = std::find(reads_.begin(), reads_.end(), audio) != reads_.end();
+  if (hears && !tracks[audio].defined()) {
+    if (a_.audio.empty()) {
+      raise<ConfigError>("command line: --audio is missing: an extension of the model hears the ",
+                         "film's sound; give an audio file, or a video with sound");
     }
-    const auto values = tensors.front().second.to(at::kFloat).contiguous();
-    settings_.set("start.track-" + name, bytes_hash(values), "");
-    tracks.set(name, values);
+    tracks.set(audio, load_track(audio, a_.audio, extensions));
   }
   return tracks.only(reads_, "this film (--track NAME=FILE)");
+}
+
+/// A safetensors file with one tensor [frames, ...], one entry per pixel frame of the film, or what
+/// the extension that reads the track makes of the file.
+at::Tensor FilmJob::load_track(const std::string& name, const std::string& path,
+                               const LabelledExtensions& extensions) {
+  if (!path.ends_with(".safetensors")) {
+    for (const auto& [label, extension] : extensions) {
+      const auto rules = extension->reads();
+      if (std::none_of(rules.begin(), rules.end(),
+                       [&](const PartRule& rule) { return rule.name == name && rule.track; }))
+        continue;
+      const auto before = clips_ > 1 ? method_->frames(config_, clips_ - 1, &*script_) : 0;
+      auto made = extension->track_of(
+          name, {path, config_.fps, method_->frames(config_, clips_, &*script_), before});
+      settings_.set("start.track-" + name, made.identity, "");
+      return std::move(made.values);
+    }
+  }
+  const auto tensors = SafetensorsFile::open(path).load_all();
+  if (tensors.size() != 1 || tensors.front().second.dim() < 1) {
+    raise<IoError>(path, ": holds ", tensors.size(),
+                   " tensors; a track is one tensor [frames, ...]");
+  }
+  auto values = tensors.front().second.to(at::kFloat).contiguous();
+  settings_.set("start.track-" + name, bytes_hash(values), "");
+  return values;
 }
 
 /// The fewest that last as long as the sound.

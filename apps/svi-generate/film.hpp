@@ -11,6 +11,7 @@
 #include "svi/generate/film_output.hpp"
 #include "svi/generate/story_script.hpp"
 #include "svi/io/run_lock.hpp"
+#include "svi/model/extension.hpp"
 #include "svi/plugin/registry.hpp"
 #include "svi/pretrained/pretrained.hpp"
 
@@ -20,9 +21,10 @@ namespace svi::generate {
 /// for the lock that keeps other processes from the film.
 class FilmJob {
  public:
-  /// `reads`: what the model's extensions read along a film, which --track must give.
+  /// `extensions`: the model's, built; `reads`: what they read along a film, which --track or
+  /// --audio must give.
   FilmJob(const Arguments& a, const Registry& registry, Pretrained& model, Request request,
-          std::vector<std::string> reads = {});
+          const LabelledExtensions& extensions, std::vector<std::string> reads);
 
   /// Prompts that are encoded, that of the unguided pass among them.
   std::vector<std::string> prompts() const;
@@ -41,7 +43,9 @@ class FilmJob {
   void load_start(bool pocket);
   void check_method() const;
   std::int64_t clips_of_sound() const;
-  Tracks load_tracks();
+  Tracks load_tracks(const LabelledExtensions& extensions);
+  at::Tensor load_track(const std::string& name, const std::string& path,
+                        const LabelledExtensions& extensions);
   void tell_stopped(std::int64_t made) const;
 
   const Arguments& a_;

@@ -71,8 +71,9 @@ LabelledExtensions extensions_of(const Arguments& a, const Registry& registry,
     extension->build(label, dit.extension_host(), 0);
     const auto& file = extension->options().file;
     if (file.empty() && !extension->parameters().empty()) {
+      const auto source = extension->where_from();
       raise<ConfigError>(title, " has no file: give its trained parameters with --set ",
-                         kExtensionPrefix, label, ".file=FILE");
+                         kExtensionPrefix, label, ".file=FILE", source.empty() ? "" : "; ", source);
     }
     if (!file.empty()) extension->load_file(file);
     extension->to(model.device());
@@ -91,7 +92,8 @@ PretrainedConfig model_config(const Arguments& a) {
 
 }  // namespace
 
-int make_films(const Arguments& a, Registry& registry, const Communicator& world) {
+int make_films(const Arguments& given, Registry& registry, const Communicator& world) {
+  auto a = given;
   if (a.threads) {
     at::set_num_threads(static_cast<int>(*a.threads));
   } else if (world.size() == 1) {
@@ -100,6 +102,7 @@ int make_films(const Arguments& a, Registry& registry, const Communicator& world
   Pretrained model(model_config(a), choose_device(device_choice(a)));
   const bool pocket = model.files().layout == ModelLayout::pocket;
   load_plugin(find_plugin(variant_name(a, !pocket)), registry);
+  a.method_settings = registry.make<Method>(settings_of(a, !pocket), "")->film_settings();
   const bool together = a.split && world.size() > 1;
   std::vector<std::string> reads;
   const auto extensions = extensions_of(a, registry, model, !pocket, together, reads);
@@ -119,7 +122,7 @@ int make_films(const Arguments& a, Registry& registry, const Communicator& world
       const auto owner =
           together ? 0 : static_cast<int>(i % static_cast<std::size_t>(world.size()));
       if (owner != world.rank()) continue;
-      films.emplace_back(a, registry, model, std::move(requests[i]), reads);
+      films.emplace_back(a, registry, model, std::move(requests[i]), extensions, reads);
       for (auto& prompt : films.back().prompts()) prompts.push_back(std::move(prompt));
     }
     for (const auto& film : films) {

@@ -153,6 +153,11 @@ LoadReport ModelExtension::load_file(const std::filesystem::path& file) {
   return load(SafetensorsFile::open(file).load_all(), file.string());
 }
 
+MadeTrack ModelExtension::do_track_of(std::string_view part, const TrackFile& file) const {
+  raise<ConfigError>(file.path, ": ", title(), " makes no track '", part,
+                     "' of such a file; give a .safetensors file with one tensor [frames, ...]");
+}
+
 void ModelExtension::save(const std::filesystem::path& file) const {
   NamedTensors detached;
   for (const auto& [name, tensor] : parameters_) detached.emplace_back(name, tensor.detach());

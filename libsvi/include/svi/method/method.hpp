@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "svi/data/clip_source.hpp"
@@ -60,6 +61,9 @@ class SVI_EXPORT Method : public Component {
   std::int64_t prompt_of(std::int64_t clip, std::int64_t count) const;
   /// How training samples imitate its films.
   virtual TrainingPlan training() const { return {}; }
+  /// What svi-generate takes where the user says nothing: "section.key" and value, such as the
+  /// frame rate that its weights know, its guidance and its extension.
+  virtual std::vector<std::pair<std::string, std::string>> film_settings() const { return {}; }
   /// This method, where it chains clips; else none.
   virtual const ChainMethod* chain() const { return nullptr; }
 

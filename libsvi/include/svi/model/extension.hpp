@@ -103,6 +103,20 @@ struct ExtensionBlock {
   const std::vector<at::Tensor>& kept;  // of ExtensionInputs
 };
 
+/// A file of the user's that a track is to be made of, such as a sound.
+struct TrackFile {
+  std::string path = {};       // of the file
+  double fps = 0;              // frames per second of the film
+  std::int64_t frames = 0;     // pixel frames of the film
+  std::int64_t last_clip = 0;  // the first of them that the film's last clip adds
+};
+
+/// A track that is made of a file.
+struct MadeTrack {
+  at::Tensor values;          // [frames, ...]  fp32 on the CPU, one entry per pixel frame
+  std::string identity = {};  // of all that the values depend on, but for the film's length
+};
+
 /// Options that every extension has; a Config derives from it and calls its `describe`.
 struct SVI_EXPORT ExtensionOptions {
   std::string file = {};
@@ -147,7 +161,19 @@ class SVI_EXPORT ModelExtension : public Component {
   /// tensor that is missing, unknown or of another size, with both sizes.
   LoadReport load(const NamedTensors& tensors, const std::string& origin);
   LoadReport load_file(const std::filesystem::path& file);  // the same of a safetensors file
-  void save(const std::filesystem::path& file) const;       // as safetensors, by official names
+  /// Names, sizes and starts of its parameters in a model of these sizes; allocates none.
+  std::vector<ParameterSpec> parameters_for(const ExtensionHost& host) const {
+    return do_parameters(host);
+  }
+  /// Where trained parameters come from, to end a message with; empty if it does not say.
+  std::string where_from() const { return do_where_from(); }
+  void save(const std::filesystem::path& file) const;  // as safetensors, by official names
+
+  /// The track of a part that it reads, made of a file. Throws ConfigError where it makes none of
+  /// files or the film cannot have it, IoError naming the file.
+  MadeTrack track_of(std::string_view part, const TrackFile& file) const {
+    return do_track_of(part, file);
+  }
 
   /// What it makes of a pass. Throws ConfigError naming the part that is missing or of other sizes.
   ExtensionInputs begin(const ExtensionPass& pass) const;
@@ -170,6 +196,8 @@ class SVI_EXPORT ModelExtension : public Component {
  private:
   virtual std::vector<PartRule> do_reads() const { return {}; }
   virtual std::vector<ParameterSpec> do_parameters(const ExtensionHost& host) const = 0;
+  virtual std::string do_where_from() const { return {}; }
+  virtual MadeTrack do_track_of(std::string_view part, const TrackFile& file) const;
   virtual ExtensionInputs do_begin(const ExtensionPass& pass) const = 0;
   virtual bool do_acts_after_cross_attention(std::int64_t) const { return false; }
   virtual at::Tensor do_after_cross_attention(const ExtensionBlock&) const { return {}; }

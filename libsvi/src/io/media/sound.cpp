@@ -42,7 +42,7 @@ class SoundDecoder {
     av::check(avformat_find_stream_info(raw, nullptr), path, "cannot be read as sound");
     const AVCodec* decoder = nullptr;
     const int index = av_find_best_stream(raw, AVMEDIA_TYPE_AUDIO, -1, -1, &decoder, 0);
-    if (index < 0) raise<IoError>(path, ": has no sound", decodable(raw));
+    if (index < 0) raise<IoError>(path, ": has no sound", undecodable(raw));
     stream_ = raw->streams[index];
     codec_ = av::Codec(avcodec_alloc_context3(decoder));
     av::check(avcodec_parameters_to_context(codec_.get(), stream_->codecpar), path,
@@ -77,13 +77,13 @@ class SoundDecoder {
   const AVCodecContext* codec() const { return codec_.get(); }
 
  private:
-  static std::string decodable(const AVFormatContext* raw) {
+  static std::string undecodable(const AVFormatContext* raw) {
     for (unsigned i = 0; i < raw->nb_streams; ++i) {
       const auto* codec = raw->streams[i]->codecpar;
       if (codec->codec_type == AVMEDIA_TYPE_AUDIO)
         return cat(" that this FFmpeg can decode: it is ", avcodec_get_name(codec->codec_id));
     }
-    return {};
+    return "; give an audio file, or a video with a sound stream";
   }
 
   void feed() {

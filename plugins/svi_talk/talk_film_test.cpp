@@ -1,0 +1,120 @@
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "method/tiny_models.hpp"
+#include "svi/core/check.hpp"
+#include "svi/data/clip_source.hpp"
+#include "svi/guidance/cfg.hpp"
+#include "svi/method/chain.hpp"
+#include "svi/method/rollout.hpp"
+#include "svi/plugin/loader.hpp"
+#include "svi/sampler/euler.hpp"
+
+namespace svi {
+namespace {
+
+using ::testing::HasSubstr;
+
+/// Leaves the noise as it is, so that every frame is another; remembers what it was told.
+class Hearing final : public VelocityModel {
+ public:
+  mutable std::vector<at::Tensor> heard;  // [T] of each clip
+  at::Tensor velocity(const at::Tensor& noisy, const at::Tensor&,
+                      const Condition& told) const override {
+    heard.push_back(told[part::kAudio][0].select(1, 2));
+    return at::zeros_like(noisy);
+  }
+};
+
+class TalkFilmTest : public ::testing::Test {
+ protected:
+  TalkFilmTest() { load_plugin(PLUGIN_FILE, registry_); }
+
+  std::unique_ptr<Method> method(const std::string& options = {}) const {
+    return registry_.make<Method>(
+        Document::parse("[method]\ntype = svi_talk\n" + options, "test.ini"), "");
+  }
+
+  Registry registry_;
+};
+
+// Frame k of the film hears row k: over every seam, with any overlap, whichever clip gives way.
+TEST_F(TalkFilmTest, FrameKHearsRowKOverEverySeam) {
+  const auto vae = test::tiny_vae();
+  const EulerSampler sampler({.steps = 1, .shift = 1});
+  const NoGuidance unguided;
+  const auto no_text = [](const std::vector<std::string>& prompts) {
+    return at::zeros({static_cast<std::int64_t>(prompts.size()), 2, 4});
+  };
+  constexpr std::int64_t kClips = 4, kFrames = 9;
+  for (const std::int64_t m : {1, 3, 5}) {
+    for (const auto* stitch : {"drop_tail", "drop_head"}) {
+      const auto made = method(cat("motion_frames = ", m, "\nstitch = ", stitch, "\n"));
+      const Hearing model;
+      const Studio studio{model,    vae,     no_text,    *made,
+                          sampler,  unguided, {.clips = kClips}, {kFrames, 16, 16},
+                          {},       {std::string(part::kAudio)}};
+      const auto frames = made->frames({kFrames, 16, 16}, kClips);
+      Tracks tracks;
+      tracks.set(std::string(part::kAudio),
+                 at::arange(frames, at::kFloat).view({-1, 1}).expand({-1, 5}).contiguous());
+      const std::vector<Scene> scenes = {{0, "scene", at::zeros({3, 16, 16}), {"one"}, tracks}};
+      std::int64_t film = 0;
+      roll_out(studio, scenes, [&](const RolledClip& clip) {
+        EXPECT_EQ(clip.first_frame, film);
+        const auto& heard = model.heard.at(static_cast<std::size_t>(clip.clip));
+        ASSERT_EQ(heard.size(0), kFrames);
+        std::int64_t skipped = 0;  // the first frame of the clip that the film shows
+        while (!at::equal(clip.video.select(2, skipped), clip.frames.select(2, 0))) ++skipped;
+        for (std::int64_t t = 0; t < clip.frames.size(2); ++t, ++film)
+          EXPECT_EQ(heard[skipped + t].item<double>(), static_cast<double>(film)) << m << stitch;
+      });
+      EXPECT_EQ(film, frames);
+    }
+  }
+}
+
+TEST_F(TalkFilmTest, IsAChainOfOneMotionFrameWithTheImageAsAnchor) {
+  const auto made = method();
+  const auto plan = made->chain()->plan(3);
+  EXPECT_EQ(plan.motion_frames, 1);
+  EXPECT_EQ(plan.condition.anchor_copies, -1);
+  EXPECT_FALSE(plan.condition.mask_all_motion);
+  EXPECT_EQ(made->frames({81, 480, 640}, 10), 801);
+  try {
+    made->check_parts({"text", "image"});
+    FAIL() << "a model that hears nothing was taken";
+  } catch (const ConfigError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("Add the [extension.NAME] that reads it"));
+  }
+  EXPECT_TRUE(made->needs().no_before);
+}
+
+TEST_F(TalkFilmTest, AFaceOpensItsMouthAsWideAsItsSoundIsLoud) {
+  const auto world = registry_.make<ClipSource>(
+      Document::parse("[data]\ntype = talking_face\nframes = 60\n", "test.ini"), "none");
+  const ClipShape shape{5, 32, 32, 25};
+  const auto scene = world->scene(3, shape);
+  ASSERT_EQ(scene.tracks["audio"].sizes(), (std::vector<std::int64_t>{60, 5, 1, 16}));
+  const auto loud = scene.tracks["audio"].select(1, 2).select(1, 0).select(1, 0);  // [60]
+  const auto truth = *world->truth(3, 0, 60, shape);
+  EXPECT_TRUE(at::equal(truth.select(1, 0), scene.image));
+  // A mouth is darker than the skin around it: the darker the frame, the wider it is open.
+  const auto dark = -truth[1].mean(at::IntArrayRef{1, 2});
+  const auto order = std::get<1>(loud.sort());
+  const auto sorted = dark.index_select(0, order);
+  EXPECT_TRUE((sorted.diff() > -1e-5).all().item<bool>());
+  EXPECT_GT((sorted[-1] - sorted[0]).item<double>(), 0.02);
+  EXPECT_FALSE(world->truth(3, 58, 5, shape).has_value());
+
+  // A training clip lies in the middle of its sound, and its windows tell what is around it.
+  const auto clip = world->training_clip(1, 7, shape);
+  const auto windows = clip.tracks["audio"];
+  EXPECT_EQ(windows.sizes(), (std::vector<std::int64_t>{5, 5, 1, 16}));
+  EXPECT_TRUE(at::equal(windows[1][1], windows[0][2]));
+  EXPECT_FALSE(at::equal(windows[0][0], windows[0][2]));
+}
+
+}  // namespace
+}  // namespace svi
