@@ -112,7 +112,8 @@ void TalkAudio::take_sizes_of_file() {
 }
 
 std::string TalkAudio::do_where_from() const {
-  return "the official ones are multitalk.safetensors of MeiGen-AI/MeiGen-MultiTalk; for a model of "
+  return "the official ones are multitalk.safetensors of MeiGen-AI/MeiGen-MultiTalk; for a model "
+         "of "
          "another size train them: svi-experiment plugins/svi_talk/talk_smoke.ini";
 }
 
@@ -182,8 +183,8 @@ at::Tensor TalkAudio::do_after_cross_attention(const svi::ExtensionBlock& at_blo
   const auto split = [&](const at::Tensor& rows, std::int64_t count) {  // [B F, heads, count, d]
     return rows.reshape({frames, count, heads, -1}).transpose(1, 2);
   };
-  const auto normed = wide_norm(x, parameter(name + ".norm_x.weight"),
-                                parameter(name + ".norm_x.bias"), kTokenEps);
+  const auto normed =
+      wide_norm(x, parameter(name + ".norm_x.weight"), parameter(name + ".norm_x.bias"), kTokenEps);
   const auto q = split(linear(normed, name + ".audio_cross_attn.q_linear"), n);
   const auto kv =
       linear(at_block.kept[0].to(x.scalar_type()), name + ".audio_cross_attn.kv_linear");

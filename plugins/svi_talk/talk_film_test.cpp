@@ -52,9 +52,16 @@ TEST_F(TalkFilmTest, FrameKHearsRowKOverEverySeam) {
     for (const auto* stitch : {"drop_tail", "drop_head"}) {
       const auto made = method(cat("motion_frames = ", m, "\nstitch = ", stitch, "\n"));
       const Hearing model;
-      const Studio studio{model,    vae,     no_text,    *made,
-                          sampler,  unguided, {.clips = kClips}, {kFrames, 16, 16},
-                          {},       {std::string(part::kAudio)}};
+      const Studio studio{model,
+                          vae,
+                          no_text,
+                          *made,
+                          sampler,
+                          unguided,
+                          {.clips = kClips},
+                          {kFrames, 16, 16},
+                          {},
+                          {std::string(part::kAudio)}};
       const auto frames = made->frames({kFrames, 16, 16}, kClips);
       Tracks tracks;
       tracks.set(std::string(part::kAudio),

@@ -92,9 +92,9 @@ struct LayersCase {
     const auto at = [&](std::int64_t i) { return sizes[i].item<std::int64_t>(); };
     grid = {at(0), at(1), at(2)};
     host = {.dim = at(10), .heads = at(11), .layers = at(12)};
-    options = cat("stride = ", at(3), "\nwindow = ", at(4), "\nlayers = ", at(5),
-                  "\naudio_dim = ", at(6), "\nhidden = ", at(7), "\ntokens = ", at(8),
-                  "\nwidth = ", at(9), "\n");
+    options =
+        cat("stride = ", at(3), "\nwindow = ", at(4), "\nlayers = ", at(5), "\naudio_dim = ", at(6),
+            "\nhidden = ", at(7), "\ntokens = ", at(8), "\nwidth = ", at(9), "\n");
     for (const auto& [key, tensor] : file.load_all())
       if (key.starts_with("weights.")) weights.emplace_back(key.substr(8), tensor);
   }
@@ -106,8 +106,7 @@ struct LayersCase {
   NamedTensors weights;
 };
 
-class TalkParityTest : public TalkLayersTest,
-                       public ::testing::WithParamInterface<const char*> {};
+class TalkParityTest : public TalkLayersTest, public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(TalkParityTest, EqualsAPlainRestatementFrameByFrame) {
   const LayersCase made(GetParam());
@@ -131,8 +130,7 @@ TEST_P(TalkParityTest, EqualsAPlainRestatementFrameByFrame) {
 
 INSTANTIATE_TEST_SUITE_P(Sizes, TalkParityTest,
                          ::testing::Values("layers_official_shape", "layers_pocket_shape",
-                                           "layers_stride_two", "layers_one_frame",
-                                           "layers_long"));
+                                           "layers_stride_two", "layers_one_frame", "layers_long"));
 
 constexpr const char* kSmall =
     "layers = 1\naudio_dim = 3\nhidden = 8\ntokens = 2\nwidth = 6\nwindow = 3\n";
@@ -227,7 +225,9 @@ TEST_F(TalkLayersTest, RefuseWhatTheyCannotDo) {
               HasSubstr("one speaker is animated"));
   EXPECT_THAT(problem_of([&] { extension("window = 4\n"); }), HasSubstr("must be odd"));
   const auto official = extension("");
-  EXPECT_THAT(problem_of([&] { official->track_of(part::kAudio, {"speech.wav", 25, 10, 0}); }),
+  EXPECT_THAT(problem_of([&] {
+                official->track_of(part::kAudio, {"speech.wav", 25, 10, 0});
+              }),
               HasSubstr("encoder is missing"));
   const auto talk = extension(std::string(kSmall) + "stride = 2\n");
   ListeningModel model(talk);
@@ -264,8 +264,8 @@ TEST_F(TalkLayersTest, GuidanceWeighsTextAndSoundApart) {
     EXPECT_NEAR(v.max().item<double>(),
                 nothing + text_scale * (both - sound) + audio_scale * (sound - nothing), 1e-4);
   }
-  const auto guidance = registry_.make<Guidance>(
-      Document::parse("[guidance]\ntype = talk\n", "test.ini"), "none");
+  const auto guidance =
+      registry_.make<Guidance>(Document::parse("[guidance]\ntype = talk\n", "test.ini"), "none");
   Condition mute{{part::kText, at::ones({1, 2, 1})}};
   const TextAndSound model;
   EXPECT_THAT(problem_of([&] {

@@ -13,11 +13,11 @@
 
 namespace {
 
-constexpr double kContext = 4;              // seconds on both sides of a piece
-constexpr float kNothing = 1e-3F;           // of full scale
-constexpr double kRounding = 0.05;          // of a frame: samples that resampling adds
-constexpr std::int64_t kMostBands = 32;     // more would be empty
-constexpr double kTaughtFps = 25;           // of the official layers
+constexpr double kContext = 4;           // seconds on both sides of a piece
+constexpr float kNothing = 1e-3F;        // of full scale
+constexpr double kRounding = 0.05;       // of a frame: samples that resampling adds
+constexpr std::int64_t kMostBands = 32;  // more would be empty
+constexpr double kTaughtFps = 25;        // of the official layers
 
 std::string digest(const at::Tensor& samples) {
   return svi::sha256_hex({static_cast<const char*>(samples.const_data_ptr()), samples.nbytes()})
@@ -60,7 +60,8 @@ void TalkAudio::hear(const svi::TrackFile& file) const {
   Heard heard{.path = file.path, .fps = file.fps, .rows = {}, .silence = {}, .identity = {}};
   heard.identity = digest(sound.samples);
   const double loudness = svi::speech::integrated_loudness(sound);
-  const bool silent = !std::isfinite(loudness) && sound.samples.abs().max().item<float>() < kNothing;
+  const bool silent =
+      !std::isfinite(loudness) && sound.samples.abs().max().item<float>() < kNothing;
   if (silent && config_.silence == SilenceRule::refuse) {
     svi::raise<svi::ConfigError>(file.path,
                                  ": is silent, no sample of it reaches -60 dB; give another sound, "
@@ -68,8 +69,8 @@ void TalkAudio::hear(const svi::TrackFile& file) const {
                                  title(), " silence = allow");
   }
   if (std::isfinite(loudness)) sound.samples.mul_(std::pow(10, (config_.lufs - loudness) / 20));
-  const auto frames =
-      static_cast<std::int64_t>(std::ceil(sound.seconds() * file.fps - kRounding));  // it fills them
+  const auto frames = static_cast<std::int64_t>(
+      std::ceil(sound.seconds() * file.fps - kRounding));  // it fills them
   heard.rows = features_of(sound.samples[0], file.fps, std::max<std::int64_t>(frames, 1));
   // What a second of silence sounds like in its middle.
   const auto second = static_cast<std::int64_t>(std::ceil(file.fps));
@@ -88,8 +89,8 @@ void TalkAudio::hear(const svi::TrackFile& file) const {
 }
 
 svi::MadeTrack TalkAudio::do_track_of(std::string_view, const svi::TrackFile& file) const {
-  if (config_.encoder.empty() && (config_.layers != 1 || config_.audio_dim > kMostBands ||
-                                  config_.audio_dim < 2)) {
+  if (config_.encoder.empty() &&
+      (config_.layers != 1 || config_.audio_dim > kMostBands || config_.audio_dim < 2)) {
     svi::raise<svi::ConfigError>(
         title(), " encoder is missing: these layers hear ", config_.layers, " states of ",
         config_.audio_dim,

@@ -37,8 +37,9 @@ std::string write_sound(const std::string& path, const at::Tensor& samples, std:
 std::string write_pcm(const std::string& path, const at::Tensor& samples, std::int64_t rate,
                       std::int64_t bits) {
   const auto scaled = samples.t().clamp(-1, 1) * (bits == 8 ? 127 : 32767);
-  const auto data = (bits == 8 ? (scaled + 128).round().to(at::kByte) : scaled.round().to(at::kShort))
-                        .contiguous();
+  const auto data =
+      (bits == 8 ? (scaled + 128).round().to(at::kByte) : scaled.round().to(at::kShort))
+          .contiguous();
   const auto channels = samples.size(0), row = channels * bits / 8;
   const auto bytes = static_cast<std::int64_t>(data.nbytes());
   std::string out;
@@ -49,9 +50,12 @@ std::string write_pcm(const std::string& path, const at::Tensor& samples, std::i
   put(36 + bytes, 4);
   out += "WAVEfmt ";
   put(16, 4);
-  for (const auto& [value, width] :
-       {std::pair<std::int64_t, int>{1, 2}, {channels, 2}, {rate, 4}, {rate * row, 4}, {row, 2},
-        {bits, 2}})
+  for (const auto& [value, width] : {std::pair<std::int64_t, int>{1, 2},
+                                     {channels, 2},
+                                     {rate, 4},
+                                     {rate * row, 4},
+                                     {row, 2},
+                                     {bits, 2}})
     put(value, width);
   out += "data";
   put(bytes, 4);
@@ -79,10 +83,8 @@ at::Tensor uneven_noise(std::int64_t channels, std::int64_t rate, double seconds
 
 TEST(Loudness, IsWhatFfmpegMeasures) {
   const TemporaryFolder folder;
-  for (const auto& [channels, rate] : {std::pair<std::int64_t, std::int64_t>{1, 48000},
-                                       {2, 48000},
-                                       {2, 44100},
-                                       {1, 16000}}) {
+  for (const auto& [channels, rate] :
+       {std::pair<std::int64_t, std::int64_t>{1, 48000}, {2, 48000}, {2, 44100}, {1, 16000}}) {
     const auto samples = uneven_noise(channels, rate, 9);
     const auto path = write_sound(folder / cat(channels, "-", rate, ".wav"), samples, rate);
     const double ours = speech::integrated_loudness(read_sound(path));
@@ -197,10 +199,10 @@ TEST_F(TalkSoundTest, EveryFrameHearsItsOwnSoundInTwoHundredFilms) {
     const auto loud = static_cast<std::int64_t>(
         uniform_index(key, static_cast<std::uint64_t>(frames), 3 * film + 1));
     const auto moment = (static_cast<double>(loud) + 0.5) / fps * static_cast<double>(rate);
-    auto samples = 1e-3 * normal({film, Purpose::test, 2, 0},
-                                 {1 + film % 2, static_cast<std::int64_t>(
-                                                    static_cast<double>(frames) / fps *
-                                                    static_cast<double>(rate))});
+    auto samples =
+        1e-3 * normal({film, Purpose::test, 2, 0},
+                      {1 + film % 2, static_cast<std::int64_t>(static_cast<double>(frames) / fps *
+                                                               static_cast<double>(rate))});
     samples.narrow(1, static_cast<std::int64_t>(moment) - 20, 40).fill_(0.9);
     const auto path =
         write_pcm(folder_ / cat("click", film, ".wav"), samples, rate, film % 3 == 0 ? 8 : 16);
@@ -224,9 +226,13 @@ TEST_F(TalkSoundTest, FormatsOfOneSoundAreHeardAlike) {
   };
   const auto plain = of("plain.wav", "-c:a pcm_f32le");
   for (const auto& [name, how] :
-       {std::pair("mono16.wav", "-ar 16000 -ac 1"), {"stereo.wav", "-ar 44100 -ac 2"},
-        {"eight.wav", "-c:a pcm_u8"}, {"speech.flac", "-ar 44100"}, {"speech.mp3", "-b:a 192k"},
-        {"speech.m4a", "-b:a 192k"}, {"speech.ogg", "-c:a libvorbis"},
+       {std::pair("mono16.wav", "-ar 16000 -ac 1"),
+        {"stereo.wav", "-ar 44100 -ac 2"},
+        {"eight.wav", "-c:a pcm_u8"},
+        {"speech.flac", "-ar 44100"},
+        {"speech.mp3", "-b:a 192k"},
+        {"speech.m4a", "-b:a 192k"},
+        {"speech.ogg", "-c:a libvorbis"},
         {"film.mp4", "-f lavfi -i color=size=32x32:rate=25:duration=3 -pix_fmt yuv420p"}}) {
     const auto rows = of(name, how);
     ASSERT_GE(rows.size(0), 75) << name;  // AAC is a little longer
@@ -316,14 +322,13 @@ TEST_F(TalkSoundTest, HearsByTheEncoderOfAFolder) {
   const auto noise = uneven_noise(1, 16000, 2.02);
   const auto path = write_sound(folder_ / "noise.wav", noise, 16000);
   const auto options = "layers = 2\naudio_dim = 12\nencoder = " + (folder_ / "") + "\n";
-  const auto talk = make_extensions(registry_, Document::parse("[extension.talk]\ntype = svi_talk\n" +
-                                                                   options,
-                                                               "test.ini"))
-                        .at(0)
-                        .second;
+  const auto talk =
+      make_extensions(registry_,
+                      Document::parse("[extension.talk]\ntype = svi_talk\n" + options, "test.ini"))
+          .at(0)
+          .second;
   const auto rows = talk->track_of(part::kAudio, {path, 25, 51, 0}).values.select(1, 2);
-  const double gain =
-      std::pow(10, (-23 - speech::integrated_loudness(read_sound(path))) / 20);
+  const double gain = std::pow(10, (-23 - speech::integrated_loudness(read_sound(path))) / 20);
   // Silence fills the last frame up, so that rows keep their places: 51 frames of 640 samples.
   const auto filled = at::constant_pad_nd(noise * gain, {0, 51 * 640 - noise.size(1)});
   const auto wanted = own.encode(filled, 51)[0];
@@ -339,8 +344,10 @@ TEST_F(TalkSoundTest, PiecesOfALongSoundAreRowsOfTheirPartsWithTheirNeighbours) 
   const auto pieces = speech::encoder_states(encoder, sound, 25, 100, 30, 10);
   ASSERT_EQ(pieces.sizes(), (std::vector<std::int64_t>{100, 2, 12}));
   for (const std::int64_t begin : {0, 30, 60, 90}) {
-    const auto from = std::max<std::int64_t>(begin - 10, 0), to = std::min<std::int64_t>(begin + 40, 100);
-    const auto part = encoder.encode(sound.slice(0, from * 640, to * 640).unsqueeze(0), to - from)[0];
+    const auto from = std::max<std::int64_t>(begin - 10, 0),
+               to = std::min<std::int64_t>(begin + 40, 100);
+    const auto part =
+        encoder.encode(sound.slice(0, from * 640, to * 640).unsqueeze(0), to - from)[0];
     const auto end = std::min<std::int64_t>(begin + 30, 100);
     EXPECT_TRUE(at::equal(pieces.slice(0, begin, end), part.slice(0, begin - from, end - from)));
   }

@@ -49,8 +49,8 @@ at::Tensor syllables(svi::RandomKey key, std::int64_t count) {
     const auto length = static_cast<std::int64_t>(draw.between(0.12, 0.35) * svi::speech::kRate);
     const double loud = draw() < 0.25 ? 0 : 0.02 * std::pow(25, draw());
     for (std::int64_t i = begin; i < std::min(begin + length, count); ++i) {
-      const double bow = std::sin(std::numbers::pi * static_cast<double>(i - begin) /
-                                  static_cast<double>(length));
+      const double bow =
+          std::sin(std::numbers::pi * static_cast<double>(i - begin) / static_cast<double>(length));
       const double buzz = std::sin(pitch * static_cast<double>(i));
       sample[i] = static_cast<float>(loud * bow * (2 * sample[i] - 1 + buzz) / 2);
     }
@@ -74,8 +74,8 @@ struct FaceScene {
   /// [3, count, H, W]
   at::Tensor render(std::int64_t first, std::int64_t count, const svi::ClipShape& shape) const {
     const auto scale = static_cast<double>(std::min(shape.height, shape.width));
-    const auto down = (at::arange(shape.height) + 0.5).view({-1, 1}) -
-                      y * static_cast<double>(shape.height);
+    const auto down =
+        (at::arange(shape.height) + 0.5).view({-1, 1}) - y * static_cast<double>(shape.height);
     const auto right =
         (at::arange(shape.width) + 0.5).view({1, -1}) - x * static_cast<double>(shape.width);
     const auto side = size * scale;  // half the height of the head
@@ -115,8 +115,7 @@ class TalkingFace final : public svi::ClipSource {
       visit(speech, {.key = "speech",
                      .help = "sound that faces speak: training clips hear its first three "
                              "quarters, held-out scenes the rest; empty: syllables of noise"});
-      visit(bands,
-            {.key = "bands", .help = "values in a row of features", .min = 2, .max = 32});
+      visit(bands, {.key = "bands", .help = "values in a row of features", .min = 2, .max = 32});
       visit(window, {.key = "window",
                      .help = "rows that a frame hears, an odd number",
                      .unit = "frames",
@@ -190,8 +189,8 @@ class TalkingFace final : public svi::ClipSource {
 
   svi::Clip do_training_clip(std::uint64_t seed, std::int64_t draw,
                              const svi::ClipShape& shape) const override {
-    const auto own = svi::derive_seed(svi::derive_seed(seed, kTrainSalt),
-                                      static_cast<std::uint64_t>(draw));
+    const auto own =
+        svi::derive_seed(svi::derive_seed(seed, kTrainSalt), static_cast<std::uint64_t>(draw));
     const auto half = config_.window / 2;  // the clip lies in the middle of its sound
     const auto face = scene_of({own, svi::Purpose::data_content, 0, 0}, true,
                                shape.frames + 2 * half, rate(shape));

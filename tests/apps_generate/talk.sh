@@ -69,7 +69,6 @@ cp face.png second.png
 "$mpirun" -n 2 "$generate" --threads 1 --steps 2 --cfg 1 $talk --image face.png --image second.png --audio speech.wav --out two_ranks \
   > out.txt 2> err.txt || fail "two ranks: $(cat err.txt)"
 cmp whole.mp4 two_ranks/face.mp4 || fail "the film of two ranks differs"
-cmp two_ranks/face.mp4 two_ranks/second.mp4 || fail "one image and one sound, but two films"
 
 # Three passes: without --cfg the method's own guidance weighs the sound.
 # shellcheck disable=SC2086

@@ -29,7 +29,8 @@ Wav2Vec2Config read_config(const fs::path& file) {
   try {
     if (json.value("do_stable_layer_norm", false) ||
         json.value("feat_extract_norm", "group") != "group") {
-      raise<IoError>(file.string(), ": a large wav2vec 2.0 (norms in front of the blocks); give one ",
+      raise<IoError>(file.string(),
+                     ": a large wav2vec 2.0 (norms in front of the blocks); give one ",
                      "of the base architecture, such as chinese-wav2vec2-base");
     }
     config.conv_dim = json.value("conv_dim", config.conv_dim);
@@ -64,21 +65,25 @@ at::Tensor band_levels(const at::Tensor& samples, double fps, std::int64_t frame
     const double hertz = kLowest * std::pow(kHighest / kLowest, ratio);
     return std::llround(hertz * static_cast<double>(points) / kRate);
   };
+  constexpr std::int64_t kAtOnce = 256;  // frames
   auto rows = at::empty({frames, 1, count});
-  for (std::int64_t k = 0; k < frames; ++k) {
-    const auto begin = std::min(sample_of_frame(k, fps), samples.size(0));
-    const auto end = std::min(sample_of_frame(k + 1, fps), samples.size(0));
-    const auto length = std::max<std::int64_t>(sample_of_frame(k + 1, fps) - begin, 1);
-    const auto piece = at::constant_pad_nd(samples.slice(0, begin, end).to(at::kDouble),
-                                           {0, points - (end - begin)});
-    // By Parseval, the mean square of the frame is the sum over bins.
-    auto power = at::fft_rfft(piece).abs().square() * 2 /
-                 (static_cast<double>(points) * static_cast<double>(length));
-    auto row = rows[k][0];
-    row[0].copy_(piece.square().sum() / static_cast<double>(length));
+  for (std::int64_t first = 0; first < frames; first += kAtOnce) {
+    const auto here = std::min(kAtOnce, frames - first);
+    auto pieces = at::zeros({here, points}, at::kDouble);
+    auto lengths = at::empty({here}, at::kDouble);
+    for (std::int64_t i = 0; i < here; ++i) {
+      const auto from = sample_of_frame(first + i, fps), to = sample_of_frame(first + i + 1, fps);
+      const auto begin = std::min(from, samples.size(0)), end = std::min(to, samples.size(0));
+      if (end > begin) pieces[i].narrow(0, 0, end - begin).copy_(samples.slice(0, begin, end));
+      lengths[i].fill_(std::max<std::int64_t>(to - from, 1));
+    }
+    // By Parseval, the mean square of a frame is the sum over its bins.
+    const auto power = at::fft_rfft(pieces).abs().square() * 2 / static_cast<double>(points);
+    auto part = rows.narrow(0, first, here).select(1, 0);  // [here, count]
+    part.select(1, 0).copy_(pieces.square().sum(1) / lengths);
     for (std::int64_t band = 0; band + 1 < count; ++band) {
       const auto low = bin_of(band), high = std::max(bin_of(band + 1), low + 1);
-      row[band + 1].copy_(power.slice(0, low, high).sum());
+      part.select(1, band + 1).copy_(power.slice(1, low, high).sum(1) / lengths);
     }
   }
   return (rows.clamp_min(kFloor).log10() * 10 + 60) / 30;
@@ -101,14 +106,14 @@ at::Tensor encoder_states(const Wav2Vec2& encoder, const at::Tensor& samples, do
   // What the convolutions need at least; a shorter sound is followed by silence.
   const auto least = std::max(frames, static_cast<std::int64_t>(std::ceil(0.1 * fps)));
   const auto wanted = sample_of_frame(least, fps);
-  const auto sound =
-      at::constant_pad_nd(samples.slice(0, 0, wanted), {0, std::max<std::int64_t>(
-                                                               wanted - samples.size(0), 0)});
+  const auto sound = at::constant_pad_nd(samples.slice(0, 0, wanted),
+                                         {0, std::max<std::int64_t>(wanted - samples.size(0), 0)});
   const auto step = piece > 0 ? piece : least;
   std::vector<at::Tensor> rows;
   for (std::int64_t begin = 0; begin < least; begin += step) {
     const auto end = std::min(begin + step, least);
-    const auto from = std::max<std::int64_t>(begin - context, 0), to = std::min(end + context, least);
+    const auto from = std::max<std::int64_t>(begin - context, 0),
+               to = std::min(end + context, least);
     const auto part = sound.slice(0, sample_of_frame(from, fps), sample_of_frame(to, fps));
     rows.push_back(
         encoder.encode(part.unsqueeze(0), to - from)[0].slice(0, begin - from, end - from).clone());

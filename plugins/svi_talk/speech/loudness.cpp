@@ -95,7 +95,8 @@ double integrated_loudness(const Sound& sound) {
   if (powers.empty()) return std::numeric_limits<double>::quiet_NaN();
   const double loud = gated_mean(powers, kAbsoluteGate);
   if (loud == 0) return -std::numeric_limits<double>::infinity();
-  return loudness_of(gated_mean(powers, std::max(kAbsoluteGate, loudness_of(loud) + kRelativeGate)));
+  return loudness_of(
+      gated_mean(powers, std::max(kAbsoluteGate, loudness_of(loud) + kRelativeGate)));
 }
 
 }  // namespace svi::speech

@@ -9,14 +9,13 @@
 namespace svi::speech {
 
 at::Tensor centred_windows(const at::Tensor& rows, std::int64_t window) {
-  SVI_CHECK(rows.dim() >= 1 && rows.size(0) >= 1 && window >= 1 && window % 2 == 1,
-            "windows of ", window, " rows around each of ", rows.sizes());
+  SVI_CHECK(rows.dim() >= 1 && rows.size(0) >= 1 && window >= 1 && window % 2 == 1, "windows of ",
+            window, " rows around each of ", rows.sizes());
   const auto half = window / 2;
   auto sizes = rows.sizes().vec();
   sizes[0] = half;
-  const auto padded =
-      at::cat({rows.narrow(0, 0, 1).expand(sizes), rows,
-               rows.narrow(0, rows.size(0) - 1, 1).expand(sizes)});
+  const auto padded = at::cat({rows.narrow(0, 0, 1).expand(sizes), rows,
+                               rows.narrow(0, rows.size(0) - 1, 1).expand(sizes)});
   return padded.unfold(0, window, 1).movedim(-1, 1);
 }
 
