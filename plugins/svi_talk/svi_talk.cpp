@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "talk_audio.hpp"
+#include "talk_folder.hpp"
 #include "talk_guidance.hpp"
 #include "talking_face.hpp"
 
@@ -47,4 +48,5 @@ SVI_PLUGIN("svi-talk", "0.1.0", registrar) {
       "svi_talk", "MultiTalk's audio layers, one speaker, with the official tensor names");
   add_talk_guidance(registrar);
   add_talking_face(registrar);
+  add_talk_folder(registrar);
 }

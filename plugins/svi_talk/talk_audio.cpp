@@ -101,11 +101,18 @@ void TalkAudio::take_sizes_of_file() {
     return found->second;
   };
   const auto first = of("proj1.weight", 2), rest = of("proj1_vf.weight", 2);
+  const auto last = of("proj3.weight", 2);
   config_.hidden = first[0];
   config_.width = of("norm.weight", 1)[0];
-  config_.tokens = of("proj3.weight", 2)[0] / config_.width;
   const auto row = first[1] / config_.window;
-  config_.stride = rest[1] / std::max<std::int64_t>(row, 1) - config_.window + 1;
+  if (row < 1 || config_.hidden < 1 || config_.width < 1 || rest[1] / row < config_.window ||
+      last[0] < config_.width) {
+    svi::raise<svi::IoError>(config_.file, ": no audio layers for windows of ", config_.window,
+                             " rows: audio_proj has ", first[0], " x ", first[1], ", ", rest[0],
+                             " x ", rest[1], " and ", last[0], " x ", last[1], "; set window");
+  }
+  config_.tokens = last[0] / config_.width;
+  config_.stride = rest[1] / row - config_.window + 1;
   if (row == config_.layers * config_.audio_dim) return;
   config_.layers = 1;
   config_.audio_dim = row;

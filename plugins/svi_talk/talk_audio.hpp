@@ -6,8 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "svi/encoder/wav2vec2.hpp"
-#include "svi/io/sound.hpp"
+#include "speech/hearing.hpp"
 #include "svi/model/extension.hpp"
 
 /// What a film does where its sound is silent or over.
@@ -43,14 +42,6 @@ class TalkAudio final : public svi::ModelExtension {
   explicit TalkAudio(Config config);
 
  private:
-  /// Rows of the last sound that was read: images that share a sound hear it once.
-  struct Heard {
-    std::string path;
-    double fps = 0;
-    at::Tensor rows, silence;  // [T, layers, dim], [1, layers, dim]
-    std::string identity;
-  };
-
   std::vector<svi::PartRule> do_reads() const override;
   std::vector<svi::ParameterSpec> do_parameters(const svi::ExtensionHost& host) const override;
   std::string do_where_from() const override;
@@ -60,11 +51,8 @@ class TalkAudio final : public svi::ModelExtension {
   at::Tensor do_after_cross_attention(const svi::ExtensionBlock& block) const override;
 
   void take_sizes_of_file();
-  void hear(const svi::TrackFile& file) const;
-  at::Tensor features_of(const at::Tensor& samples, double fps, std::int64_t frames) const;
 
   Config config_;
-  mutable std::mutex hearing_;
-  mutable Heard heard_;
-  mutable std::unique_ptr<svi::Wav2Vec2> encoder_;
+  mutable std::mutex hearing_lock_;
+  mutable std::unique_ptr<svi::speech::Hearing> hearing_;  // of all films: each sound is heard once
 };

@@ -2,7 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "method/tiny_models.hpp"
+#include "support/ffmpeg_program.hpp"
 #include "svi/core/check.hpp"
 #include "svi/data/clip_source.hpp"
 #include "svi/guidance/cfg.hpp"
@@ -121,6 +124,38 @@ TEST_F(TalkFilmTest, AFaceOpensItsMouthAsWideAsItsSoundIsLoud) {
   EXPECT_EQ(windows.sizes(), (std::vector<std::int64_t>{5, 5, 1, 16}));
   EXPECT_TRUE(at::equal(windows[1][1], windows[0][2]));
   EXPECT_FALSE(at::equal(windows[0][0], windows[0][2]));
+}
+
+// A frame that flashes while its sound clicks: whichever clip is cut out, both stay together.
+TEST_F(TalkFilmTest, AFolderOfTalksKeepsEachFrameWithItsSound) {
+  const TemporaryFolder folder;
+  ffmpeg(
+      "-f lavfi -i color=black:size=48x32:rate=25:duration=2 -f lavfi -i "
+      "\"aevalsrc='0.9*between(t,0.81,0.83)+0.001*(random(0)-0.5)':s=44100:d=2\" "
+      "-vf \"drawbox=color=white:t=fill:enable='eq(n,20)'\" -c:v ffv1 -c:a pcm_s16le " +
+      folder / "talk.mkv");
+  const auto world = registry_.make<ClipSource>(
+      Document::parse(
+          "[data]\ntype = talk_folder\nlayers = 1\naudio_dim = 4\npath = " + (folder / "") + "\n",
+          "test.ini"),
+      "none");
+  const ClipShape shape{31, 32, 32, 25};
+  std::set<std::int64_t> places;
+  for (std::int64_t draw = 0; draw < 40; ++draw) {
+    const auto clip = world->training_clip(1, draw, shape);
+    ASSERT_EQ(clip.tracks["audio"].sizes(), (std::vector<std::int64_t>{31, 5, 1, 4}));
+    const auto seen = clip.video.mean(at::IntArrayRef{0, 2, 3}).argmax().item<std::int64_t>();
+    const auto heard =
+        clip.tracks["audio"].select(1, 2).select(1, 0).select(1, 0).argmax().item<std::int64_t>();
+    EXPECT_EQ(seen, 20 - clip.first_frame);
+    EXPECT_EQ(heard, seen);
+    places.insert(seen);
+  }
+  EXPECT_GT(places.size(), 5u);
+  const auto scene = world->scene(0, shape);
+  EXPECT_EQ(scene.prompts.front(), "a person is talking");
+  EXPECT_EQ(scene.tracks["audio"].size(0), 50);
+  EXPECT_THROW(world->training_clip(1, 0, {31, 32, 32, 0}), ConfigError);
 }
 
 }  // namespace

@@ -218,6 +218,10 @@ TEST_F(TalkLayersTest, TakeTheirSizesFromTheirFile) {
   EXPECT_THAT(
       problem_of([&] { extension("file = " + (folder / "other.safetensors") + "\n"); }),
       HasSubstr("has no matrix audio_proj.proj1.weight: not the audio layers of MultiTalk"));
+  EXPECT_THAT(problem_of([&] {
+                extension("window = 101\nfile = " + (folder / "talk.safetensors") + "\n");
+              }),
+              HasSubstr("no audio layers for windows of 101 rows"));
 }
 
 TEST_F(TalkLayersTest, RefuseWhatTheyCannotDo) {

@@ -28,6 +28,7 @@ made $talk --image face.png --audio speech.wav --out whole.mp4
 [ "$(frames whole.mp4)" = 13 ] || fail "0.5 s at 25 frames per second take 3 clips of 5 frames that share one: $(frames whole.mp4)"
 [ "$(ffprobe -v error -select_streams v -show_entries stream=r_frame_rate -of csv=p=0 whole.mp4)" = 25/1 ] || fail "not 25 frames per second"
 [ "$(ffprobe -v error -show_entries stream=codec_type -of csv=p=0 whole.mp4 | tr '\n' ' ')" = "video audio " ] || fail "no sound"
+[ "$(ffprobe -v error -show_entries stream=start_time -of csv=p=0 whole.mp4 | sort -u)" = 0.000000 ] || fail "sound and picture begin apart"
 
 # The sound of the film is that of the file, at the same moments: the click stays where it was, within a third of a frame.
 ffmpeg -v error -i whole.mp4 -vn -ac 1 -ar 8000 -f f32le sound.raw

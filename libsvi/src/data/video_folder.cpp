@@ -225,8 +225,12 @@ Clip VideoFolder::do_training_clip(std::uint64_t seed, std::int64_t draw,
     const auto last = video.narrow(1, length - 1, 1);
     video = at::cat({video, last.expand({3, shape.frames - length, shape.height, shape.width})}, 1);
   }
-  return {video, cropped(frames.narrow(0, anchor, 1), box, shape).select(1, 0),
-          entries_[chosen].caption};
+  return {video,
+          cropped(frames.narrow(0, anchor, 1), box, shape).select(1, 0),
+          entries_[chosen].caption,
+          {},
+          entries_[chosen].path,
+          first};
 }
 
 std::int64_t VideoFolder::do_scene_count() const {
@@ -249,7 +253,7 @@ Scene VideoFolder::do_scene(std::int64_t index, const ClipShape& shape) const {
     const auto byte = static_cast<unsigned char>(c);
     name << (std::isalnum(byte) || c == '-' || c == '_' ? c : '_');
   }
-  return {index, name.str(), std::move(image), {entry.caption}};
+  return {index, name.str(), std::move(image), {entry.caption}, {}, entry.path};
 }
 
 std::optional<at::Tensor> VideoFolder::do_truth(std::int64_t index, std::int64_t first,

@@ -27,8 +27,10 @@ struct Clip {
   at::Tensor video;  // [3, T, H, W]  fp32 in [-1, 1]
   at::Tensor
       anchor;  // [3, H, W]     fp32 in [-1, 1]: a frame of the same scene, for anchor padding
-  std::string prompt;  // what the clip shows
-  Tracks tracks = {};  // T frames of each; the same names in every clip
+  std::string prompt;            // what the clip shows
+  Tracks tracks = {};            // T frames of each; the same names in every clip
+  std::string file = {};         // the video that it is cut out of; empty where there is none
+  std::int64_t first_frame = 0;  // in that video, at the clip's frame rate: its frame 0
 };
 
 /// One scene to roll out: how it starts and what it is asked to show.
@@ -38,6 +40,7 @@ struct Scene {
   at::Tensor image;                  // [3, H, W]  fp32 in [-1, 1]: the user's image
   std::vector<std::string> prompts;  // at least one
   Tracks tracks = {};                // from frame 0 of the film on
+  std::string file = {};             // the video that it begins as; empty where there is none
 };
 
 /// Where clips and scenes come from.
