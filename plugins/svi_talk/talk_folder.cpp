@@ -25,7 +25,7 @@ class TalkFolder final : public svi::ClipSource {
     std::int64_t kept_mebibytes = 1024;
 
     Config() {
-      path = "data/talk";
+      path = "videos";
       caption = "a person is talking";
       skip_blank = false;  // frame k keeps its sound
     }

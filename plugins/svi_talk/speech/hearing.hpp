@@ -14,14 +14,14 @@ namespace svi::speech {
 
 /// How sounds are heard.
 struct HearingRules {
-  std::string encoder = {};       // folder or file of wav2vec 2.0; empty: levels of bands
-  std::int64_t layers = 1;        // states in a row
-  std::int64_t dim = 16;          // values of a state, or levels
-  double lufs = -23;              // loudness that a sound is brought to
-  double piece = 120;             // seconds that are encoded at once; 0: all
-  double longest = 3600;          // seconds
-  bool silence = false;           // whether a silent sound is taken
-  std::string owner = {};         // "[extension.talk]", for messages
+  std::string encoder = {};           // folder or file of wav2vec 2.0; empty: levels of bands
+  std::int64_t layers = 1;            // states in a row
+  std::int64_t dim = 16;              // values of a state, or levels
+  double lufs = -23;                  // loudness that a sound is brought to
+  double piece = 120;                 // seconds that are encoded at once; 0: all
+  double longest = 3600;              // seconds
+  bool silence = false;               // whether a silent sound is taken
+  std::string owner = {};             // "[extension.talk]", for messages
   std::int64_t kept_mebibytes = 256;  // of rows of earlier files
 };
 
@@ -39,7 +39,8 @@ class Hearing {
   ~Hearing();
 
   const HearingRules& rules() const { return rules_; }
-  /// Throws ConfigError (no encoder where one is needed, silent, too long), IoError naming the file.
+  /// Throws ConfigError (no encoder where one is needed, silent, too long), IoError naming the
+  /// file.
   Heard hear(const std::string& path, double fps) const;
 
  private:
