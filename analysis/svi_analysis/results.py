@@ -58,6 +58,24 @@ class Quantity:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What the films of an arm cost, mean over films; NaN where none was made."""
+
+    per_film: float  # function evaluations
+    per_second: float  # the same for a second of film
+
+    @staticmethod
+    def of(evaluations, frames, fps):
+        """Of [..., clip] of one arm."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            made = ~np.isnan(evaluations).all(axis=-1)
+            film, length = np.nansum(evaluations[made], axis=-1), np.nansum(frames[made], axis=-1)
+            if not film.size:
+                return Cost(np.nan, np.nan)
+            return Cost(float(film.mean()), float(film.sum() / length.sum() * fps))
+
+
+@dataclass(frozen=True)
 class Result:
     """One experiment."""
 
@@ -72,6 +90,7 @@ class Result:
     scenes: list[str] = field(default_factory=list)
     trained: list[bool] = field(default_factory=list)  # an arm that is not trained has one seed, good for all
     fps: float = 0.0
+    cost: list["Cost"] = field(default_factory=list)  # of the arms; empty where the file tells none
 
     def quantity(self, name):
         """The quantity of that name; ResultError names those there are."""
@@ -161,11 +180,19 @@ def _read(path, file, only):
 def _result(path, file, quantities):
     arms = strings(file["arm"])
     frames = file["frame"] if "frame" in file else None
+    fps = 0.0 if frames is None else float(frames.attrs.get("fps", 0.0))
     return Result(text(file.attrs.get("name", path.stem)), text(file.attrs.get("question", "")), arms,
                   _labels(file["arm"], arms), file["clip"][:], 0 if frames is None else frames.shape[0], quantities,
                   [int(seed) for seed in file["seed"][:]] if "seed" in file else [],
                   strings(file["scene"]) if "scene" in file else [], _trained(file, arms),
-                  0.0 if frames is None else float(frames.attrs.get("fps", 0.0)))
+                  fps, _cost(file, len(arms), fps))
+
+
+def _cost(file, arms, fps):
+    if "cost/evaluations" not in file:
+        return []
+    evaluations, frames = (file[f"cost/{name}"][:].astype(np.float64) for name in ("evaluations", "frames"))
+    return [Cost.of(evaluations[arm], frames[arm], fps) for arm in range(arms)]
 
 
 def parsed_ini(ini):

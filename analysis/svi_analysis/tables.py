@@ -8,6 +8,7 @@ from .statistics import Cell, summarise
 
 COLUMNS = {"whole_film": "whole film", "first_clip": "first clip", "last_clip": "last clip",
            "drift_per_clip": "drift per clip"}
+COST = {"per_film": "a film", "per_second": "a second of film"}
 ENDINGS = {"markdown": "md", "latex": "tex", "csv": "csv"}
 
 
@@ -31,6 +32,10 @@ def interval(value, signed=False):
 
 def _row(cell, text=interval):
     return [text(getattr(cell, field), field == "drift_per_clip") for field in Cell.FIELDS]
+
+
+def _cost_row(cost):
+    return ["-" if math.isnan(getattr(cost, field)) else number(getattr(cost, field)) for field in COST]
 
 
 def _heading(quantity):
@@ -58,6 +63,12 @@ def markdown(result):
         out += ["| arm | " + " | ".join(COLUMNS.values()) + " |", "| --- |" + " --- |" * len(COLUMNS)]
         for label, cell in zip(result.labels, table[quantity.name]):
             out.append(f"| {escape(label)} | " + " | ".join(_row(cell)) + " |")
+        out.append("")
+    if result.cost:
+        out += ["## Cost", "", "Function evaluations of the model, mean over films.", "",
+                "| arm | " + " | ".join(COST.values()) + " |", "| --- |" + " --- |" * len(COST)]
+        for label, cost in zip(result.labels, result.cost):
+            out.append(f"| {escape(label)} | " + " | ".join(_cost_row(cost)) + " |")
         out.append("")
     return "\n".join(out)
 
@@ -91,6 +102,13 @@ def latex(result):
         for label, cell in zip(result.labels, table[quantity.name]):
             out.append(latex_text(label) + " & " + " & ".join(_row(cell, _latex_interval)) + r" \\")
         out += [r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]
+    if result.cost:
+        out += [r"\begin{table}", r"\centering", r"\caption{Function evaluations of the model, mean over films.}",
+                f"\\label{{tab:{result.name}-cost}}", r"\begin{tabular}{lrr}", r"\toprule",
+                "arm & " + " & ".join(COST.values()) + r" \\", r"\midrule"]
+        out += [latex_text(label) + " & " + " & ".join(_cost_row(cost)) + r" \\"
+                for label, cost in zip(result.labels, result.cost)]
+        out += [r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]
     return "\n".join(out)
 
 
@@ -107,6 +125,9 @@ def csv_text(result):
                 value = getattr(cell, field)
                 writer.writerow([quantity.name, quantity.unit, better, arm, label, field, repr(value.mean),
                                  repr(value.low), repr(value.high), value.count])
+    for arm, label, cost in zip(result.arms, result.labels, result.cost):
+        for field in COST:
+            writer.writerow(["cost", "evaluations", 0, arm, label, field, repr(getattr(cost, field)), "", "", ""])
     return out.getvalue()
 
 

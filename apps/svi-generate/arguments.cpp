@@ -35,10 +35,15 @@ po::options_description options(Arguments& a) {
   add("prompts", po::value(&a.prompts),
       "file of prompts: one per line, or JSON or YAML with durations, seeds and transitions");
   add("samples", po::value(&a.samples),
-      "folder with one sub-folder per film, each with an image and prompt.txt");
+      "folder with one sub-folder per film, each with an image and prompt.txt, and if need be "
+      "pose.mp4, end.png and a sound; --prompt serves those without prompt.txt");
   add("audio", po::value(&a.audios)->composing(),
       "sound of the film, from an audio or video file; without --clips the film lasts as long. "
       "An extension that reads the track audio hears it");
+  add("pose", po::value(&a.pose),
+      "video of poses, for an extension that reads `pose`; without --clips the film lasts as long");
+  add("end-image", po::value(&a.end_image),
+      "image that the film ends with, for an extension that reads `end`");
   add("track", po::value(&a.tracks)->composing(),
       "NAME=FILE: what an extension reads along the film, a safetensors file with one tensor "
       "[frames, ...], or what the extension itself can read; may be repeated");
@@ -159,7 +164,7 @@ Arguments parse_arguments(int argc, char** argv) {
   }
   if (!a.prompt.empty() && !a.prompts.empty())
     raise<ConfigError>("command line: --prompt and --prompts exclude each other");
-  if (!a.samples.empty() && (!a.images.empty() || !a.prompt.empty() || !a.prompts.empty()))
+  if (!a.samples.empty() && (!a.images.empty() || !a.prompts.empty()))
     raise<ConfigError>("command line: --samples brings its own images and prompts");
   if (a.overwrite && (a.resume || a.redecode))
     raise<ConfigError>("command line: --overwrite excludes --resume and --redecode");

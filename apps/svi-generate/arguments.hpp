@@ -13,8 +13,8 @@ namespace svi::generate {
 
 /// The command line.
 struct Arguments {
-  std::string model = "pocket", variant, prompt, prompts, samples, out, continue_video, audio,
-              device = "auto";
+  std::string model = "pocket", variant, prompt, prompts, samples, out, continue_video, audio, pose,
+              end_image, device = "auto";
   std::vector<std::string> images, loras, plugins, settings, tracks, audios;
   std::optional<std::string> size, sampler, dtype;
   std::optional<std::int64_t> clips, seed, steps, frames, crf, resident_blocks, threads;

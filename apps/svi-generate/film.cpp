@@ -15,7 +15,6 @@
 #include "svi/core/sha256.hpp"
 #include "svi/data/pocket_world.hpp"
 #include "svi/generate/frame_size.hpp"
-#include "svi/io/safetensors.hpp"
 #include "svi/io/video_reader.hpp"
 #include "svi/method/chain.hpp"
 #include "svi/model/extension.hpp"
@@ -27,7 +26,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kDefaultClips = 10, kMostClips = 1'000'000, kMaxWidth = 832;
+constexpr std::int64_t kMostClips = 1'000'000, kMaxWidth = 832;
 
 /// A rollout's part of the settings that films use.
 struct FilmRollout {
@@ -62,11 +61,6 @@ void check_sections(const Document& document) {
       raise<ConfigError>("command line: there is no section [", section.name, "]; sections are ",
                          join(kKnown), ", extension.NAME");
   }
-}
-
-std::string bytes_hash(const at::Tensor& tensor) {
-  const auto data = tensor.contiguous();
-  return sha256_hex({static_cast<const char*>(data.const_data_ptr()), data.nbytes()}).substr(0, 16);
 }
 
 FilmMode mode_of(const Arguments& a) {
@@ -106,6 +100,11 @@ class Attempt {
 
 }  // namespace
 
+std::string bytes_hash(const at::Tensor& tensor) {
+  const auto data = tensor.contiguous();
+  return sha256_hex({static_cast<const char*>(data.const_data_ptr()), data.nbytes()}).substr(0, 16);
+}
+
 FilmJob::FilmJob(const Arguments& a, const Registry& registry, Pretrained& model, Request request,
                  const LabelledExtensions& extensions, std::vector<std::string> reads)
     : a_(a),
@@ -135,24 +134,15 @@ FilmJob::FilmJob(const Arguments& a, const Registry& registry, Pretrained& model
   const auto more = method_->frames(config_, 2) - method_->frames(config_, 1);
   storyboard_ = std::make_unique<Storyboard>(request_.segments, *method_,
                                              static_cast<double>(more) / config_.fps);
-  if (!a.audio.empty()) start_.sound = read_film_sound(a.audio);
-  const auto usual = start_.sound ? clips_of_sound() : kDefaultClips;
-  clips_ = a.clips.value_or(storyboard_->clips().value_or(usual));
+  if (!request_.audio.empty()) start_.sound = read_film_sound(request_.audio);
+  open_pose();
+  clips_ = a.clips.value_or(storyboard_->clips().value_or(usual_clips()));
   if (clips_ < 1 || clips_ > kMostClips)
     raise<ConfigError>("command line: --clips ", clips_, " must be at least 1, at most ",
                        kMostClips);
-  const auto tell = [&, size = FrameSize{config_.width, config_.height}](Tracks tracks) {
-    script_.emplace(
-        *storyboard_, config_,
-        [size, device = model.device()](const std::string& path) {
-          return load_image(path, size).to(device);
-        },
-        std::move(tracks));
-  };
-  tell({});  // how long the film is depends on its cuts
-  if (!reads_.empty() || !a.tracks.empty()) tell(load_tracks(extensions));
-  if (!reads_.empty()) script_->tracks(0, method_->frames(config_, clips_, &*script_));
-  if (method_->needs().whole_length) settings_.set("start.clips", cat(clips_), "");
+  write_script(extensions);
+  if (method_->needs().whole_length || !request_.end.empty())
+    settings_.set("start.clips", cat(clips_), "");
   settings_.set("start.weights", model.identity(), "");
   settings_.set("start.dtype", c10::toString(model.dtype()), "");
   if (a.int8) settings_.set("start.int8", "on", "");
@@ -180,68 +170,6 @@ void FilmJob::check_method() const {
   }
 }
 
-/// What the model reads along the film: the files of --track, and that of --audio where an
-/// extension hears it.
-Tracks FilmJob::load_tracks(const LabelledExtensions& extensions) {
-  Tracks tracks;
-  for (const auto& given : a_.tracks) {
-    const auto sign = given.find('=');
-    if (sign == 0 || sign == std::string::npos || sign + 1 == given.size())
-      raise<ConfigError>("--track ", given, ": write NAME=FILE, such as audio=speech.safetensors");
-    const auto name = given.substr(0, sign), path = given.substr(sign + 1);
-    if (std::find(reads_.begin(), reads_.end(), name) == reads_.end()) {
-      raise<ConfigError>("--track ", name, ": nothing reads it; the model's extensions read ",
-                         reads_.empty() ? "no track" : join(reads_));
-    }
-    tracks.set(name, load_track(name, path, extensions));
-  }
-  const std::string audio(part::kAudio);
-  const bool hears = std::find(reads_.begin(), reads_.end(), audio) != reads_.end();
-  if (hears && !tracks[audio].defined()) {
-    if (a_.audio.empty()) {
-      raise<ConfigError>("command line: --audio is missing: an extension of the model hears the ",
-                         "film's sound; give an audio file, or a video with sound");
-    }
-    tracks.set(audio, load_track(audio, a_.audio, extensions));
-  }
-  return tracks.only(reads_, "this film (--track NAME=FILE)");
-}
-
-/// A safetensors file with one tensor [frames, ...], one entry per pixel frame of the film, or what
-/// the extension that reads the track makes of the file.
-at::Tensor FilmJob::load_track(const std::string& name, const std::string& path,
-                               const LabelledExtensions& extensions) {
-  if (!path.ends_with(".safetensors")) {
-    for (const auto& [label, extension] : extensions) {
-      const auto rules = extension->reads();
-      if (std::none_of(rules.begin(), rules.end(),
-                       [&](const PartRule& rule) { return rule.name == name && rule.track; }))
-        continue;
-      const auto before = clips_ > 1 ? method_->frames(config_, clips_ - 1, &*script_) : 0;
-      auto made = extension->track_of(
-          name, {path, config_.fps, method_->frames(config_, clips_, &*script_), before});
-      settings_.set("start.track-" + name, made.identity, "");
-      return std::move(made.values);
-    }
-  }
-  const auto tensors = SafetensorsFile::open(path).load_all();
-  if (tensors.size() != 1 || tensors.front().second.dim() < 1) {
-    raise<IoError>(path, ": holds ", tensors.size(),
-                   " tensors; a track is one tensor [frames, ...]");
-  }
-  auto values = tensors.front().second.to(at::kFloat).contiguous();
-  settings_.set("start.track-" + name, bytes_hash(values), "");
-  return values;
-}
-
-/// The fewest that last as long as the sound.
-std::int64_t FilmJob::clips_of_sound() const {
-  const auto wanted = start_.sound->seconds() * config_.fps;
-  const auto first = method_->frames(config_, 1), more = method_->frames(config_, 2) - first;
-  const auto beyond = std::max(wanted - static_cast<double>(first), 0.0);
-  return 1 + static_cast<std::int64_t>(std::ceil(beyond / static_cast<double>(more)));
-}
-
 std::vector<std::string> FilmJob::prompts() const {
   auto prompts = storyboard_->prompts();
   if (!rollout_.negative_prompt.empty()) prompts.push_back(rollout_.negative_prompt);
@@ -267,8 +195,12 @@ std::string FilmJob::note() const {
          "VLC, but not by browsers. --crf 1 plays everywhere";
 }
 
-MemoryPlan FilmJob::memory_plan() const {
+MemoryPlan FilmJob::memory_plan(const LabelledExtensions& extensions) const {
   auto request = model_.memory_request();
+  for (const auto& [label, extension] : extensions) {
+    auto& size = request.extensions.emplace_back(ExtensionSize{label, 0});
+    for (const auto& [name, tensor] : extension->parameters()) size.parameters += tensor.numel();
+  }
   request.frames = config_.frames;
   request.height = config_.height;
   request.width = config_.width;

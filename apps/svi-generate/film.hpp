@@ -7,6 +7,7 @@
 
 #include "arguments.hpp"
 #include "requests.hpp"
+#include "svi/data/pose_video.hpp"
 #include "svi/generate/film_maker.hpp"
 #include "svi/generate/film_output.hpp"
 #include "svi/generate/story_script.hpp"
@@ -33,7 +34,7 @@ class FilmJob {
   /// What is odd about the settings; empty if nothing.
   std::string note() const;
   /// What the film takes, before anything is loaded.
-  MemoryPlan memory_plan() const;
+  MemoryPlan memory_plan(const LabelledExtensions& extensions) const;
   /// Returns whether it is complete: `stop` ends it earlier.
   bool make(const VelocityModel& dit, const std::function<bool()>& stop) const;
 
@@ -43,6 +44,10 @@ class FilmJob {
   void load_start(bool pocket);
   void check_method() const;
   std::int64_t clips_of_sound() const;
+  std::int64_t usual_clips() const;
+  void check_read(const std::string& option, std::string_view name) const;
+  void open_pose();
+  void write_script(const LabelledExtensions& extensions);
   Tracks load_tracks(const LabelledExtensions& extensions);
   at::Tensor load_track(const std::string& name, const std::string& path,
                         const LabelledExtensions& extensions);
@@ -62,8 +67,12 @@ class FilmJob {
   std::unique_ptr<Storyboard> storyboard_;
   std::optional<StoryScript> script_;
   std::vector<std::string> reads_;
+  std::shared_ptr<const PoseVideo> pose_;  // where it has one
   FilmStart start_;
   std::int64_t clips_ = 0;
 };
+
+/// The first digits of the SHA-256 of a tensor's values.
+std::string bytes_hash(const at::Tensor& tensor);
 
 }  // namespace svi::generate

@@ -23,10 +23,11 @@ namespace {
 constexpr int kStopped = 3;  // exit code
 
 /// Prints the plan of the largest film and refuses what cannot fit.
-void check_memory(const Arguments& a, const std::vector<FilmJob>& films) {
+void check_memory(const Arguments& a, const std::vector<FilmJob>& films,
+                  const LabelledExtensions& extensions) {
   std::optional<MemoryPlan> largest;
   for (const auto& film : films) {
-    auto plan = film.memory_plan();
+    auto plan = film.memory_plan(extensions);
     const auto peak = [](const MemoryPlan& of) { return of.host_peak() + of.gpu_peak(); };
     if (!largest || peak(plan) > peak(*largest)) largest.emplace(std::move(plan));
   }
@@ -130,7 +131,7 @@ int make_films(const Arguments& given, Registry& registry, const Communicator& w
       if (const auto note = film.note(); !note.empty()) SVI_WARN("film", note);
     }
     if (!prompts.empty()) model.prompts().warn_of_cuts(prompts);
-    if (!films.empty()) check_memory(a, films);
+    if (!films.empty()) check_memory(a, films, extensions);
   } catch (const std::exception&) {
     problem = std::current_exception();
   }

@@ -25,7 +25,15 @@ std::vector<Request> sample_requests(const Arguments& a) {
     request.name = folder.filename().string();
     const auto files = find_sample(folder);
     request.image = files.image.string();
-    request.segments = read_prompts(files.prompts.string());
+    if (files.prompts.empty() && a.prompt.empty()) {
+      raise<IoError>(folder.string(),
+                     ": holds no prompt.txt; write one, or give --prompt for samples without");
+    }
+    request.segments = files.prompts.empty() ? std::vector<PromptSegment>{{.prompt = a.prompt}}
+                                             : read_prompts(files.prompts.string());
+    request.pose = files.pose.string();
+    request.end = files.end.string();
+    request.audio = files.audio.string();
     requests.push_back(std::move(request));
   }
   return requests;
@@ -52,6 +60,11 @@ std::vector<Request> requests_of(const Arguments& a, bool pocket) {
       requests.push_back({.name = stem, .image = image, .segments = segments});
     }
   }
+  for (auto& request : requests) {  // what a sample brings comes first
+    if (request.pose.empty()) request.pose = a.pose;
+    if (request.end.empty()) request.end = a.end_image;
+    if (request.audio.empty()) request.audio = a.audio;
+  }
   const bool several = requests.size() > 1;
   std::set<fs::path> outs;
   for (std::size_t i = 0; i < requests.size(); ++i) {
@@ -70,7 +83,8 @@ std::vector<Request> requests_of(const Arguments& a, bool pocket) {
 
 std::vector<std::string> inputs_of(const Arguments& a, const Request& request,
                                    const ModelFiles& files) {
-  std::vector<std::string> inputs = {request.image, a.continue_video, a.prompts, a.audio};
+  std::vector<std::string> inputs = {request.image, a.continue_video, a.prompts,
+                                     request.audio, request.pose,     request.end};
   for (const auto& segment : request.segments) inputs.push_back(segment.image);
   for (const auto& file :
        {files.dit, files.vae, files.text_encoder, files.tokenizer, files.image_encoder}) {

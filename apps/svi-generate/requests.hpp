@@ -16,6 +16,7 @@ struct Request {
   std::string name = {};
   std::string image = {};  // empty: the pocket world's own
   std::vector<PromptSegment> segments = {};
+  std::string pose = {}, end = {}, audio = {};  // files; empty where there is none
   std::filesystem::path out = {};
   bool makes_folder = false;  // that of `out`, if it is missing
   std::int64_t index = 0;

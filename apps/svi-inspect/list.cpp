@@ -10,6 +10,7 @@
 #include "svi/core/check.hpp"
 #include "svi/io/weight_files.hpp"
 #include "svi/model/lora_files.hpp"
+#include "svi/pretrained/memory_plan.hpp"
 
 namespace svi::inspect {
 namespace {
@@ -120,7 +121,33 @@ Finding as_network(const WeightFiles& files, const ListOptions& options) {
   return finding;
 }
 
+/// What svi saved of a model extension, block by block.
+Finding as_extension(const WeightFiles& files, const std::string& label) {
+  Finding finding;
+  finding.kind = cat("model extension '", label, "'");
+  finding.mapped = true;
+  std::map<std::string, std::int64_t> blocks;  // parameters of blocks.N, or of what lies outside
+  std::int64_t parameters = 0;
+  for (const auto& [name, tensor] : files.tensors) {
+    finding.places.emplace(name, cat("[extension.", label, "]"));
+    parameters += tensor.numel();
+    const auto begin = name.find("blocks.");
+    const auto end = begin == std::string::npos ? begin : name.find('.', begin + 7);
+    blocks[end == std::string::npos ? "outside the blocks" : name.substr(begin, end - begin)] +=
+        tensor.numel();
+  }
+  finding.facts.push_back(cat(parameters, " parameters, ", ExtensionSize{label, parameters}.bytes(),
+                              " bytes in memory"));
+  for (const auto& [where, count] : blocks)
+    finding.facts.push_back(cat(where, ": ", count, " parameters"));
+  finding.facts.push_back(cat("give it to a model with extension.", label, ".file"));
+  return finding;
+}
+
 Finding recognise(const WeightFiles& files, const ListOptions& options) {
+  const auto extension = files.metadata.find("extension");
+  if (extension != files.metadata.end() && options.weights.empty())
+    return as_extension(files, extension->second);
   const bool adapter = !weight_kind(files.tensors) && is_lora(files.tensors);
   if (!adapter && !options.weights.empty())
     raise<ConfigError>("--weights: ", options.path, " is no adapter, only those are compared");

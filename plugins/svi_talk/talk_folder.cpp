@@ -66,8 +66,8 @@ class TalkFolder final : public svi::ClipSource {
 
  private:
   /// What frames first .. first + count - 1 of a video hear.
-  svi::Tracks track(const std::string& file, std::int64_t first, std::optional<std::int64_t> count,
-                    double fps) const {
+  at::Tensor track(const std::string& file, std::int64_t first, std::optional<std::int64_t> count,
+                   double fps) const {
     if (fps <= 0) {
       svi::raise<svi::ConfigError>(
           "[clip] fps is missing: sound and frames meet by it; set 25, which MultiTalk knows");
@@ -76,21 +76,20 @@ class TalkFolder final : public svi::ClipSource {
     const auto length = count.value_or(heard.rows.size(0) - first);
     const auto windows =
         svi::speech::centred_windows(svi::speech::rows_of(heard, first + length), window_);
-    svi::Tracks tracks;
-    tracks.set(std::string(svi::part::kAudio), windows.narrow(0, first, length));
-    return tracks;
+    return windows.narrow(0, first, length);
   }
 
   svi::Clip do_training_clip(std::uint64_t seed, std::int64_t draw,
                              const svi::ClipShape& shape) const override {
     auto clip = folder_.training_clip(seed, draw, shape);
-    clip.tracks = track(clip.file, clip.first_frame, shape.frames, shape.fps);
+    clip.tracks.set(std::string(svi::part::kAudio),
+                    track(clip.file, clip.first_frame, shape.frames, shape.fps));
     return clip;
   }
   std::int64_t do_scene_count() const override { return folder_.scene_count(); }
   svi::Scene do_scene(std::int64_t index, const svi::ClipShape& shape) const override {
     auto scene = folder_.scene(index, shape);
-    scene.tracks = track(scene.file, 0, std::nullopt, shape.fps);
+    scene.tracks.set(std::string(svi::part::kAudio), track(scene.file, 0, std::nullopt, shape.fps));
     return scene;
   }
   std::optional<at::Tensor> do_truth(std::int64_t index, std::int64_t first, std::int64_t count,

@@ -85,7 +85,19 @@ def write_result(path, quantities=CLIP, whole=False):
                 dataset.attrs["better"] = "one"
         if whole:
             _write_whole(file)
+            _write_cost(file)
     return path
+
+
+def _write_cost(file):
+    """Arm k takes 10 + k evaluations a clip; the first clip shows 5 frames, the others 4."""
+    evaluations = np.broadcast_to(10.0 + np.arange(len(ARMS))[:, None, None, None], (len(ARMS), SEEDS, SCENES, CLIPS)).copy()
+    evaluations[0, 1:] = np.nan
+    shown = np.broadcast_to(np.where(np.arange(CLIPS) == 0, 5.0, 4.0), evaluations.shape).copy()
+    shown[0, 1:] = np.nan
+    for name, values in (("evaluations", evaluations), ("frames", shown)):
+        _attach(file, file.create_dataset(f"cost/{name}", data=values), ("arm", "seed", "scene", "clip"))
+        file[f"cost/{name}"].attrs.update({"unit": "1", "meaning": name})
 
 
 def _write_whole(file):

@@ -90,6 +90,19 @@ class Tables(WithFolder):
         self.assertIn(r"ERFT, 100 \% \& \{more\}: it's", tex)
         self.assertEqual(tex.count(r"\begin{tabular}"), 5)
 
+    def test_cost_of_the_films(self):
+        path = write_result(self.folder / "study.h5", whole=True)
+        self.assertEqual(script("table", path, "--out", self.folder).returncode, 0)
+        markdown = (self.folder / "table.md").read_text()
+        # 12 clips of 11 evaluations; 5 + 11 x 4 frames at 8 per second.
+        self.assertIn("| arm | a film | a second of film |", markdown)
+        self.assertIn(f"| plain fine-tuning | 132 | {12 * 11 / (49 / 8):.4g} |", markdown)
+        rows = [row for row in csv.DictReader(io.StringIO((self.folder / "table.csv").read_text()))
+                if row["quantity"] == "cost"]
+        self.assertEqual(len(rows), 2 * len(ARMS))
+        self.assertEqual(rows[0]["mean"], "120.0")
+        self.assertEqual(results.read(write_result(self.folder / "old.h5")).cost, [])
+
     def test_says_what_is_wrong(self):
         done = script("table", self.folder / "none.h5")
         self.assertEqual(done.returncode, 2)

@@ -136,4 +136,4 @@ refused "start.clips was 3, is 4" $pack --clips 4 --out packed.mp4 --resume
 # shellcheck disable=SC2086
 refused "begins films with an image" $pack --continue-video whole.mp4 --out packed3.mp4
 refused "Add the [extension.NAME] that reads it" --variant framepack --clips 1 --out unread.mp4
-refused "nothing reads it" --track audio=none.safetensors --out unread.mp4
+refused "nothing reads a track 'audio'" --track audio=none.safetensors --out unread.mp4

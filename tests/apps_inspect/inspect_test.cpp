@@ -68,6 +68,21 @@ NamedTensors vae_weights(const Fixture& fixture) {
   return weights;
 }
 
+TEST_F(Inspect, TellsWhatAnExtensionTakes) {
+  save_safetensors(path("voice.safetensors"),
+                   {{"audio.proj.weight", at::zeros({8, 4})},
+                    {"audio.blocks.3.q.weight", at::zeros({8, 8})},
+                    {"audio.blocks.3.q.bias", at::zeros({8})}},
+                   {{"extension", "voice"}});
+  const auto outcome = call(path("voice.safetensors"));
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(
+      outcome.output,
+      AllOf(HasSubstr("kind: model extension 'voice'"),
+            HasSubstr("104 parameters, 416 bytes in memory"), HasSubstr("blocks.3: 72 parameters"),
+            HasSubstr("outside the blocks: 32 parameters"), HasSubstr("mapped: 3 of 3 tensors")));
+}
+
 TEST_F(Inspect, RunsTheTransformer) {
   for (const auto* name : {"dit_t2v", "dit_i2v_clip", "dit_odd"}) {
     const Fixture fixture(name);

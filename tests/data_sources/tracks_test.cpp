@@ -50,8 +50,52 @@ TEST(Tracks, SayWhichIsMissingAndWhatThereIs) {
   EXPECT_THAT(config_error_of([&] { Tracks().only({"depth"}, "x"); }), HasSubstr("it has none"));
 }
 
+TEST(Tracks, TellPicturesOf8BitsFromMinusOneToOne) {
+  Tracks tracks;
+  tracks.set("pose", at::tensor({0, 51, 255}, at::kByte).view({3, 1}));
+  const auto told = tracks.slice(0, 3)["pose"];
+  EXPECT_TRUE(at::allclose(told, at::tensor({-1.0F, -0.6F, 1.0F}).view({3, 1}), 0, 1e-6));
+  EXPECT_EQ(tracks["pose"].scalar_type(), at::kByte);
+}
+
+TEST(Tracks, TellWhatStandsAtTheEndToTheLastFramesOfTheFilmAlone) {
+  auto tracks = tracks_of_ten_frames();
+  tracks.set_end("end", at::ones({3, 2, 2}));
+  EXPECT_TRUE(tracks.at_end("end"));
+  EXPECT_FALSE(tracks.at_end("pose"));
+  EXPECT_TRUE(at::equal(tracks.slice(4, 5, 9)["end"], at::ones({3, 2, 2})));
+  for (const auto& before : {tracks.slice(0, 5, 9), tracks.slice(4, 5), tracks.slice(5, 5, 11)})
+    EXPECT_TRUE(at::equal(before["end"], at::zeros({3, 2, 2})));
+  EXPECT_EQ(tracks.only({"end"}, "x").names(), (std::vector<std::string>{"end"}));
+  tracks.only({"end"}, "x").require(1000);  // has no length
+}
+
+/// Frame k is k.
+class CountingReader final : public TrackReader {
+ public:
+  std::int64_t frames() const override { return 7; }
+  at::Tensor read(std::int64_t first, std::int64_t count) const override {
+    ++reads;
+    return at::arange(first, first + count, at::kFloat);
+  }
+  mutable int reads = 0;
+};
+
+TEST(Tracks, ReadLongOnesAsTheyAreAskedFor) {
+  const auto reader = std::make_shared<CountingReader>();
+  Tracks tracks;
+  tracks.set("pose", reader);
+  tracks.require(7);
+  EXPECT_THAT(config_error_of([&] { tracks.require(8); }),
+              HasSubstr("track 'pose' has 7 frames, but 8 are needed"));
+  EXPECT_EQ(reader->reads, 0);
+  EXPECT_TRUE(at::equal(tracks.slice(2, 3)["pose"], at::arange(2, 5, at::kFloat)));
+  EXPECT_EQ(reader->reads, 1);
+}
+
 TEST(Tracks, RefuseWhatIsNoSequence) {
   Tracks tracks;
+  EXPECT_THROW(tracks.set_end("end", at::Tensor()), Error);
   EXPECT_THROW(tracks.set("audio", at::zeros({0, 3})), Error);
   EXPECT_THROW(tracks.set("audio", at::zeros({3}, at::kDouble)), Error);
   EXPECT_THROW(tracks.set("audio", at::Tensor()), Error);

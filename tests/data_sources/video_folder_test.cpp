@@ -86,6 +86,44 @@ TEST(VideoFolder, IsAFunctionOfSeedAndDrawWhateverIsCached) {
   EXPECT_EQ(a.prompt, b.prompt);
 }
 
+TEST(VideoFolder, GivesThePosesOfItsFramesAndTheImageAtTheEnd) {
+  const TemporaryFolder files;
+  write_ramp(files / "videos/cats/ramp.mp4", 12);
+  write_ramp(files / "poses/cats/ramp.mkv", 12, 64, 96);  // twice as large
+  const VideoFolder folder(
+      {.path = files / "videos", .pose = files / "poses", .end = true, .cache_mebibytes = 1});
+  const ClipShape shape{8, 16, 24};
+
+  for (std::int64_t draw = 0; draw < 5; ++draw) {
+    const auto clip = folder.training_clip(0, draw, shape);
+    const auto& pose = clip.tracks["pose"];  // [8, 3, 16, 24] uint8
+    ASSERT_TRUE(pose.sizes().equals({8, 3, 16, 24}));
+    EXPECT_EQ(indices(told_values(pose).transpose(0, 1)), indices(clip.video));
+    EXPECT_TRUE(at::equal(clip.tracks["end"], clip.video.select(1, 7)));
+  }
+  const auto longer = folder.training_clip(0, 0, {14, 16, 24});
+  EXPECT_EQ(indices(told_values(longer.tracks["pose"]).transpose(0, 1)), indices(longer.video));
+  const auto scene = folder.scene(0, shape);
+  EXPECT_TRUE(scene.tracks["pose"].sizes().equals({12, 3, 16, 24}));
+  EXPECT_EQ(indices(scene.tracks["end"].unsqueeze(1)), (std::vector<int>{11}));
+}
+
+TEST(VideoFolder, RefusesPosesThatDoNotFit) {
+  const TemporaryFolder files;
+  write_ramp(files / "videos/ramp.mp4", 12);
+  fs::create_directories(files / "poses");
+  const auto said = [&] {
+    return message_of([&] {
+      VideoFolder({.path = files / "videos", .pose = files / "poses"}).scene(0, {8, 16, 24, 16});
+    });
+  };
+  EXPECT_THAT(said(), HasSubstr("there is no pose video of"));
+  write_ramp(files / "poses/ramp.mp4", 9);
+  EXPECT_THAT(said(), HasSubstr("has 9 frames at 16 per second"));
+  write_ramp(files / "poses/ramp.mp4", 12, 48, 32);
+  EXPECT_THAT(said(), HasSubstr("32x48 pixels cannot be laid over 48x32"));
+}
+
 TEST(VideoFolder, DrawsWindowsUpToTheLastFrame) {
   const TemporaryFolder files;
   write_ramp(files.path() / "ramp.mp4", 12);

@@ -32,6 +32,7 @@ fail() {
 equal() {
   local a=$work/$1/smoke b=$work/$2/smoke
   h5diff "$a/smoke.h5" "$b/smoke.h5" /metrics || fail "metrics of $1 and $2 differ"
+  h5diff "$a/smoke.h5" "$b/smoke.h5" /cost || fail "costs of $1 and $2 differ"
   h5diff "$a/smoke.h5" "$b/smoke.h5" /training || fail "training curves of $1 and $2 differ"
   h5diff "$a/smoke.h5" "$b/smoke.h5" /diagnostic || fail "diagnostics of $1 and $2 differ"
   cmp "$a/summary.json" "$b/summary.json" || fail "summaries of $1 and $2 differ"

@@ -43,8 +43,21 @@ TEST(SampleFiles, TakeTheFrameBeforeOtherPictures) {
 TEST(SampleFiles, SayWhatIsMissing) {
   const TemporaryFolder folder;
   EXPECT_THAT(error_of(folder.path()), testing::HasSubstr("holds no picture"));
+  write_bytes(folder / "end.jpg", "x");
+  EXPECT_THAT(error_of(folder.path()), testing::HasSubstr("holds no picture"));
   write_bytes(folder / "a.jpg", "x");
-  EXPECT_THAT(error_of(folder.path()), testing::HasSubstr("holds no prompt.txt"));
+  EXPECT_TRUE(find_sample(folder.path()).prompts.empty());
+}
+
+TEST(SampleFiles, BringPosesTheImageAtTheEndAndSound) {
+  const TemporaryFolder folder;
+  for (const auto* name : {"END.png", "image.png", "Pose.MP4", "other.mp4", "speech.wav", "z.mp3"})
+    write_bytes(folder / name, "x");
+  const auto sample = find_sample(folder.path());
+  EXPECT_EQ(sample.image.filename(), "image.png");
+  EXPECT_EQ(sample.end.filename(), "END.png");
+  EXPECT_EQ(sample.pose.filename(), "Pose.MP4");
+  EXPECT_EQ(sample.audio.filename(), "speech.wav");
 }
 
 }  // namespace

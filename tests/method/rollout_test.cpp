@@ -158,10 +158,11 @@ TEST(Rollout, RefusesMotionFramesThatFillTheClip) {
 /// Repeats its condition and remembers what it is told of a track.
 class ListeningModel final : public VelocityModel {
  public:
-  mutable std::vector<at::Tensor> heard;
+  mutable std::vector<at::Tensor> heard, seen;
   at::Tensor velocity(const at::Tensor& noisy, const at::Tensor& timestep,
                       const Condition& condition) const override {
     heard.push_back(condition["sound"]);
+    seen.push_back(condition[part::kEnd]);
     EXPECT_FALSE(condition.has("unread"));
     return test::CopyingModel().velocity(noisy, timestep, condition);
   }
@@ -205,6 +206,29 @@ TEST(Rollout, TellsEachClipItsFramesOfTheScenesTracks) {
             std::string::npos);
   films[1].tracks = {};
   EXPECT_NE(message(3).find("scene scene1 has no track 'sound'"), std::string::npos);
+}
+
+TEST(Rollout, TellsTheLastClipTheImageAtTheEnd) {
+  const auto vae = test::tiny_vae();
+  const EulerSampler sampler({.steps = 2, .shift = 5});
+  for (const auto stitch : {Stitch::drop_tail, Stitch::drop_head}) {
+    ChainOptions options;
+    options.motion_frames = 5;
+    options.stitch = stitch;
+    const OptionChain method(options);
+    auto films = scenes(2);
+    for (auto& scene : films) scene.tracks.set_end("end", -scene.image);
+    const ListeningModel model;
+    const Studio studio{model,     vae,          no_text,      method, sampler,
+                        kUnguided, {.clips = 3}, {17, 16, 16}, {},     {"end"}};
+    std::vector<std::int64_t> cost;
+    roll_out(studio, films, [&](const RolledClip& clip) { cost.push_back(clip.own_evaluations); });
+    ASSERT_EQ(model.seen.size(), 6);
+    const auto ends = at::stack({-films[0].image, -films[1].image});
+    for (std::size_t call = 0; call < 6; ++call)
+      EXPECT_TRUE(at::equal(model.seen[call], call < 4 ? at::zeros_like(ends) : ends)) << call;
+    EXPECT_EQ(cost, (std::vector<std::int64_t>{2, 2, 2}));
+  }
 }
 
 }  // namespace

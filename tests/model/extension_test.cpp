@@ -271,6 +271,26 @@ TEST(ModelExtensions, JoinOnlyTheModelTheyAreBuiltFor) {
   EXPECT_TRUE(dit->extensions().empty());
 }
 
+TEST(ModelExtensions, StayAsTheyAreBesideBlocksOf8Bits) {
+  const ExtendedInputs inputs;
+  const at::NoGradGuard no_grad;
+  const auto whole = extended_model(), eight = extended_model();
+  const auto report = eight->quantise({.allow = true});
+  ASSERT_GT(report.layers, 0);
+  const auto lamp = sidelight(*whole, true), same = sidelight(*eight, true);
+  whole->attach(lamp);
+  eight->attach(same);
+  const auto expected = inputs.velocity(*whole), velocity = inputs.velocity(*eight);
+  const auto error = ((velocity - expected).norm() / expected.norm()).item<double>();
+  EXPECT_GT(error, 0);
+  EXPECT_LT(error, 2 * report.velocity_error + 1e-3);  // as without it, in quantise_test
+  for (std::size_t i = 0; i < lamp->parameters().size(); ++i) {
+    const auto& parameter = same->parameters()[i].second;
+    EXPECT_EQ(parameter.scalar_type(), at::kFloat);
+    EXPECT_TRUE(at::equal(parameter, lamp->parameters()[i].second));
+  }
+}
+
 TEST(ModelExtensions, StartAsAFunctionOfSeedLabelAndName) {
   const auto dit = extended_model();
   const auto start = [&](const std::string& label, std::uint64_t seed) {

@@ -264,5 +264,22 @@ TEST(MemoryPlan, RefusesImpossibleRequests) {
   EXPECT_THROW(plan_memory(request, kEnough), ConfigError);
 }
 
+TEST(MemoryPlan, CountsExtensionsWhereTheTransformerComputes) {
+  for (const bool gpu : {false, true}) {
+    auto request = small();
+    request.gpu = gpu;
+    const auto before = plan_memory(request, kEnough);
+    request.extensions = {{"voice", 1000 << 18}, {"pose", 1 << 18}};
+    const auto plan = plan_memory(request, kEnough);
+    const auto weights = [&](const MemoryPlan& of) {
+      const auto& sampling = phase(of, "sampling");
+      return (gpu ? sampling.gpu : sampling.host).weights;
+    };
+    EXPECT_EQ(weights(plan) - weights(before), std::int64_t{1001} << 20);
+    EXPECT_THAT(plan.table(), HasSubstr("with [extension.voice], 262144000 parameters, "));
+    EXPECT_THAT(plan.table(), HasSubstr("with [extension.pose], 262144 parameters, 1 MiB"));
+  }
+}
+
 }  // namespace
 }  // namespace svi

@@ -1,4 +1,5 @@
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -6,7 +7,9 @@
 #include "svi/core/check.hpp"
 #include "svi/io/safetensors.hpp"
 #include "svi/pretrained/dit_file.hpp"
+#include "svi/pretrained/dit_opener.hpp"
 #include "svi/pretrained/pretrained.hpp"
+#include "svi/tensor/random.hpp"
 
 namespace svi {
 namespace {
@@ -136,6 +139,53 @@ TEST(Adapters, OfEverySpellingMakeTheSameTransformer) {
     }
     ASSERT_TRUE(first.defined());
   }
+}
+
+/// A velocity of the pocket's transformer for random inputs.
+at::Tensor pocket_velocity(const WanDit& dit) {
+  const at::NoGradGuard no_grad;
+  const auto& c = dit.config();
+  const auto C = c.out_dim;
+  const Condition told{
+      {part::kText, normal({1, Purpose::test, 1, 0}, {1, 24, c.text_dim})},
+      {part::kImage, normal({1, Purpose::test, 2, 0}, {1, c.in_dim - C, 5, 8, 8})}};
+  return dit.velocity(normal({1, Purpose::test, 3, 0}, {1, C, 5, 8, 8}), at::full({1}, 500.0F),
+                      told);
+}
+
+TEST(DitOpener, GivesWhatMergingPlacingAndRoundingByHandGive) {
+  PretrainedConfig config;
+  config.lora = {"erft.safetensors=0.5", kPocket + "erft.safetensors"};
+  config.dtype = ComputeType::fp32;
+  config.int8 = true;
+  const auto files = find_model("pocket");
+  const auto by_hand = [&](bool int8) {
+    const auto file = open_dit_file(files.dit, files.layout, 4);
+    auto dit = std::make_unique<WanDit>(file.config, at::TensorOptions(at::kMeta));
+    dit->adopt(file.weights, files.dit.string());
+    const auto lora = LoraFile::open(kPocket + "erft.safetensors");
+    merge_lora(*dit, {lora, 0.5});
+    merge_lora(*dit, {lora, 1});
+    dit->place({});
+    if (int8) dit->quantise();
+    return pocket_velocity(*dit);
+  };
+  const auto whole = by_hand(false), eight = by_hand(true);
+  EXPECT_TRUE(
+      at::equal(pocket_velocity(*DitOpener(config, files, 4, at::kCPU).for_films()), eight));
+  EXPECT_TRUE(at::equal(pocket_velocity(Pretrained(config, at::kCPU).dit()), eight));
+  EXPECT_FALSE(at::equal(whole, eight));
+  // Training has all of the weights; films may have another adapter behind those of [model].
+  EXPECT_TRUE(at::equal(
+      pocket_velocity(*DitOpener(config, files, 4, at::kCPU).for_training(at::kFloat)), whole));
+  config.int8 = false;
+  config.lora.pop_back();
+  const WeightedLora own{LoraFile::open(kPocket + "erft.safetensors"), 1};
+  EXPECT_TRUE(
+      at::equal(pocket_velocity(*DitOpener(config, files, 4, at::kCPU).for_films({own})), whole));
+  config.resident_blocks = 1;  // adapters stay apart
+  const auto apart = pocket_velocity(*DitOpener(config, files, 4, at::kCPU).for_films({own}));
+  EXPECT_LT(((apart - whole).norm() / whole.norm()).item<double>(), 1e-5);
 }
 
 }  // namespace

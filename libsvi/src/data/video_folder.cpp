@@ -11,6 +11,8 @@
 #include "svi/core/check.hpp"
 #include "svi/core/log.hpp"
 #include "svi/core/random.hpp"
+#include "svi/data/pose_video.hpp"
+#include "svi/data/video_names.hpp"
 #include "svi/io/video_reader.hpp"
 #include "svi/tensor/levels.hpp"
 
@@ -20,6 +22,9 @@ namespace {
 /// Files are kept this much larger than asked for, so that cropping and resizing them costs no
 /// detail.
 constexpr double kOversampling = 2.0;
+
+/// The tracks' names, those of condition parts.
+constexpr std::string_view kPoseTrack = "pose", kEndTrack = "end";
 
 struct Size {
   std::int64_t height, width;
@@ -82,6 +87,33 @@ at::Tensor cropped(const at::Tensor& frames, const Box& box, const ClipShape& sh
 
 Size size_of(const at::Tensor& frames) { return {frames.size(2), frames.size(3)}; }
 
+/// The frames of a file.
+struct Footage {
+  at::Tensor frames;  // [T, 3, h, w] uint8
+  at::Tensor pose;    // [T, 3, h, w] uint8: of its pose video; undefined without one
+
+  std::int64_t bytes() const { return frames.numel() * (pose.defined() ? 2 : 1); }
+  void cut_front(std::int64_t count) {
+    frames = frames.slice(0, count);
+    if (pose.defined()) pose = pose.slice(0, count);
+  }
+};
+
+/// The frames of a clip: `length` of a file from frame `first` on; the last one stays where it
+/// needs more. fp32 [3, T, H, W] in [-1, 1].
+at::Tensor window_of(const at::Tensor& frames, std::int64_t first, std::int64_t length,
+                     const Box& box, const ClipShape& shape) {
+  auto video = cropped(frames.narrow(0, first, length), box, shape);
+  if (length == shape.frames) return video;
+  const auto last = video.narrow(1, length - 1, 1);
+  return at::cat({video, last.expand({3, shape.frames - length, shape.height, shape.width})}, 1);
+}
+
+/// fp32 [3, T, H, W] in [-1, 1] -> uint8 [T, 3, H, W], as a track has it.
+at::Tensor pose_track(const at::Tensor& video) {
+  return levels_of_frames(video).transpose(0, 1).contiguous();
+}
+
 RandomKey key_of(std::uint64_t seed, Purpose purpose, std::int64_t draw) {
   const auto wide = static_cast<std::uint64_t>(draw);
   return {seed, purpose, static_cast<std::uint32_t>(wide), static_cast<std::uint32_t>(wide >> 32)};
@@ -97,24 +129,24 @@ class VideoFolder::Cache {
  public:
   Cache(std::int64_t budget, bool skip_blank) : budget_(budget), skip_blank_(skip_blank) {}
 
-  /// All frames of a file, uint8 [T, 3, h, w], reduced for `shape`. Throws IoError.
-  at::Tensor frames(const std::string& path, const ClipShape& shape) {
+  /// All frames of a file, reduced for `shape`. `pose`: its pose video, or empty. Throws IoError.
+  Footage footage(const std::string& path, const std::string& pose, const ClipShape& shape) {
     const Key key{path, shape.height, shape.width, shape.fps};
     for (auto item = items_.begin(); item != items_.end(); ++item) {
       if (item->key != key) continue;
       items_.splice(items_.begin(), items_, item);
-      return item->frames;
+      return item->footage;
     }
-    const auto frames = decode(path, shape);
-    const auto bytes = frames.numel();
-    if (bytes > budget_) return frames;
+    const auto footage = decode(path, pose, shape);
+    const auto bytes = footage.bytes();
+    if (bytes > budget_) return footage;
     while (held_ + bytes > budget_) {
-      held_ -= items_.back().frames.numel();
+      held_ -= items_.back().footage.bytes();
       items_.pop_back();
     }
-    items_.push_front({key, frames});
+    items_.push_front({key, footage});
     held_ += bytes;
-    return frames;
+    return footage;
   }
 
   bool broken(const std::string& path) const { return broken_.count(path) != 0; }
@@ -125,10 +157,10 @@ class VideoFolder::Cache {
   using Key = std::tuple<std::string, std::int64_t, std::int64_t, double>;
   struct Item {
     Key key;
-    at::Tensor frames;  // [T, 3, h, w] uint8
+    Footage footage;
   };
 
-  at::Tensor decode(const std::string& path, const ClipShape& shape) {
+  Footage decode(const std::string& path, const std::string& pose, const ClipShape& shape) {
     VideoReader reader(path, {.fps = shape.fps});
     std::vector<at::Tensor> frames;
     std::size_t blanks = 0;  // in front
@@ -140,8 +172,31 @@ class VideoFolder::Cache {
     }
     if (frames.empty()) raise<IoError>(path, ": has no frames");
     if (noted_.insert(path).second) log_notes(reader.notes());
-    const auto all = at::cat(frames);
-    return blanks < frames.size() ? all.slice(0, static_cast<std::int64_t>(blanks)) : all;
+    Footage all{at::cat(frames), {}};
+    if (!pose.empty()) all.pose = decode_pose(pose, path, all.frames, shape.fps);
+    if (blanks < frames.size()) all.cut_front(static_cast<std::int64_t>(blanks));
+    return all;
+  }
+
+  /// The pose of each of the frames of a video, in their size.
+  at::Tensor decode_pose(const std::string& pose, const std::string& path, const at::Tensor& frames,
+                         double fps) {
+    const auto size = size_of(frames);
+    VideoReader reader(pose, {.fps = fps});
+    std::vector<at::Tensor> poses;
+    while (static_cast<std::int64_t>(poses.size()) < frames.size(0)) {
+      const auto frame = reader.next();
+      if (!frame) {
+        raise<IoError>(pose, ": has ", poses.size(), " frames at ", fps, " per second, but ", path,
+                       " has ", frames.size(0), "; both must show the same time");
+      }
+      if (poses.empty())
+        check_pose_shape(pose, frame->size(1), frame->size(2), size.height, size.width);
+      poses.push_back(
+          resize_levels(frame->unsqueeze(0), size.height, size.width, Resampling::bilinear));
+    }
+    if (noted_.insert(pose).second) log_notes(reader.notes());
+    return at::cat(poses);
   }
 
   std::int64_t budget_, held_ = 0;
@@ -164,6 +219,12 @@ void VideoFolder::Config::describe(OptionVisitor& visit) {
                    .help = "number of videos, the last by name, that only held-out scenes use; 0: "
                            "every video serves both",
                    .min = 0});
+  visit(pose, {.key = "pose",
+               .help = "folder of pose videos, called and sorted into sub-folders as the videos "
+                       "are: the track `pose` of clips and scenes"});
+  visit(end, {.key = "end",
+              .help = "give clips and scenes an end image, the track `end`: a clip's last frame, "
+                      "the last frame of a scene's video"});
   visit(cache_mebibytes, {.key = "cache_mebibytes",
                           .help = "memory for decoded videos, per rank",
                           .unit = "MiB",
@@ -182,6 +243,7 @@ VideoFolder::VideoFolder(Config config)
     raise<IoError>(config_.path, ": holds ", entries_.size(),
                    " videos, all of them held out; held_out ", "must be less");
   }
+  for (std::size_t i = 0; i < entries_.size(); ++i) pose_of(i);  // each is there
 }
 
 VideoFolder::~VideoFolder() = default;
@@ -190,19 +252,20 @@ Clip VideoFolder::do_training_clip(std::uint64_t seed, std::int64_t draw,
                                    const ClipShape& shape) const {
   const auto count = entries_.size() - static_cast<std::size_t>(config_.held_out);
   const auto drawn = uniform_index(key_of(seed, Purpose::data_order, draw), count);
-  at::Tensor frames;  // [T, 3, h, w] uint8
+  Footage footage;
   std::size_t chosen = 0;
-  for (std::size_t tried = 0; tried < count && !frames.defined(); ++tried) {
+  for (std::size_t tried = 0; tried < count && !footage.frames.defined(); ++tried) {
     chosen = (drawn + tried) % count;
     const auto& path = entries_[chosen].path;
     if (cache_->broken(path)) continue;
     try {
-      frames = cache_->frames(path, shape);
+      footage = cache_->footage(path, pose_of(chosen), shape);
     } catch (const IoError& error) {
       SVI_WARN("data", "passed over: ", error.what());
       cache_->mark_broken(path, error.what());
     }
   }
+  const auto& frames = footage.frames;
   if (!frames.defined()) {
     raise<IoError>(config_.path, ": none of its ", count,
                    " videos can be read; the first says: ", cache_->first_reason());
@@ -220,15 +283,17 @@ Clip VideoFolder::do_training_clip(std::uint64_t seed, std::int64_t draw,
   const auto anchor =
       static_cast<std::int64_t>(uniform_index(key, among, 4)) + (windowed ? first : 0);
 
-  auto video = cropped(frames.narrow(0, first, length), box, shape);  // [3, T, H, W]
-  if (length < shape.frames) {
-    const auto last = video.narrow(1, length - 1, 1);
-    video = at::cat({video, last.expand({3, shape.frames - length, shape.height, shape.width})}, 1);
+  auto video = window_of(frames, first, length, box, shape);  // [3, T, H, W]
+  Tracks tracks;
+  if (footage.pose.defined()) {
+    tracks.set(std::string(kPoseTrack),
+               pose_track(window_of(footage.pose, first, length, box, shape)));
   }
+  if (config_.end) tracks.set_end(std::string(kEndTrack), video.select(1, shape.frames - 1));
   return {video,
           cropped(frames.narrow(0, anchor, 1), box, shape).select(1, 0),
           entries_[chosen].caption,
-          {},
+          std::move(tracks),
           entries_[chosen].path,
           first};
 }
@@ -244,6 +309,28 @@ std::size_t VideoFolder::scene_entry(std::int64_t index) const {
   return first + static_cast<std::size_t>(index);
 }
 
+std::string VideoFolder::pose_of(std::size_t entry) const {
+  if (config_.pose.empty()) return {};
+  const std::filesystem::path video = entries_[entry].path;
+  const auto within = std::filesystem::is_directory(config_.path)
+                          ? video.lexically_relative(config_.path)
+                          : video.filename();
+  const auto folder = std::filesystem::path(config_.pose) / within.parent_path();
+  if (std::filesystem::exists(folder / within.filename()))
+    return (folder / within.filename()).string();
+  std::string found;  // the first by name
+  std::error_code unreadable;
+  for (const auto& file : std::filesystem::directory_iterator(folder, unreadable)) {
+    if (file.path().stem() != within.stem() || !is_video(file.path())) continue;
+    if (found.empty() || file.path().string() < found) found = file.path().string();
+  }
+  if (found.empty()) {
+    raise<IoError>((folder / within.stem()).string(), ".*: there is no pose video of ",
+                   video.string(), "; [data] pose must hold one of each video, or be left out");
+  }
+  return found;
+}
+
 Scene VideoFolder::do_scene(std::int64_t index, const ClipShape& shape) const {
   const auto& entry = entries_[scene_entry(index)];
   auto image = do_truth(index, 0, 1, shape)->select(1, 0);  // [3, H, W]
@@ -253,12 +340,22 @@ Scene VideoFolder::do_scene(std::int64_t index, const ClipShape& shape) const {
     const auto byte = static_cast<unsigned char>(c);
     name << (std::isalnum(byte) || c == '-' || c == '_' ? c : '_');
   }
-  return {index, name.str(), std::move(image), {entry.caption}, {}, entry.path};
+  const auto footage = cache_->footage(entry.path, pose_of(scene_entry(index)), shape);
+  const auto box = crop_box(size_of(footage.frames), shape, nullptr);
+  Tracks tracks;
+  if (footage.pose.defined())
+    tracks.set(std::string(kPoseTrack), pose_track(cropped(footage.pose, box, shape)));
+  if (config_.end) {
+    const auto last = footage.frames.narrow(0, footage.frames.size(0) - 1, 1);
+    tracks.set_end(std::string(kEndTrack), cropped(last, box, shape).select(1, 0));
+  }
+  return {index, name.str(), std::move(image), {entry.caption}, std::move(tracks), entry.path};
 }
 
 std::optional<at::Tensor> VideoFolder::do_truth(std::int64_t index, std::int64_t first,
                                                 std::int64_t count, const ClipShape& shape) const {
-  const auto frames = cache_->frames(entries_[scene_entry(index)].path, shape);
+  const auto entry = scene_entry(index);
+  const auto frames = cache_->footage(entries_[entry].path, pose_of(entry), shape).frames;
   if (first + count > frames.size(0)) return std::nullopt;
   const auto box = crop_box(size_of(frames), shape, nullptr);
   return cropped(frames.narrow(0, first, count), box, shape);

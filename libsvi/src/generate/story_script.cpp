@@ -14,9 +14,14 @@ std::vector<std::string> StoryScript::prompts(std::int64_t clip) const {
 Condition StoryScript::tracks(std::int64_t first, std::int64_t count) const {
   Condition parts;
   if (tracks_.empty()) return parts;
-  const auto cut_out = tracks_.slice(first, count);
+  const auto cut_out = tracks_.slice(first, count, frames_);
   for (const auto& name : cut_out.names()) parts.set(name, cut_out[name].unsqueeze(0));
   return parts;
+}
+
+void StoryScript::end_at(std::int64_t frames) {
+  tracks_.require(frames);
+  frames_ = frames;
 }
 
 bool StoryScript::cut(std::int64_t clip) const { return storyboard_.clip(clip).cut; }

@@ -22,6 +22,8 @@ class MemoryKeeper final : public FilmKeeper {
   at::Tensor latent(const Piece& piece) const override { return latents_.at(piece.number); }
   void put(const Piece& piece, const at::Tensor& latent) override {
     latents_[piece.number] = latent;
+    evaluations_[piece.number] = film_.evaluations() - counted_;
+    counted_ = film_.evaluations();
   }
   bool wants(const Piece&) const override { return true; }
   void frames(const Piece&, std::int64_t, const at::Tensor& frames) override {
@@ -38,6 +40,7 @@ class MemoryKeeper final : public FilmKeeper {
     rolled.latent = latent;
     rolled.prompts = piece.prompts;
     rolled.evaluations = film_.evaluations();
+    rolled.own_evaluations = evaluations_.extract(piece.number).mapped();
     latents_.erase(piece.number);
     on_clip_(rolled);
   }
@@ -47,7 +50,9 @@ class MemoryKeeper final : public FilmKeeper {
   std::int64_t clips_;
   const std::function<void(const RolledClip&)>& on_clip_;
   std::map<std::int64_t, at::Tensor> latents_;  // by number: of pieces that are not decoded yet
-  std::vector<at::Tensor> video_;               // of the piece in work
+  std::map<std::int64_t, std::int64_t> evaluations_;  // of the same pieces
+  std::int64_t counted_ = 0;                          // of all pieces made so far
+  std::vector<at::Tensor> video_;                     // of the piece in work
 };
 
 }  // namespace
@@ -77,11 +82,12 @@ Condition track_parts(const Studio& studio, const std::vector<Scene>& scenes, st
                       std::int64_t count) {
   Condition parts;
   if (studio.tracks.empty()) return parts;
+  const auto film = studio.method.frames(studio.shape, studio.rollout.clips);
   std::vector<Tracks> cut;
   for (const auto& scene : scenes) {
     const auto owner = cat("scene ", scene.name);
     try {
-      cut.push_back(scene.tracks.only(studio.tracks, owner).slice(first, count));
+      cut.push_back(scene.tracks.only(studio.tracks, owner).slice(first, count, film));
     } catch (const ConfigError& error) {
       const std::string said = error.what();
       raise<ConfigError>(said.starts_with(owner) ? "" : owner + ": ", said);

@@ -70,6 +70,8 @@ class Planner {
   PhaseMemory begin_clip(const char* name) const {
     auto phase = begin(name);
     computing(phase, r_.gpu).weights += dit_.device + r_.adapter_bytes;
+    for (const auto& extension : r_.extensions)
+      computing(phase, r_.gpu).weights += extension.bytes();
     phase.host.mapped += dit_.mapped;
     // Condition and latents of the clip in work; the angles of the positions.
     auto& there = computing(phase, r_.gpu);
@@ -218,6 +220,7 @@ MemoryPlan plan_without_remedies(const MemoryRequest& request, const WeightCount
   plan.phases = Planner(request, counts).phases();
   plan.budget = budget;
   plan.gpu = request.gpu;
+  plan.extensions = request.extensions;
   if (plan.host_peak() > budget.host || (plan.gpu && plan.gpu_peak() > budget.gpu)) {
     plan.verdict = MemoryVerdict::too_large;
     return plan;
@@ -268,6 +271,10 @@ std::string MemoryPlan::table() const {
     out << std::left << std::setw(16) << "" << std::setw(8) << "GPU";
     cells({"", "", "", amount(budget.gpu)});
     out << "\n";
+  }
+  for (const auto& extension : extensions) {
+    out << "with [extension." << extension.label << "], " << extension.parameters << " parameters, "
+        << amount(extension.bytes()) << " among the weights\n";
   }
   return out.str();
 }

@@ -1,7 +1,6 @@
 #include "svi/pretrained/pretrained.hpp"
 
 #include <ATen/ATen.h>
-#include <malloc.h>
 
 #include <optional>
 
@@ -14,7 +13,7 @@
 #include "svi/model/key_maps.hpp"
 #include "svi/model/lora_files.hpp"
 #include "svi/pretrained/device.hpp"
-#include "svi/pretrained/dit_file.hpp"
+#include "svi/pretrained/dit_opener.hpp"
 #include "svi/pretrained/prompt_encoder.hpp"
 
 namespace svi {
@@ -23,12 +22,18 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kPocketHeads = 4, kPocketLength = 24;
-constexpr std::int64_t kLargeDim = 1024;  // from here on a transformer is of official size
+
+/// A file in the folder, or anywhere; empty where none is named.
+fs::path file_of(const PretrainedConfig& config, const std::string& name) {
+  if (name.empty() || config.folder == "pocket") return name;
+  const auto within = fs::path(config.folder) / name;
+  return fs::exists(within) ? within : fs::path(name);
+}
 
 ModelFiles files_of(const PretrainedConfig& config) {
   ModelFiles known;
-  known.dit = config.dit;
-  known.vae = config.vae;
+  known.dit = file_of(config, config.dit);
+  known.vae = file_of(config, config.vae);
   known.text_encoder = config.text_encoder;
   known.tokenizer = config.tokenizer;
   known.image_encoder = config.image_encoder;
@@ -61,13 +66,8 @@ struct Pretrained::Parts {
   PretrainedConfig config;
   at::Device device = at::kCPU;
   ModelFiles files;
-  NamedTensors dit_weights;  // memory-mapped, until the transformer has them
-  WanDitConfig dit_config;
+  std::optional<DitOpener> opener;
   WanVaeConfig vae_config;
-  std::int64_t stored_bytes = 0;  // of the transformer
-  at::ScalarType stored_dtype = at::kFloat;
-  std::vector<LoraChoice> loras;
-  ComputeChoice compute;
   std::string identity;
   std::optional<WanVae> vae;
   std::unique_ptr<WanDit> dit;
@@ -75,93 +75,23 @@ struct Pretrained::Parts {
   std::optional<ClipVision> tower;
 
   void read_headers();
-  void check_lora(const std::string& text);
-  void add_loras();
-  void open_dit();
   void open_tower();
 };
 
 void Pretrained::Parts::read_headers() {
   const bool pocket = files.layout == ModelLayout::pocket;
-  const auto heads = config.heads == 0 && pocket ? kPocketHeads : config.heads;
-  auto dit_file = open_dit_file(files.dit, files.layout, heads, config.copy);
-  dit_weights = std::move(dit_file.weights);
-  dit_config = dit_file.config;
-  stored_bytes = bytes_of(dit_weights);
-  for (const auto& [name, tensor] : dit_weights) {
-    if (tensor.dim() > 1) stored_dtype = tensor.scalar_type();
-  }
-  auto facts = machine_facts();
-  facts.large = dit_config.dim >= kLargeDim;
-  facts.gpu = !device.is_cpu();
-  for (const auto& [name, tensor] : dit_weights) facts.fp32_bytes += 4 * tensor.numel();
-  compute = choose_compute(config.dtype, facts);
-  for (const auto& text : config.lora) check_lora(text);
-
+  opener.emplace(config, files, config.heads == 0 && pocket ? kPocketHeads : config.heads, device);
   const auto codec = open_official(files.vae, WeightKind::vae, config.copy).tensors;
   try {
     vae_config = WanVae::infer(codec);
   } catch (const IoError& error) {
     raise<IoError>(files.vae.string(), ": ", error.what());
   }
-  std::string text = cat("dit ", digest(dit_weights), "\nvae ", digest(codec));
-  for (const auto& lora : loras)
+  std::string text = cat("dit ", digest(opener->weights()), "\nvae ", digest(codec));
+  for (const auto& lora : opener->loras())
     text += cat("\nlora ", digest(open_weights(lora.path)), " ", lora.strength);
   if (!config.copy.empty()) text += "\ncopy " + config.copy;
   identity = sha256_hex(text).substr(0, 16);
-}
-
-/// An adapter that does not fit is refused before anything is begun.
-void Pretrained::Parts::check_lora(const std::string& text) {
-  loras.push_back(lora_choice(text, "[model] lora =", files.folder));
-  const auto file = LoraFile::open(loras.back().path.string(), config.copy);
-  fit_lora(dit_weights, file);
-  if (config.resident_blocks >= 0)
-    check_apart(file, WanDit(dit_config, at::TensorOptions(at::kMeta)).linears());
-  else
-    check_merging(dit_weights, file);
-}
-
-void Pretrained::Parts::add_loras() {
-  std::vector<WeightedLora> apart;
-  for (const auto& choice : loras) {
-    WeightedLora lora{LoraFile::open(choice.path.string(), config.copy), choice.strength};
-    if (const auto warning = lora.file.warning(); !warning.empty())
-      SVI_WARN("model", choice.path.string(), ": ", warning);
-    const auto shown = cat("adapter ", choice.path.string(), " (", lora.file.naming,
-                           " names) at strength ", choice.strength, ": ");
-    if (config.resident_blocks >= 0) {
-      SVI_INFO("model", shown, lora.file.updates.size(), " layers, kept apart");
-      apart.push_back(std::move(lora));
-    } else {
-      const auto report = merge_lora(*dit, lora);
-      SVI_INFO("model", shown, "merged into ", report.loaded.size(), " tensors");
-    }
-  }
-  if (apart.empty()) return;
-  const auto composed = compose_loras(apart, dit->linears());
-  composed->to(device);
-  dit->attach(composed);
-}
-
-void Pretrained::Parts::open_dit() {
-  constexpr std::size_t kContexts = 2;  // of the prompt and of the negative one
-  dit = std::make_unique<WanDit>(dit_config, at::TensorOptions(at::kMeta));
-  const auto report = dit->adopt(dit_weights, files.dit.string());
-  SVI_INFO("model", "transformer: ", files.dit.string(), ": ", report.text());
-  SVI_INFO("model", "computes in ", compute.dtype == at::kBFloat16 ? "bf16" : "fp32", ": ",
-           compute.reason);
-  dit_weights.clear();
-  add_loras();
-  DitPlacement placement;
-  placement.device = device;
-  placement.compute = compute.dtype;
-  placement.resident_blocks = config.resident_blocks;
-  placement.release_pages = config.release_pages;
-  dit->place(placement);
-  if (config.int8) SVI_INFO("model", dit->quantise().text());
-  ::malloc_trim(0);  // what converting took goes back to the system
-  dit->keep_contexts(kContexts);
 }
 
 void Pretrained::Parts::open_tower() {
@@ -193,27 +123,28 @@ Pretrained::Pretrained(const PretrainedConfig& config, at::Device device)
 Pretrained::~Pretrained() = default;
 
 const ModelFiles& Pretrained::files() const { return parts_->files; }
-const WanDitConfig& Pretrained::dit_config() const { return parts_->dit_config; }
+const WanDitConfig& Pretrained::dit_config() const { return parts_->opener->sizes(); }
 const WanVaeConfig& Pretrained::vae_config() const { return parts_->vae_config; }
 at::Device Pretrained::device() const { return parts_->device; }
-at::ScalarType Pretrained::dtype() const { return parts_->compute.dtype; }
+at::ScalarType Pretrained::dtype() const { return parts_->opener->compute(); }
 std::string Pretrained::identity() const { return parts_->identity; }
-bool Pretrained::needs_image() const { return parts_->dit_config.image_dim > 0; }
+bool Pretrained::needs_image() const { return dit_config().image_dim > 0; }
 
 MemoryRequest Pretrained::memory_request() const {
   const auto& p = *parts_;
   MemoryRequest request;
-  request.dit = p.dit_config;
+  request.dit = p.opener->sizes();
   request.vae = p.vae_config;
-  request.dtype = p.compute.dtype;
+  request.dtype = p.opener->compute();
   request.gpu = !p.device.is_cpu();
   request.resident_blocks = p.config.resident_blocks;
   request.eight_bit = p.config.int8;
   // Merging writes to the mapped pages, which then are the process's own.
-  const bool merged = !p.loras.empty() && p.config.resident_blocks < 0;
-  request.in_place = p.stored_dtype == p.compute.dtype && !merged;
-  request.stored.dit = p.stored_bytes;
-  for (const auto& lora : p.loras) {
+  const auto& loras = p.opener->loras();
+  const bool merged = !loras.empty() && p.opener->merges();
+  request.in_place = p.opener->stored_dtype() == p.opener->compute() && !merged;
+  request.stored.dit = p.opener->stored_bytes();
+  for (const auto& lora : loras) {
     if (!merged) request.adapter_bytes += WeightFiles::open(lora.path).bytes();
   }
   if (p.files.layout != ModelLayout::pocket) {
@@ -248,7 +179,7 @@ const WanVae& Pretrained::vae() {
 }
 
 WanDit& Pretrained::dit() {
-  if (!parts_->dit) parts_->open_dit();
+  if (!parts_->dit) parts_->dit = parts_->opener->for_films();
   return *parts_->dit;
 }
 
@@ -257,8 +188,8 @@ PromptEncoder& Pretrained::prompts() {
   if (!encoder) {
     PromptEncoder::Config config;
     config.device = parts_->device;
-    config.dim = parts_->dit_config.text_dim;
-    config.dtype = parts_->compute.dtype;
+    config.dim = dit_config().text_dim;
+    config.dtype = dtype();
     config.copy = parts_->config.copy;
     if (parts_->files.layout == ModelLayout::pocket) config.length = kPocketLength;
     encoder.emplace(parts_->files, config);

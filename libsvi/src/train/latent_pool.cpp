@@ -22,7 +22,7 @@ std::int64_t batch_size(const ClipShape& shape) {
 /// What a pool holds beside the parts of its condition.
 constexpr const char *kPoolLatent = "latent", *kPoolTail = "tail", *kPoolImageOne = "image_one";
 
-/// The tracks of all clips as parts of a condition, [b, T, ...].
+/// The tracks of all clips as parts of a condition, [b, T, ...]; pictures stay 8-bit levels.
 void add_tracks(NamedTensors& batch, const std::vector<Clip>& clips) {
   for (const auto& name : clips.front().tracks.names()) {
     const bool taken = name == kPoolImageOne ||
@@ -88,7 +88,8 @@ std::vector<SafetensorsBuilder::Entry> entries_like(const NamedTensors& first_ba
   for (const auto& [name, tensor] : first_batch) {
     auto shape = tensor.sizes().vec();
     shape[0] = count;
-    entries.push_back({name, at::kFloat, std::move(shape)});
+    const bool levels = tensor.scalar_type() == at::kByte;
+    entries.push_back({name, levels ? at::kByte : at::kFloat, std::move(shape)});
   }
   return entries;
 }

@@ -38,6 +38,9 @@ SVI_EXPORT std::vector<VideoEntry> list_videos(const std::string& path, const st
 /// Clips of real videos: a random window in time and a random crop of each draw, first frames and
 /// captions as held-out scenes.
 ///
+/// With `pose` they have a track `pose`, in the same window and crop, and with `end` a track `end`,
+/// the clip's or the video's last frame (svi/model/condition.hpp).
+///
 /// Videos are retimed to the clip's frame rate by their time stamps (VideoReaderOptions::fps).
 /// Files are decoded when first needed, reduced to about twice the size asked for, and kept up to a
 /// budget of memory. A file that cannot be decoded is passed over in training with a warning; only
@@ -50,6 +53,8 @@ class SVI_EXPORT VideoFolder final : public ClipSource {
     AnchorFrom anchor = AnchorFrom::window;
     bool skip_blank = true;  // leave out black or empty first frames
     std::int64_t held_out = 0;
+    std::string pose = {};
+    bool end = false;
     std::int64_t cache_mebibytes = 1024;
 
     void describe(OptionVisitor& visit);
@@ -73,6 +78,7 @@ class SVI_EXPORT VideoFolder final : public ClipSource {
   std::optional<at::Tensor> do_truth(std::int64_t index, std::int64_t first, std::int64_t count,
                                      const ClipShape& shape) const override;
   std::size_t scene_entry(std::int64_t index) const;
+  std::string pose_of(std::size_t entry) const;  // its pose video; empty where there are none
 
   Config config_;
   std::vector<VideoEntry> entries_;

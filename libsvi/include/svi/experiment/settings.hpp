@@ -8,8 +8,8 @@
 #include "svi/core/export.hpp"
 #include "svi/data/clip_source.hpp"
 #include "svi/measure/film_file.hpp"
-#include "svi/pretrained/compute_type.hpp"
 #include "svi/pretrained/device.hpp"
+#include "svi/pretrained/pretrained_config.hpp"
 
 namespace svi {
 
@@ -102,49 +102,30 @@ struct RunConfig {
   }
 };
 
-/// `[model]`: the weights an experiment starts from.
-struct ModelConfig {
-  std::string folder = "pocket";
-  std::string dit = "dit.safetensors";
-  std::string vae = "vae.safetensors";
-  std::int64_t heads = 4;
+/// `[model]` of an experiment: the weights that it starts from, and the texts of small models.
+/// Placement, 8 bits and the precision are those of films and diagnostics; training has its own.
+struct ModelConfig : PretrainedConfig {
   std::int64_t text_length = 24;
   std::int64_t text_dim = 64;
-  std::string copy = {};
-  ComputeType dtype = ComputeType::fp32;
-  std::int64_t resident_blocks = -1;
 
-  /// Whether films need nothing but weights in fp32 that all stay on the device.
-  bool plain() const { return dtype == ComputeType::fp32 && resident_blocks < 0; }
+  ModelConfig() {
+    dit = "dit.safetensors";
+    vae = "vae.safetensors";
+    dtype = ComputeType::fp32;
+    heads = 4;
+  }
 
   void describe(OptionVisitor& visit) {
-    visit(dtype, {.key = "dtype",
-                  .help = "precision of the transformer in films and diagnostics; training has "
-                          "its own, [training] dtype; the codec stays fp32"});
-    visit(resident_blocks,
-          {.key = "resident_blocks",
-           .help = "blocks of the transformer that stay on the device in films and diagnostics, "
-                   "-1: all; the others come from their file when needed, with the same numbers",
-           .min = -1,
-           .max = 1000});
-    visit(folder,
-          {.key = "folder", .help = "folder of the weights; 'pocket' is the embedded default"});
-    visit(dit, {.key = "dit", .help = "transformer weights in that folder, safetensors"});
-    visit(vae, {.key = "vae", .help = "video codec weights in that folder, safetensors"});
-    visit(heads, {.key = "heads",
-                  .help = "attention heads; 0: dim / 128, as in every official model",
-                  .min = 0,
-                  .max = 1024});
+    PretrainedConfig::describe(visit);
     visit(text_length, {.key = "text_length",
-                        .help = "text tokens per prompt, L",
+                        .help = "text tokens per prompt, L; of weights trained here",
                         .unit = "tokens",
                         .min = 1,
                         .max = 4096});
-    visit(text_dim,
-          {.key = "text_dim", .help = "features per text token, D", .min = 4, .max = 16384});
-    visit(copy, {.key = "copy",
-                 .help = "the weights to read if one file holds several copies, such as "
-                         "generator_ema beside generator; `top`: the copy without a name"});
+    visit(text_dim, {.key = "text_dim",
+                     .help = "features per text token, D; of weights trained here",
+                     .min = 4,
+                     .max = 16384});
   }
 };
 

@@ -46,6 +46,7 @@ struct RolledClip {
   at::Tensor latent;             // [B, z, F, h, w]   as sampled, before stitching
   std::vector<std::string> prompts;  // [B]
   std::int64_t evaluations = 0;      // function evaluations of the film so far
+  std::int64_t own_evaluations = 0;  // those that made this clip
 };
 
 /// Makes the films of all scenes as one batch, of as many clips as [rollout] says, in memory; calls

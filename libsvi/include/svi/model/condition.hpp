@@ -24,7 +24,11 @@ inline constexpr std::string_view kImage =
 inline constexpr std::string_view kClip = "clip";  // [B, 257, 1280]  CLIP patch tokens
 inline constexpr std::string_view kAudio =
     "audio";  // [B, F, N, D]  audio tokens of each latent frame
-inline constexpr std::string_view kPose = "pose";  // [B, D, F, h', w']  pose features per patch
+/// [B, T, 3, H, W]  fp32 in [-1, 1]: frames of a pose video, one for each pixel frame of the clip
+inline constexpr std::string_view kPose = "pose";
+/// [B, 3, H, W]  fp32 in [-1, 1]: the image that the film ends with, told to the clip that ends it;
+/// zeros to the clips before
+inline constexpr std::string_view kEnd = "end";
 }  // namespace part
 
 /// What a velocity model is told besides the noisy latent: named parts, each with one row per

@@ -21,6 +21,14 @@ struct TileSize {
   std::int64_t height = 30, width = 52;  // latent pixels
 };
 
+/// The layers of an extension, beside the transformer's: in fp32, where the transformer computes.
+struct ExtensionSize {
+  std::string label = {};       // of [extension.LABEL]
+  std::int64_t parameters = 0;  // numbers
+
+  std::int64_t bytes() const { return 4 * parameters; }  // in memory
+};
+
 /// Everything that decides how much memory a film takes. Networks by the sizes that their files'
 /// headers tell; nothing needs to be loaded.
 struct MemoryRequest {
@@ -47,7 +55,8 @@ struct MemoryRequest {
   std::int64_t resident_blocks = -1;  // of the transformer; the others are brought from their file
   bool eight_bit = false;             // block weights, one scale per 128
   std::int64_t adapter_bytes = 0;     // of adapters kept apart
-  std::optional<TileSize> tile = {};  // while decoding
+  std::vector<ExtensionSize> extensions = {};  // of the transformer
+  std::optional<TileSize> tile = {};           // while decoding
 };
 
 /// Bytes on one device.
@@ -94,6 +103,7 @@ struct SVI_EXPORT MemoryPlan {
   std::vector<PhaseMemory> phases;              // in order; those that do not happen are left out
   MemoryBudget budget;                          // what is free
   bool gpu = false;                             // whether a GPU computes
+  std::vector<ExtensionSize> extensions = {};   // among the weights of each phase of a clip
   MemoryVerdict verdict = MemoryVerdict::fits;  // for this budget
   /// Where it is too large: each single setting that makes it fit, or else the settings that do
   /// together; empty if none do.

@@ -16,12 +16,13 @@
 
 namespace svi {
 
-/// Training clips, encoded once: what the trainer reads instead of pixels. N clips, fp32.
+/// Training clips, encoded once: what the trainer reads instead of pixels. N clips, fp32 but for
+/// tracks of pictures, which are 8-bit levels.
 struct SVI_EXPORT LatentPool {
   at::Tensor latent;  // [N, z, F, h, w]  clean clips
   at::Tensor tail;    // [N, z, f, h, w]  condition latents of the true last motion frames
   /// What a model is told of them, one row per clip: text, image (y with the plan's motion frames),
-  /// clip where there is an image branch, and the clips' tracks.
+  /// clip where there is an image branch, and the clips' tracks; see told_values.
   Condition condition;
   /// [N, s + z, F, h, w]  condition y with one motion frame; undefined if never used
   at::Tensor image_one = {};

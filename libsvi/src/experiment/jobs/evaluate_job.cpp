@@ -165,27 +165,23 @@ std::unique_ptr<WanDit> load_merged(const JobContext& context) {
   const auto& arm = context.plan.arms[context.job.arm];
   const Folders folders(context.plan.folder());
   const auto seed = context.plan.experiment.seeds[context.job.seed];
-  const auto model = model_of(context.plan, arm);
-  auto dit = model.plain() ? load_dit(model, context.device) : open_dit(model);
-  const auto placed = [&] {
-    if (!model.plain()) place_for_films(*dit, model, context.device);
-    return std::move(dit);
-  };
+  auto opener = dit_opener(model_of(context.plan, arm), context.device);
+  std::vector<WeightedLora> own;
+  if (arm.trained) {
+    const auto path = folders.lora(arm, seed);
+    const auto linears = WanDit(opener.sizes(), at::TensorOptions(at::kMeta)).linears();
+    Lora lora(section<LoraConfig>(arm.document, "lora"), linears, 0, at::Device(at::kCPU));
+    lora.load(SafetensorsFile::open(path).load_all(), path.string());
+    own.push_back({LoraFile::of(lora, path.string()), 1});
+  }
+  auto dit = opener.for_films(own);
   for (const auto& [label, extension] :
        arm_extensions(context.registry, arm.document, *dit, static_cast<std::uint64_t>(seed),
                       context.device)) {
     if (arm.trained) extension->load_file(folders.extension(arm, seed, label));
     dit->attach(extension);
   }
-  if (!arm.trained) return placed();
-  const auto path = folders.lora(arm, seed);
-  const auto tensors = SafetensorsFile::open(path).load_all();
-  // Weights that are placed later are merged where their file is mapped.
-  Lora lora(section<LoraConfig>(arm.document, "lora"), dit->linears(), 0,
-            model.plain() ? context.device : at::Device(at::kCPU));
-  lora.load(tensors, path.string());
-  merge_lora(*dit, {LoraFile::of(lora, path.string()), 1});
-  return placed();
+  return dit;
 }
 
 namespace {
@@ -227,12 +223,15 @@ void EvaluateJobs::run(const JobContext& context) const {
                       rollout_config,    clip,     image_encoder(model, context.device),
                       dit->track_parts()};
   const Evaluation evaluation(studio, *source, ready.metrics());
+  FilmCost cost;
   const auto scores = evaluation.run(scenes, [&](const RolledClip& rolled) {
+    cost.evaluations.push_back(static_cast<double>(rolled.own_evaluations));
+    cost.frames.push_back(static_cast<double>(rolled.frames.size(2)));
     films.add(rolled);
     context.progress.update(rolled.clip + 1, rollout_config.clips);
   });
   films.close();
-  write_film_parts(context, scores);
+  write_film_parts(context, scores, cost);
 }
 
 }  // namespace

@@ -102,7 +102,7 @@ void MeasureJobs::run(const JobContext& context) const {
     }
     measurement.add(i, film);
   }
-  write_film_parts(context, measurement.scores(), {{kFilmFiles, hashes}});
+  write_film_parts(context, measurement.scores(), {}, {{kFilmFiles, hashes}});
 }
 
 void MeasureJobs::finish(const RunView& run, ResultHeader& header) const {

@@ -1,7 +1,6 @@
 #include "models.hpp"
 
 #include "svi/core/check.hpp"
-#include "svi/core/log.hpp"
 #include "svi/io/data_folder.hpp"
 #include "svi/pretrained/dit_file.hpp"
 #include "svi/pretrained/pretrained.hpp"
@@ -11,10 +10,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-DitFile dit_file(const ModelConfig& config, bool values) {
-  const auto files = model_files(config);
-  const bool pocket = files.layout == ModelLayout::pocket;
-  return open_dit_file(files.dit, files.layout, pocket ? config.heads : 0, config.copy, values);
+/// As open_dit_file has them: only weights trained here do not tell theirs.
+std::int64_t heads_of(const ModelConfig& config, const ModelFiles& files) {
+  if (files.layout != ModelLayout::pocket) return 0;
+  return config.heads == 0 && config.folder == "pocket" ? ModelConfig().heads : config.heads;
+}
+
+/// A file of the folder, or of anywhere where the folder has none of another name than usual.
+fs::path file_of_model(const fs::path& folder, const std::string& name, const std::string& usual) {
+  const auto inside = folder / name;
+  return name == usual || fs::exists(inside) || !fs::exists(name) ? inside : fs::path(name);
 }
 
 }  // namespace
@@ -24,12 +29,16 @@ ModelFiles model_files(const ModelConfig& config) {
       config.folder == "pocket" ? data_folder() / "pocket" : fs::path(config.folder);
   // Weights of this toolkit's own making; a pretraining starts with the codec alone, or nothing.
   ModelFiles files;
+  files.text_encoder = config.text_encoder;
+  files.tokenizer = config.tokenizer;
+  files.image_encoder = config.image_encoder;
+  const auto known = files;
   files.folder = folder;
-  files.dit = folder / config.dit;
-  files.vae = folder / config.vae;
+  files.dit = file_of_model(folder, config.dit, ModelConfig().dit);
+  files.vae = file_of_model(folder, config.vae, ModelConfig().vae);
   if (config.folder == "pocket" || fs::exists(files.dit) || fs::exists(files.vae)) return files;
   try {
-    return find_model(config.folder);
+    return find_model(config.folder, known);
   } catch (const IoError& error) {
     raise<IoError>("[model] folder = ", config.folder, ": ", error.what(),
                    "\nA folder trained here holds ", config.dit, " and ", config.vae);
@@ -43,35 +52,14 @@ WanVae load_vae(const ModelConfig& config, at::Device device) {
   return vae;
 }
 
-WanDitConfig dit_config(const ModelConfig& config) { return dit_file(config, false).config; }
-
-std::unique_ptr<WanDit> open_dit(const ModelConfig& config) {
-  const auto file = dit_file(config, true);
-  auto dit = std::make_unique<WanDit>(file.config, at::TensorOptions(at::kMeta));
-  dit->adopt(file.weights, model_files(config).dit.string());
-  return dit;
+DitOpener dit_opener(const ModelConfig& config, at::Device device) {
+  const auto files = model_files(config);
+  return {config, files, heads_of(config, files), device};
 }
 
-std::unique_ptr<WanDit> load_dit(const ModelConfig& config, at::Device device,
-                                 at::ScalarType dtype) {
-  auto dit = open_dit(config);
-  dit->to(device, dtype);
-  return dit;
-}
-
-void place_for_films(WanDit& dit, const ModelConfig& config, at::Device device) {
-  auto facts = machine_facts();
-  facts.large = model_files(config).layout != ModelLayout::pocket;
-  facts.gpu = !device.is_cpu();
-  for (const auto& [name, tensor] : dit.parameters()) facts.fp32_bytes += 4 * tensor.numel();
-  const auto choice = choose_compute(config.dtype, facts);
-  DitPlacement placement;
-  placement.device = device;
-  placement.compute = choice.dtype;
-  placement.resident_blocks = config.resident_blocks;
-  dit.place(placement);
-  SVI_INFO("model", "films: computes in ", choice.dtype == at::kBFloat16 ? "bf16" : "fp32", ": ",
-           choice.reason);
+WanDitConfig dit_config(const ModelConfig& config) {
+  const auto files = model_files(config);
+  return open_dit_file(files.dit, files.layout, heads_of(config, files), config.copy, false).config;
 }
 
 void check_clip(const ClipConfig& clip, const WanVaeConfig& vae, const WanDitConfig& dit) {

@@ -12,6 +12,7 @@
 #include "svi/model/wan/dit.hpp"
 #include "svi/model/wan/vae.hpp"
 #include "svi/pretrained/device.hpp"
+#include "svi/pretrained/dit_opener.hpp"
 #include "svi/pretrained/model_folder.hpp"
 
 namespace svi {
@@ -23,13 +24,9 @@ ModelFiles model_files(const ModelConfig& config);
 WanVae load_vae(const ModelConfig& config, at::Device device);
 /// The transformer's sizes, from headers alone.
 WanDitConfig dit_config(const ModelConfig& config);
-std::unique_ptr<WanDit> load_dit(const ModelConfig& config, at::Device device,
-                                 at::ScalarType dtype = at::kFloat);
-/// The same as its file has it, until place_for_films.
-std::unique_ptr<WanDit> open_dit(const ModelConfig& config);
-/// Moves and converts weights for films, as [model] dtype and resident_blocks say. After adapters
-/// are merged.
-void place_for_films(WanDit& dit, const ModelConfig& config, at::Device device);
+/// What opens the transformer, for films or for training. Throws IoError or ConfigError naming the
+/// weights, or the [model] lora, that do not fit.
+DitOpener dit_opener(const ModelConfig& config, at::Device device);
 /// Throws ConfigError naming the nearest legal value if codec and transformer cannot work on clips
 /// of this shape: frames must be temporal stride x k + 1, height and width multiples of the spatial
 /// stride times the patch.

@@ -5,6 +5,7 @@
 
 #include "svi/core/check.hpp"
 #include "svi/core/random.hpp"
+#include "svi/data/tracks.hpp"
 #include "svi/tensor/random.hpp"
 
 namespace svi {
@@ -56,7 +57,7 @@ TrainingBatch PoolBatches::batch(std::int64_t step, std::int64_t first, std::int
   const auto index = at::tensor(clips);
   TrainingBatch batch;
   batch.latent = pool_.latent.index_select(0, index);
-  batch.condition = told_.rows(index);
+  batch.condition = told_.rows(index).map(told_values);
   batch.condition.set(part::kImage, at::stack(images));
   return batch;
 }
@@ -76,7 +77,7 @@ GeneratedClips PoolRollouts::generate(std::int64_t step, const std::vector<Carri
   }
   const ClipChain chain(studio_, "[error_source]: an error of generated clips");
   const auto index = at::tensor(clips);  // [B]
-  const auto condition = told_.rows(index).to(device_);
+  const auto condition = told_.rows(index).map(told_values).to(device_);
   const auto& image = condition[part::kImage];  // [B, s + z, F, h, w]
   const auto z = pool_.latent.size(1), mask = image.size(1) - z;
   for (std::size_t b = 0; b < starts.size(); ++b) {

@@ -70,8 +70,8 @@ void TrainJobs::run(const JobContext& context) const {
   const auto seed = static_cast<std::uint64_t>(seed_number);
   const auto model = model_of(context.plan, arm);
   auto config = section<Trainer::Config>(document, "training");
-  auto dit =
-      load_dit(model, context.device, config.dtype == Precision::bf16 ? at::kBFloat16 : at::kFloat);
+  auto dit = dit_opener(model, context.device)
+                 .for_training(config.dtype == Precision::bf16 ? at::kBFloat16 : at::kFloat);
   const auto pool = LatentPool::open(folders.pool(context.plan, arm));
   auto lora = std::make_shared<Lora>(section<LoraConfig>(document, "lora"), dit->linears(), seed,
                                      context.device);

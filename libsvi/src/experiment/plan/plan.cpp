@@ -79,6 +79,18 @@ void check_methods(const Plan& plan, const Registry& registry) {
   }
 }
 
+/// Adapters of [model] belong to weights that are there before the run.
+void check_adapters(const Plan& plan) {
+  if (plan.experiment.kind != ExperimentKind::pretrain) return;
+  for (const auto& arm : plan.arms) {
+    const auto model = parse_config<ModelConfig>(arm.document, "model");
+    if (model.lora.empty()) continue;
+    raise<ConfigError>(plan.original.file(), ": [model] lora = ", join(model.lora),
+                       ": kind = pretrain trains a transformer from nothing, to which no adapter "
+                       "belongs; leave it out");
+  }
+}
+
 /// There are files, and nothing is asked for that needs a model.
 void check_measuring(const Plan& plan) {
   if (plan.experiment.kind != ExperimentKind::measure) return;
@@ -118,6 +130,7 @@ void complete(Plan& plan, const Document& given, const Registry& registry) {
                        ": no arm; add a section such as [arm.base], even an empty one");
   }
   check_measuring(plan);
+  check_adapters(plan);
   check_methods(plan, registry);
   check_diagnostics(plan);
   const bool pretrain = plan.resolved.get("experiment", "kind") == "pretrain";

@@ -16,16 +16,13 @@
 namespace svi {
 namespace {
 
-/// Sizes of codec and transformer, from headers; throws if tensors are missing or left over.
+/// Sizes of codec and transformer, from headers; throws if tensors are missing or left over, or an
+/// adapter does not fit.
 /// Returns the transformer's sizes.
 WanDitConfig check_model(const ModelConfig& model, const ClipConfig& clip) {
   const auto files = model_files(model);
   const auto dit = dit_config(model);
-  const auto path = files.dit.string();
-  const auto report = match(WanDit(dit, at::TensorOptions(at::kMeta)).parameters(),
-                            to_official(open_weights(path), WeightKind::dit, path));
-  if (!report.complete())
-    raise<IoError>(path, ": not the weights of a Wan transformer\n", report.text());
+  if (!model.lora.empty()) dit_opener(model, at::kCPU);  // refuses adapters that do not fit
   const auto codec = files.vae.string();
   const auto weights = to_official(open_weights(codec), WeightKind::vae, codec);
   try {
@@ -58,8 +55,7 @@ void check_extensions(const Arm& arm, const Registry& registry, const WanDitConf
   const auto frames = method->frames(section<ClipConfig>(arm.document, "clip"),
                                      section<RolloutConfig>(arm.document, "rollout").clips);
   const auto owner = cat("[arm.", arm.name, "]: scene ", scene.name);
-  const auto tracks = scene.tracks.only(dit.track_parts(), owner);
-  if (!tracks.empty()) tracks.slice(0, frames);
+  scene.tracks.only(dit.track_parts(), owner).require(frames);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "film_parts.hpp"
 
+#include <ATen/ATen.h>
+
 #include "set_metrics.hpp"
 #include "svi/io/result_file.hpp"
 
@@ -34,9 +36,23 @@ class ScoreWriter {
   std::vector<std::int64_t> start_, shape_;
 };
 
+/// Numbers of each clip, the same for all scenes of the job, as /cost/NAME.
+void write_cost(const JobContext& context, PartWriter& part, const std::string& name,
+                const std::vector<double>& numbers, const Attributes& attributes) {
+  const auto of_clips = at::tensor(numbers, at::kDouble);
+  const auto scenes = context.job.scene_count;
+  part.add({"/cost/" + name,
+            {static_cast<std::int64_t>(context.job.arm),
+             static_cast<std::int64_t>(context.job.seed), context.job.scene_offset, 0},
+            context.axes.lengths({"arm", "seed", "scene", "clip"}),
+            {"arm", "seed", "scene", "clip"},
+            attributes},
+           of_clips.expand({1, 1, scenes, -1}).contiguous());
+}
+
 }  // namespace
 
-void write_film_parts(const JobContext& context, const FilmScores& scores,
+void write_film_parts(const JobContext& context, const FilmScores& scores, const FilmCost& cost,
                       const Attributes& about_job) {
   PartWriter part(Folders(context.plan.folder()).root(), context.job.name);
   ScoreWriter writer(context, part);
@@ -54,6 +70,14 @@ void write_film_parts(const JobContext& context, const FilmScores& scores,
     const std::vector<std::int64_t> film_sizes = {about.film_rows, about.film_features};
     writer.add(kFilmFeatures, about, scores.film_features[q], of_films, film_sizes);
     writer.add(kTrueFilmFeatures, about, scores.true_film_features[q], of_films, film_sizes);
+  }
+  if (!cost.evaluations.empty()) {
+    write_cost(context, part, "evaluations", cost.evaluations,
+               {{"unit", std::string("1")},
+                {"meaning", std::string("function evaluations of the model that made the clip")}});
+    write_cost(context, part, "frames", cost.frames,
+               {{"unit", std::string("frames")},
+                {"meaning", std::string("frames that the film shows of the clip")}});
   }
   for (const auto& [name, value] : about_job) part.set_attribute(name, value);
   part.commit();

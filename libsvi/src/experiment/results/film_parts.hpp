@@ -5,9 +5,15 @@
 
 namespace svi {
 
-/// Writes what the metrics said of the films of a job, its scenes in order, as the job's part;
-/// `about` become attributes of the part.
-void write_film_parts(const JobContext& context, const FilmScores& scores,
+/// What the clips of a film cost; the films of a job cost the same.
+struct FilmCost {
+  std::vector<double> evaluations;  // function evaluations of the model per clip
+  std::vector<double> frames;       // pixel frames that the film shows of it
+};
+
+/// Writes what the metrics said of the films of a job, its scenes in order, and what they cost,
+/// where they were made here, as the job's part; `about` become attributes of the part.
+void write_film_parts(const JobContext& context, const FilmScores& scores, const FilmCost& cost,
                       const Attributes& about = {});
 
 }  // namespace svi

@@ -17,6 +17,7 @@
 #include "svi/experiment/commit.hpp"
 #include "svi/io/weight_files.hpp"
 #include "svi/metric/critic.hpp"
+#include "svi/model/lora_files.hpp"
 
 namespace svi {
 namespace {
@@ -82,6 +83,15 @@ std::vector<std::pair<std::string, std::string>> provenance(const Plan& plan,
       } else {
         facts.emplace_back(key, "identity " + weights_identity(open_weights(path)));
       }
+    }
+  }
+  for (const auto& arm : plan.arms) {
+    if (plan.experiment.kind != ExperimentKind::ablation) break;
+    const auto model = parse_config<ModelConfig>(arm.document, "model");
+    for (const auto& text : model.lora) {
+      const auto path = lora_choice(text, "[model] lora =", model_files(model).folder).path;
+      if (files.insert(path.string()).second)
+        facts.emplace_back("weights " + path.filename().string(), "sha256 " + file_hash(path));
     }
   }
   for (std::size_t i = 0; i < plan.experiment.inputs.size(); ++i)
