@@ -54,7 +54,7 @@ po::options_description options(Arguments& a) {
   add("model", po::value(&a.model),
       "folder of the weights, official or diffusers layout; default: pocket, which comes with svi");
   add("variant", po::value(&a.variant),
-      "how the film is made: shot, film, talk, naive, or the name of another method");
+      "how the film is made: shot, film, talk, dance, naive, or the name of another method");
   add("lora", po::value(&a.loras)->composing(),
       "adapter to merge: FILE or FILE=STRENGTH; may be repeated");
   add("no-lora", po::bool_switch(&a.no_lora),
@@ -202,7 +202,8 @@ std::string usage() {
 
 std::string variant_name(const Arguments& a, bool official) {
   if (a.variant.empty()) return official ? "svi_shot" : "naive_chain";
-  if (a.variant == "shot" || a.variant == "film" || a.variant == "talk") return "svi_" + a.variant;
+  for (const auto* svi : {"shot", "film", "talk", "dance"})
+    if (a.variant == svi) return "svi_" + a.variant;
   return a.variant == "naive" ? "naive_chain" : a.variant;
 }
 

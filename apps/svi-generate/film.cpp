@@ -135,7 +135,7 @@ FilmJob::FilmJob(const Arguments& a, const Registry& registry, Pretrained& model
   storyboard_ = std::make_unique<Storyboard>(request_.segments, *method_,
                                              static_cast<double>(more) / config_.fps);
   if (!request_.audio.empty()) start_.sound = read_film_sound(request_.audio);
-  open_pose();
+  open_pose(extensions);
   clips_ = a.clips.value_or(storyboard_->clips().value_or(usual_clips()));
   if (clips_ < 1 || clips_ > kMostClips)
     raise<ConfigError>("command line: --clips ", clips_, " must be at least 1, at most ",

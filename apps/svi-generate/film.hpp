@@ -7,7 +7,7 @@
 
 #include "arguments.hpp"
 #include "requests.hpp"
-#include "svi/data/pose_video.hpp"
+#include "svi/data/tracks.hpp"
 #include "svi/generate/film_maker.hpp"
 #include "svi/generate/film_output.hpp"
 #include "svi/generate/story_script.hpp"
@@ -46,7 +46,7 @@ class FilmJob {
   std::int64_t clips_of_sound() const;
   std::int64_t usual_clips() const;
   void check_read(const std::string& option, std::string_view name) const;
-  void open_pose();
+  void open_pose(const LabelledExtensions& extensions);
   void write_script(const LabelledExtensions& extensions);
   Tracks load_tracks(const LabelledExtensions& extensions);
   at::Tensor load_track(const std::string& name, const std::string& path,
@@ -67,7 +67,7 @@ class FilmJob {
   std::unique_ptr<Storyboard> storyboard_;
   std::optional<StoryScript> script_;
   std::vector<std::string> reads_;
-  std::shared_ptr<const PoseVideo> pose_;  // where it has one
+  std::shared_ptr<const TrackReader> pose_;  // where it has one
   FilmStart start_;
   std::int64_t clips_ = 0;
 };

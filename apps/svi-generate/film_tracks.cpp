@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include "film.hpp"
 #include "svi/core/check.hpp"
@@ -16,6 +17,20 @@ namespace {
 
 constexpr std::int64_t kDefaultClips = 10;
 
+/// Poses that are no video: points, in a file or in a folder of files.
+bool are_points(const std::string& path) {
+  return path.ends_with(".json") || std::filesystem::is_directory(path);
+}
+
+/// The first extension that reads a track of that name; none where no one does.
+const ModelExtension* reader_of(const LabelledExtensions& extensions, std::string_view name) {
+  for (const auto& [label, extension] : extensions) {
+    for (const auto& rule : extension->reads())
+      if (rule.name == name && rule.track) return extension.get();
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 /// Refuses what is given but not read.
@@ -27,11 +42,23 @@ void FilmJob::check_read(const std::string& option, std::string_view name) const
 }
 
 /// Before the length of the film is known, which may be that of its poses.
-void FilmJob::open_pose() {
-  if (request_.pose.empty()) return;
-  check_read("--pose " + request_.pose, part::kPose);
-  pose_ = std::make_shared<PoseVideo>(request_.pose, config_);
-  settings_.set("start.pose", sha256_file(request_.pose).substr(0, 16), "");
+void FilmJob::open_pose(const LabelledExtensions& extensions) {
+  const auto& path = request_.pose;
+  if (path.empty()) return;
+  check_read("--pose " + path, part::kPose);
+  if (!are_points(path)) {
+    pose_ = std::make_shared<PoseVideo>(path, config_);
+    settings_.set("start.pose", sha256_file(path).substr(0, 16), "");
+    return;
+  }
+  auto made =
+      reader_of(extensions, part::kPose)
+          ->track_of(
+              part::kPose,
+              {.path = path, .fps = config_.fps, .height = config_.height, .width = config_.width});
+  if (!made.reader) raise<ConfigError>("--pose ", path, ": give a video of poses");
+  pose_ = std::move(made.reader);
+  settings_.set("start.pose", made.identity, "");
 }
 
 /// What the model reads along the film: poses, the image at the end, the files of --track, and that
@@ -100,16 +127,13 @@ std::int64_t FilmJob::usual_clips() const {
 at::Tensor FilmJob::load_track(const std::string& name, const std::string& path,
                                const LabelledExtensions& extensions) {
   if (!path.ends_with(".safetensors")) {
-    for (const auto& [label, extension] : extensions) {
-      const auto rules = extension->reads();
-      if (std::none_of(rules.begin(), rules.end(),
-                       [&](const PartRule& rule) { return rule.name == name && rule.track; }))
-        continue;
+    if (const auto* extension = reader_of(extensions, name)) {
       const auto before = clips_ > 1 ? method_->frames(config_, clips_ - 1, &*script_) : 0;
-      auto made = extension->track_of(
-          name, {path, config_.fps, method_->frames(config_, clips_, &*script_), before});
+      auto made =
+          extension->track_of(name, {path, config_.fps, method_->frames(config_, clips_, &*script_),
+                                     before, config_.height, config_.width});
       settings_.set("start.track-" + name, made.identity, "");
-      return std::move(made.values);
+      return made.reader ? made.reader->read(0, made.reader->frames()) : std::move(made.values);
     }
   }
   const auto tensors = SafetensorsFile::open(path).load_all();

@@ -150,7 +150,11 @@ LoadReport ModelExtension::load(const NamedTensors& tensors, const std::string& 
 }
 
 LoadReport ModelExtension::load_file(const std::filesystem::path& file) {
-  return load(SafetensorsFile::open(file).load_all(), file.string());
+  return load(do_read_file(file), file.string());
+}
+
+NamedTensors ModelExtension::do_read_file(const std::filesystem::path& file) const {
+  return SafetensorsFile::open(file).load_all();
 }
 
 MadeTrack ModelExtension::do_track_of(std::string_view part, const TrackFile& file) const {

@@ -22,6 +22,7 @@ namespace svi {
 
 class Document;
 class Registry;
+class TrackReader;
 
 /// The sizes of the transformer that an extension joins.
 struct ExtensionHost {
@@ -107,14 +108,17 @@ struct ExtensionBlock {
 struct TrackFile {
   std::string path = {};       // of the file
   double fps = 0;              // frames per second of the film
-  std::int64_t frames = 0;     // pixel frames of the film
+  std::int64_t frames = 0;     // pixel frames of the film; 0: as many as the track has
   std::int64_t last_clip = 0;  // the first of them that the film's last clip adds
+  std::int64_t height = 0;     // of a frame of the film, in pixels
+  std::int64_t width = 0;      // the same
 };
 
-/// A track that is made of a file.
+/// A track that is made of a file: values, or a reader of them.
 struct MadeTrack {
   at::Tensor values;          // [frames, ...]  fp32 on the CPU, one entry per pixel frame
   std::string identity = {};  // of all that the values depend on, but for the film's length
+  std::shared_ptr<const TrackReader> reader = {};  // in place of values, where they are many
 };
 
 /// Options that every extension has; a Config derives from it and calls its `describe`.
@@ -160,7 +164,8 @@ class SVI_EXPORT ModelExtension : public Component {
   /// Copies parameters of exactly these names and sizes; throws IoError naming `origin` and every
   /// tensor that is missing, unknown or of another size, with both sizes.
   LoadReport load(const NamedTensors& tensors, const std::string& origin);
-  LoadReport load_file(const std::filesystem::path& file);  // the same of a safetensors file
+  /// The same of a safetensors file, or of what else the extension reads.
+  LoadReport load_file(const std::filesystem::path& file);
   /// Names, sizes and starts of its parameters in a model of these sizes; allocates none.
   std::vector<ParameterSpec> parameters_for(const ExtensionHost& host) const {
     return do_parameters(host);
@@ -197,6 +202,8 @@ class SVI_EXPORT ModelExtension : public Component {
   virtual std::vector<PartRule> do_reads() const { return {}; }
   virtual std::vector<ParameterSpec> do_parameters(const ExtensionHost& host) const = 0;
   virtual std::string do_where_from() const { return {}; }
+  /// The tensors of a file under the names of the parameters: where files hold them beside others.
+  virtual NamedTensors do_read_file(const std::filesystem::path& file) const;
   virtual MadeTrack do_track_of(std::string_view part, const TrackFile& file) const;
   virtual ExtensionInputs do_begin(const ExtensionPass& pass) const = 0;
   virtual bool do_acts_after_cross_attention(std::int64_t) const { return false; }
