@@ -17,13 +17,12 @@
 #include <string>
 #include <vector>
 
+#include "pocket/pocket_world.hpp"
+#include "pocket/word_encoder.hpp"
 #include "svi/core/clock.hpp"
-#include "svi/data/pocket_world.hpp"
-#include "svi/data/text_encoder.hpp"
 #include "svi/evaluate/evaluation.hpp"
 #include "svi/guidance/cfg.hpp"
 #include "svi/io/safetensors.hpp"
-#include "svi/metric/builtins.hpp"
 #include "svi/metric/drift.hpp"
 #include "svi/model/wan/dit.hpp"
 #include "svi/plugin/loader.hpp"
@@ -74,8 +73,7 @@ int main(int argc, char** argv) {
   const PocketTextEncoder encoder({});
   Registry registry;
   load_plugin(find_plugin("naive_chain"), registry);
-  Registrar registrar(registry, "built-in");
-  register_metric(registrar);
+  load_plugin(find_plugin("pocket"), registry);
   const auto method = registry.make<Method>(Document{}, "naive_chain");
   std::vector<std::unique_ptr<Metric>> metrics;
   metrics.push_back(registry.make<Metric>(Document{}, "pocket"));

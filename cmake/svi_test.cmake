@@ -27,6 +27,7 @@ function(_svi_test_binary target)
     svi_unity(${target})
   endif()
   target_precompile_headers(${target} REUSE_FROM svi_tensor)
+  add_dependencies(${target} pocket)  # what is registered beside the built-ins
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 endfunction()
 

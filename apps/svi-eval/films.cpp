@@ -9,6 +9,7 @@
 #include "svi/experiment/overrides.hpp"
 #include "svi/measure/score_cache.hpp"
 #include "svi/metric/metric.hpp"
+#include "svi/pretrained/folder_settings.hpp"
 
 namespace svi::eval {
 namespace {
@@ -18,8 +19,6 @@ namespace fs = std::filesystem;
 constexpr const char* kFree = "free";
 constexpr const char* kAll = "all";
 constexpr const char* kBuiltIn = "built-in";  // the origin of a component of the library
-/// Metrics of the pocket world, which say nothing of other films.
-constexpr std::array<const char*, 3> kPocketMetrics = {"pocket", "pocket_truth", "critic"};
 
 /// The folder of results that a path names; empty if it names none.
 fs::path run_folder(const fs::path& path) {
@@ -53,8 +52,9 @@ std::string plugin_of(const Registration& registration) {
   return registration.origin.substr(0, registration.origin.find(' '));
 }
 
-bool is_of_pocket(const std::string& name) {
-  return std::find(kPocketMetrics.begin(), kPocketMetrics.end(), name) != kPocketMetrics.end();
+/// Whether it is of the world that comes with svi, and says nothing of other films.
+bool is_of_own_world(const Registration& registration) {
+  return plugin_of(registration) == default_folder_config().plugin;
 }
 
 bool needs_file(const Registration& registration) {
@@ -101,8 +101,8 @@ std::vector<std::string> chosen_metrics(const Registry& registry,
   };
   for (const auto& wanted : names) {
     const bool any = choose([&](const std::string& name, const Registration& registration) {
-      if (wanted == kAll) return !is_of_pocket(name);
-      if (wanted == kFree) return !is_of_pocket(name) && !needs_file(registration);
+      if (wanted == kAll) return !is_of_own_world(registration);
+      if (wanted == kFree) return !is_of_own_world(registration) && !needs_file(registration);
       return wanted == name || wanted == plugin_of(registration);
     });
     if (!any) registry.find(Metric::kKind, wanted, "command line: --metrics");  // throws

@@ -6,6 +6,7 @@
 #include "svi/config/command_line.hpp"
 #include "svi/core/check.hpp"
 #include "svi/core/processors.hpp"
+#include "svi/pretrained/folder_settings.hpp"
 
 namespace svi::generate {
 namespace {
@@ -52,13 +53,13 @@ po::options_description options(Arguments& a) {
   po::options_description model("Model");
   add = model.add_options();
   add("model", po::value(&a.model),
-      "folder of the weights, official or diffusers layout; default: pocket, which comes with svi");
+      "folder of the weights, official or diffusers layout; default: one that comes with svi");
   add("variant", po::value(&a.variant),
       "how the film is made: shot, film, talk, dance, naive, or the name of another method");
   add("lora", po::value(&a.loras)->composing(),
       "adapter to merge: FILE or FILE=STRENGTH; may be repeated");
   add("no-lora", po::bool_switch(&a.no_lora),
-      "use the pocket base without its adapter: the film drifts");
+      "use the default base without its adapter: the film drifts");
   add("dtype", store(a.dtype), "precision: auto, fp32 or bf16");
   add("device", po::value(&a.device), "auto, cpu or cuda");
   add("threads", store(a.threads), "CPU threads, at most one per processor; default: all");
@@ -137,15 +138,11 @@ void set_defaults(Document& d, const Arguments& a, bool official) {
     set("rollout.negative_prompt", kWanNegativePrompt);
     return;
   }
-  set("film.frames", "5");
-  set("film.height", "32");
-  set("film.width", "32");
-  set("film.fps", "8");
-  set("film.upscale", "8");
-  set("film.noise", "svi");
-  set("sampler.steps", "10");
-  set("sampler.shift", "3");
-  set("guidance.type", "none");
+  for (const auto& section : folder_settings(weights_folder(a.model)).sections()) {
+    if (section.name == "folder") continue;
+    for (const auto& entry : section.entries)
+      d.set(section.name, entry.key, entry.value, entry.origin);
+  }
 }
 
 }  // namespace
@@ -221,7 +218,7 @@ Document settings_of(const Arguments& a, bool official) {
   for (const auto& [path, value] : a.method_settings) d.set(path, value, "default of the method");
   d.set("model.folder", a.model, "--model");
   if (!a.loras.empty()) d.set("model.lora", joined(a.loras), "--lora");
-  if (a.model == "pocket" && a.loras.empty() && !a.no_lora)
+  if (a.model == kDefaultFolder && a.loras.empty() && !a.no_lora)
     d.set("model.lora", "erft.safetensors", "default");
   put(d, "model.dtype", a.dtype, "--dtype");
   put(d, "model.resident_blocks", a.resident_blocks, "--resident-blocks");

@@ -7,14 +7,15 @@
 #include <vector>
 
 #include "svi/config/document.hpp"
+#include "svi/io/data_folder.hpp"
 #include "svi/pretrained/device.hpp"
 
 namespace svi::generate {
 
 /// The command line.
 struct Arguments {
-  std::string model = "pocket", variant, prompt, prompts, samples, out, continue_video, audio, pose,
-              end_image, device = "auto";
+  std::string model = kDefaultFolder, variant, prompt, prompts, samples, out, continue_video, audio,
+              pose, end_image, device = "auto";
   std::vector<std::string> images, loras, plugins, settings, tracks, audios;
   std::optional<std::string> size, sampler, dtype;
   std::optional<std::int64_t> clips, seed, steps, frames, crf, resident_blocks, threads;

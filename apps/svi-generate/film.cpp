@@ -13,12 +13,13 @@
 #include "svi/core/check.hpp"
 #include "svi/core/log.hpp"
 #include "svi/core/sha256.hpp"
-#include "svi/data/pocket_world.hpp"
+#include "svi/data/clip_source.hpp"
 #include "svi/generate/frame_size.hpp"
 #include "svi/io/video_reader.hpp"
 #include "svi/method/chain.hpp"
 #include "svi/model/extension.hpp"
 #include "svi/parallel/environment.hpp"
+#include "svi/pretrained/folder_settings.hpp"
 #include "svi/sampler/sampler.hpp"
 
 namespace svi::generate {
@@ -113,10 +114,10 @@ FilmJob::FilmJob(const Arguments& a, const Registry& registry, Pretrained& model
       output_(request_.out, mode_of(a)),
       reads_(std::move(reads)) {
   output_.check_place(inputs_of(a, request_, model.files()), request_.makes_folder);
-  const bool pocket = model.files().layout == ModelLayout::pocket;
-  auto document = settings_of(a, !pocket);
+  const bool official = model.files().layout != ModelLayout::trained;
+  auto document = settings_of(a, official);
   check_sections(document);
-  set_size(document, pocket);
+  set_size(document, official);
   config_ = resolved_section<FilmConfig>(document, "film", settings_);
   const auto rollout = resolved_section<FilmRollout>(document, "rollout", settings_);
   rollout_.rounding = rollout.rounding;
@@ -129,7 +130,8 @@ FilmJob::FilmJob(const Arguments& a, const Registry& registry, Pretrained& model
     settings_.set(
         "start.extension-" + label,
         extension->options().file.empty() ? "no file" : sha256_file(extension->options().file), "");
-  load_start(pocket);
+  load_start();
+  if (!official) imagine_start(registry);
   check_method();
   const auto more = method_->frames(config_, 2) - method_->frames(config_, 1);
   storyboard_ = std::make_unique<Storyboard>(request_.segments, *method_,
@@ -250,7 +252,7 @@ void FilmJob::tell_stopped(std::int64_t made) const {
   std::cout << std::endl;
 }
 
-void FilmJob::set_size(Document& document, bool pocket) const {
+void FilmJob::set_size(Document& document, bool official) const {
   const auto unit = model_.vae_config().spatial_stride() * model_.dit_config().patch[1];
   if (a_.size) {
     const auto size = parse_size(*a_.size);
@@ -262,14 +264,14 @@ void FilmJob::set_size(Document& document, bool pocket) const {
     }
     document.set("film.width", cat(size.width), "--size");
     document.set("film.height", cat(size.height), "--size");
-  } else if (!pocket) {
+  } else if (official) {
     const auto size = film_size(image_size(request_.image), kMaxWidth, unit);
     if (!document.get("film", "width")) document.set("film.width", cat(size.width), "the image");
     if (!document.get("film", "height")) document.set("film.height", cat(size.height), "the image");
   }
 }
 
-void FilmJob::load_start(bool pocket) {
+void FilmJob::load_start() {
   const FrameSize size{config_.width, config_.height};
   const auto stride = model_.vae_config().temporal_stride();
   if ((config_.frames - 1) % stride != 0) {
@@ -296,8 +298,13 @@ void FilmJob::load_start(bool pocket) {
     if (!segment.image.empty() && images.insert(segment.image).second)
       load_image(segment.image, size);
   }
-  if (!pocket || (start_.image.defined() && !request_.segments.empty())) return;
-  const auto scene = PocketWorld(PocketWorld::Config{}).scene(request_.index, config_);
+}
+
+/// What nobody has given comes from the world that the weights have learnt.
+void FilmJob::imagine_start(const Registry& registry) {
+  if (start_.image.defined() && !request_.segments.empty()) return;
+  const auto world = folder_config(model_.files().folder).world;
+  const auto scene = registry.make<ClipSource>(Document{}, world)->scene(request_.index, config_);
   if (!start_.image.defined()) start_.image = scene.image;
   if (request_.segments.empty()) request_.segments = {{.prompt = scene.prompts.front()}};
 }

@@ -40,8 +40,9 @@ class FilmJob {
 
  private:
   std::int64_t frames() const;
-  void set_size(Document& document, bool pocket) const;
-  void load_start(bool pocket);
+  void set_size(Document& document, bool official) const;
+  void load_start();
+  void imagine_start(const Registry& registry);
   void check_method() const;
   std::int64_t clips_of_sound() const;
   std::int64_t usual_clips() const;

@@ -16,6 +16,7 @@
 #include "svi/parallel/collective.hpp"
 #include "svi/parallel/stop.hpp"
 #include "svi/plugin/loader.hpp"
+#include "svi/pretrained/folder_settings.hpp"
 
 namespace svi::generate {
 namespace {
@@ -91,6 +92,12 @@ PretrainedConfig model_config(const Arguments& a) {
   return parse_config<PretrainedConfig>(settings_of(a, false), "model");
 }
 
+/// What the folder's own settings ask for; that of the default folder is there already.
+void load_folder_plugin(const std::filesystem::path& folder, Registry& registry) {
+  const auto plugin = folder_config(folder).plugin;
+  if (!plugin.empty()) load_plugin(find_plugin(plugin), registry);
+}
+
 }  // namespace
 
 int make_films(const Arguments& given, Registry& registry, const Communicator& world) {
@@ -100,23 +107,24 @@ int make_films(const Arguments& given, Registry& registry, const Communicator& w
   } else if (world.size() == 1) {
     at::set_num_threads(static_cast<int>(std::thread::hardware_concurrency()));
   }
-  Pretrained model(model_config(a), choose_device(device_choice(a)));
-  const bool pocket = model.files().layout == ModelLayout::pocket;
-  load_plugin(find_plugin(variant_name(a, !pocket)), registry);
-  a.method_settings = registry.make<Method>(settings_of(a, !pocket), "")->film_settings();
+  Pretrained model(model_config(a), choose_device(device_choice(a)), registry);
+  const bool official = model.files().layout != ModelLayout::trained;
+  load_plugin(find_plugin(variant_name(a, official)), registry);
+  if (!official) load_folder_plugin(model.files().folder, registry);
+  a.method_settings = registry.make<Method>(settings_of(a, official), "")->film_settings();
   const bool together = a.split && world.size() > 1;
   std::vector<std::string> reads;
-  const auto extensions = extensions_of(a, registry, model, !pocket, together, reads);
+  const auto extensions = extensions_of(a, registry, model, official, together, reads);
   const StopRequest stop(world);
   if (together && world.rank() != 0) {
     if (a.validate) return 0;
-    share(a, registry, model.dit(), !pocket, world);
+    share(a, registry, model.dit(), official, world);
     compute_along(model.dit(), world, stop);
     return 0;
   }
   std::vector<FilmJob> films;
   std::vector<std::string> prompts;
-  auto requests = requests_of(a, pocket);
+  auto requests = requests_of(a, official);
   std::exception_ptr problem;
   try {
     for (std::size_t i = 0; i < requests.size(); ++i) {
@@ -141,7 +149,7 @@ int make_films(const Arguments& given, Registry& registry, const Communicator& w
   if (!prompts.empty()) model.prompts().encode(prompts);
   model.prompts().release();
   if (films.empty()) return 0;
-  if (together) share(a, registry, model.dit(), !pocket, world);
+  if (together) share(a, registry, model.dit(), official, world);
   for (const auto& [label, extension] : extensions) model.dit().attach(extension);
   // Whatever can still fail does so before the first film's folder is touched.
   const SplitModel shared(model.dit(), world);

@@ -5,6 +5,7 @@
 
 #include "svi/core/check.hpp"
 #include "svi/generate/sample_files.hpp"
+#include "svi/io/data_folder.hpp"
 
 namespace svi::generate {
 namespace {
@@ -41,7 +42,7 @@ std::vector<Request> sample_requests(const Arguments& a) {
 
 }  // namespace
 
-std::vector<Request> requests_of(const Arguments& a, bool pocket) {
+std::vector<Request> requests_of(const Arguments& a, bool official) {
   std::vector<Request> requests;
   if (!a.samples.empty()) {
     requests = sample_requests(a);
@@ -51,12 +52,13 @@ std::vector<Request> requests_of(const Arguments& a, bool pocket) {
     if (!a.prompt.empty()) segments = {{.prompt = a.prompt}};
     auto images = a.images;
     if (images.empty()) images.emplace_back(a.continue_video);
-    if (images.front().empty() && !pocket)
+    if (images.front().empty() && official)
       raise<ConfigError>("command line: --image is missing: the first frame of the film");
-    if (segments.empty() && !pocket)
+    if (segments.empty() && official)
       raise<ConfigError>("command line: --prompt or --prompts is missing");
     for (const auto& image : images) {
-      const auto stem = image.empty() ? std::string("pocket") : fs::path(image).stem().string();
+      const auto stem =
+          image.empty() ? std::string(kDefaultFolder) : fs::path(image).stem().string();
       requests.push_back({.name = stem, .image = image, .segments = segments});
     }
   }

@@ -14,7 +14,7 @@ namespace svi::generate {
 /// One film that is asked for.
 struct Request {
   std::string name = {};
-  std::string image = {};  // empty: the pocket world's own
+  std::string image = {};  // empty: one of the world that the weights have learnt
   std::vector<PromptSegment> segments = {};
   std::string pose = {}, end = {}, audio = {};  // files; empty where there is none
   std::filesystem::path out = {};
@@ -23,7 +23,7 @@ struct Request {
 };
 
 /// All films that are asked for. Throws ConfigError, IoError.
-std::vector<Request> requests_of(const Arguments& arguments, bool pocket);
+std::vector<Request> requests_of(const Arguments& arguments, bool official);
 
 /// Every file that the film reads.
 std::vector<std::string> inputs_of(const Arguments& arguments, const Request& request,

@@ -34,6 +34,8 @@ cd "$work"
 expect "half" "$svi" --plugin "$plugin" --list
 expect "share" "$svi" --plugin "$plugin" --describe error_source.half
 expect "clipped" "$svi" --plugin clipped_residual --list  # an installed one, by its name
+expect "pocket_world" "$svi" --describe data.pocket_world  # the one that nobody has to name
+expect "fits" "$work/prefix/bin/svi-generate" --validate --out "$work/film.mp4"
 
 # Those of svi's tree, in place of the installed ones.
 find "$work/prefix" \( -name noise_rolling.so -o -name feature_consistency.so \) -delete

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <set>
 
+#include "pocket/pocket_world.hpp"
 #include "svi/core/check.hpp"
-#include "svi/data/pocket_world.hpp"
 #include "svi/metric/psnr.hpp"
 
 namespace svi {

@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "method/tiny_models.hpp"
+#include "pocket/pocket_world.hpp"
 #include "svi/core/check.hpp"
-#include "svi/data/pocket_world.hpp"
 #include "svi/guidance/cfg.hpp"
 #include "svi/method/chain.hpp"
 #include "svi/sampler/euler.hpp"

@@ -1,8 +1,8 @@
 #include <ATen/ATen.h>
 
 #include "fuzz.hpp"
-#include "svi/data/text_encoder.hpp"
-#include "svi/tensor/pocket_scene.hpp"
+#include "pocket/pocket_scene.hpp"
+#include "pocket/word_encoder.hpp"
 
 /// A prompt that is understood says the same when written out; any text becomes finite tokens.
 void fuzz(std::string_view bytes) {

@@ -130,7 +130,7 @@ TEST(BuiltInMetrics, AreRegisteredWithUniqueQuantities) {
     }
   }
 
-  EXPECT_EQ(names.count("pocket_quality"), 1u);
+  EXPECT_EQ(names.count("seam_jump"), 1u);
   EXPECT_EQ(names.count("psnr"), 1u);
 }
 

@@ -54,11 +54,19 @@ TEST(Loader, RefusesAMissingFileAndOneThatIsNoLibrary) {
   std::filesystem::remove(text);
 }
 
-TEST(Loader, RefusesTheSamePluginTwice) {
-  Registry registry;
-  load_plugin(find_plugin("svi_shot"), registry);
+TEST(Loader, RegistersAFileOnceAndRefusesAnotherOfTheSameNames) {
+  Registry registry, other;
+  const auto path = find_plugin("svi_shot");
+  const auto copy = std::filesystem::temp_directory_path() / "svi_shot_copy.so";
+  const auto first = load_plugin(path, registry);
 
-  EXPECT_THROW(load_plugin(find_plugin("svi_shot"), registry), PluginError);
+  EXPECT_EQ(load_plugin(path, registry).sha256, first.sha256);
+  EXPECT_EQ(registry.kinds().at("method").size(), 1u);
+  load_plugin(path, other);  // open already, and new here
+  EXPECT_EQ(other.kinds().at("method").size(), 1u);
+  std::filesystem::copy_file(path, copy, std::filesystem::copy_options::overwrite_existing);
+  EXPECT_THROW(load_plugin(copy.string(), registry), PluginError);
+  std::filesystem::remove(copy);
 }
 
 TEST(Loader, SuggestsTheNearestPlugin) {

@@ -18,6 +18,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 const std::string kPocket = std::string(SVI_SOURCE_DIR) + "/data/pocket/";
+const Registry kNothing;  // no text is encoded here
 
 /// The pocket's transformer behind a nest, each value times a factor.
 NamedTensors pocket_dit(const std::string& nest, double factor = 1) {
@@ -35,7 +36,7 @@ NamedTensors operator+(NamedTensors one, const NamedTensors& two) {
 /// Opens the headers of the pocket with other files; "accepted", or the message.
 std::string refusal_of(const PretrainedConfig& config) {
   try {
-    const Pretrained model(config, at::kCPU);
+    const Pretrained model(config, at::kCPU, kNothing);
   } catch (const Error& error) {
     return error.what();
   }
@@ -49,7 +50,7 @@ TEST(DitFile, ANestedCopyIsTheTransformerThatIsChosen) {
                              pocket_dit("generator_ema.model._fsdp_wrapped_module.", 2));
   for (const auto& [copy, factor] :
        {std::pair("generator", 1.0), std::pair("generator_ema", 2.0)}) {
-    const auto file = open_dit_file(path, ModelLayout::pocket, 4, copy);
+    const auto file = open_dit_file(path, ModelLayout::trained, 4, copy);
     const auto expected = pocket_dit("", factor);
     ASSERT_EQ(file.weights.size(), expected.size());
     EXPECT_EQ(file.config.dim, 128);
@@ -74,9 +75,9 @@ TEST(DitFile, CopiesOfOneFileAreDifferentFilms) {
   config.dit = folder / "dit.safetensors";
   save_safetensors(config.dit, pocket_dit("model.") + pocket_dit("ema.", 2));
   config.copy = "model";
-  const auto one = Pretrained(config, at::kCPU).identity();
+  const auto one = Pretrained(config, at::kCPU, kNothing).identity();
   config.copy = "ema";
-  EXPECT_NE(Pretrained(config, at::kCPU).identity(), one);
+  EXPECT_NE(Pretrained(config, at::kCPU, kNothing).identity(), one);
 }
 
 TEST(DitFile, AScaledOneWithoutAScaleIsRefusedBeforeAFilmIsBegun) {
@@ -129,7 +130,7 @@ TEST(Adapters, OfEverySpellingMakeTheSameTransformer) {
     config.lora = {folder / "l.safetensors=0.5"};
     save_safetensors(folder / "l.safetensors",
                      adapter(layer) + NamedTensors{{layer + ".alpha", at::full({}, 4.0)}});
-    Pretrained model(config, at::kCPU);
+    Pretrained model(config, at::kCPU, kNothing);
     for (const auto& [name, weight] : model.dit().parameters()) {
       if (name != "blocks.0.self_attn.q.weight") continue;
       const auto moved = weight - SafetensorsFile::open(kPocket + "dit.safetensors").load(name);
@@ -173,7 +174,7 @@ TEST(DitOpener, GivesWhatMergingPlacingAndRoundingByHandGive) {
   const auto whole = by_hand(false), eight = by_hand(true);
   EXPECT_TRUE(
       at::equal(pocket_velocity(*DitOpener(config, files, 4, at::kCPU).for_films()), eight));
-  EXPECT_TRUE(at::equal(pocket_velocity(Pretrained(config, at::kCPU).dit()), eight));
+  EXPECT_TRUE(at::equal(pocket_velocity(Pretrained(config, at::kCPU, kNothing).dit()), eight));
   EXPECT_FALSE(at::equal(whole, eight));
   // Training has all of the weights; films may have another adapter behind those of [model].
   EXPECT_TRUE(at::equal(

@@ -3,8 +3,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "pocket/pocket_world.hpp"
 #include "svi/core/check.hpp"
-#include "svi/data/pocket_world.hpp"
 
 namespace svi {
 namespace {

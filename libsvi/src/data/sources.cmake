@@ -4,9 +4,7 @@ set(SVI_DATA_SOURCES
   src/data/clip_source.cpp
   src/data/csv.cpp
   src/data/damage.cpp
-  src/data/pocket_world.cpp
   src/data/pose_video.cpp
-  src/data/text_encoder.cpp
   src/data/tracks.cpp
   src/data/video_folder.cpp
   src/data/video_list.cpp

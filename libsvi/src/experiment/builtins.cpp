@@ -11,6 +11,7 @@
 #include "svi/metric/builtins.hpp"
 #include "svi/parallel/builtins.hpp"
 #include "svi/plugin/loader.hpp"
+#include "svi/pretrained/folder_settings.hpp"
 #include "svi/sampler/builtins.hpp"
 
 namespace svi {
@@ -26,6 +27,18 @@ void register_builtins(Registry& registry) {
   register_parallel(registrar);
   register_guidance(registrar);
   register_sampler(registrar);
+  load_default_plugin(registry);
+}
+
+std::optional<LoadedPlugin> load_default_plugin(Registry& registry) {
+  const auto name = default_folder_config().plugin;
+  if (name.empty()) return {};
+  try {
+    return load_plugin(find_plugin(name), registry);
+  } catch (const PluginError& error) {
+    SVI_WARN("plugins", error.what());
+    return {};
+  }
 }
 
 void load_installed_plugins(Registry& registry) {

@@ -162,7 +162,7 @@ RunEnd run_experiment(const Plan& given, const Registry& registry, const Communi
       for (const auto& line : plan.missing) SVI_WARN("metrics", line);
     }
     probe_results(folders.root(), world);
-    const auto facts = provenance(plan, world, device.str());
+    const auto facts = provenance(plan, registry, world, device.str());
     const bool done = run_all({plan, registry, world, list, device, axes,
                                progress ? &*progress : nullptr, StopRequest(world)});
     if (!done) return RunEnd::stopped;

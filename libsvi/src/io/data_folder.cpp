@@ -15,4 +15,8 @@ std::filesystem::path data_folder() {
   return fs::path(SVI_SOURCE_DATA_DIR);
 }
 
+std::filesystem::path weights_folder(const std::string& name) {
+  return name == kDefaultFolder ? data_folder() / name : std::filesystem::path(name);
+}
+
 }  // namespace svi

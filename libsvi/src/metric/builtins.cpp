@@ -1,8 +1,5 @@
 #include "svi/metric/builtins.hpp"
 
-#include "svi/metric/critic.hpp"
-#include "svi/metric/pocket.hpp"
-#include "svi/metric/pocket_truth.hpp"
 #include "svi/metric/psnr.hpp"
 #include "svi/metric/ssim.hpp"
 #include "svi/metric/temporal.hpp"
@@ -18,12 +15,6 @@ void register_metric(Registrar& registrar) {
                                                "steadiness from frame to frame");
   registrar.add<Metric, SeamJumpMetric>("seam_jump", "jump at the seam between clips");
   registrar.add<Metric, MotionMetric>("motion", "amount of motion relative to the truth");
-  registrar.add<Metric, PocketMetric>(
-      "pocket", "quality, consistency, disc and motion of pocket scenes, without truth");
-  registrar.add<Metric, PocketTruthMetric>(
-      "pocket_truth", "background, object and motion of pocket scenes against the truth");
-  registrar.add<Metric, CriticMetric>(
-      "critic", "quality of each frame, and of all frames as a set, estimated by a trained critic");
 }
 
 }  // namespace svi

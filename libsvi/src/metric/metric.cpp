@@ -14,6 +14,8 @@ void MetricSession::finish(const FilmView&, MetricSink&) {}
 
 std::vector<MetricFile> Metric::needs() const { return {}; }
 
+std::vector<std::string> Metric::weights() const { return {}; }
+
 void Metric::ready(const MetricContext&) {}
 
 double Metric::of_set(std::size_t quantity, const at::Tensor&, const at::Tensor&) const {

@@ -2,15 +2,11 @@ set(SVI_METRIC_SOURCES
   src/metric/builtins.cpp
   src/metric/comparison.cpp
   src/metric/correlation.cpp
-  src/metric/critic.cpp
   src/metric/drift.cpp
   src/metric/feature_store.cpp
   src/metric/frechet.cpp
   src/metric/metric.cpp
   src/metric/metric_context.cpp
-  src/metric/pocket.cpp
-  src/metric/pocket_fitter.cpp
-  src/metric/pocket_truth.cpp
   src/metric/psnr.cpp
   src/metric/ssim.cpp
   src/metric/temporal.cpp)

@@ -39,6 +39,16 @@ std::vector<fs::path> search_folders() {
   return folders;
 }
 
+/// Whether that plugin has registered something.
+bool has_origin(const Registry& registry, const std::string& origin) {
+  for (const auto& [kind, names] : registry.kinds()) {
+    for (const auto& [name, registration] : names) {
+      if (registration.origin == origin) return true;
+    }
+  }
+  return false;
+}
+
 std::string read_bytes(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   std::ostringstream bytes;
@@ -51,6 +61,7 @@ std::string read_bytes(const std::string& path) {
 LoadedPlugin load_plugin(const std::string& path, Registry& registry) {
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored)) raise<PluginError>("plugin ", path, ": no such file");
+  const bool open = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD) != nullptr;
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) raise<PluginError>("plugin ", path, " cannot be opened: ", dlerror());
   const auto* descriptor = static_cast<const PluginDescriptor*>(dlsym(library, kPluginSymbol));
@@ -62,8 +73,11 @@ LoadedPlugin load_plugin(const std::string& path, Registry& registry) {
     raise<PluginError>("plugin ", path, " was built for '", descriptor->abi, "', this is '", kAbi,
                        "'; rebuild it against this installation");
   }
-  Registrar registrar(registry, cat(descriptor->name, " ", descriptor->version));
-  descriptor->add_to(registrar);
+  const auto origin = cat(descriptor->name, " ", descriptor->version);
+  if (!open || !has_origin(registry, origin)) {
+    Registrar registrar(registry, origin);
+    descriptor->add_to(registrar);
+  }
   return {descriptor->name, descriptor->version, path, sha256_hex(read_bytes(path))};
 }
 

@@ -22,7 +22,7 @@ DitFile open_dit_file(const std::filesystem::path& path, ModelLayout layout, std
       match(WanDit(file.config, at::TensorOptions(at::kMeta)).parameters(), file.weights);
   if (!report.complete())
     raise<IoError>(path.string(), ": not the weights of a Wan transformer\n", report.text());
-  if (layout != ModelLayout::pocket) file.config.text_len = kOfficialText;
+  if (layout != ModelLayout::trained) file.config.text_len = kOfficialText;
   return file;
 }
 

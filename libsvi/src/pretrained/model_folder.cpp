@@ -66,7 +66,7 @@ std::vector<Part> diffusers_parts(const fs::path& folder) {
           {&ModelFiles::image_encoder, "", "image_encoder/", held("image_encoder")}};
 }
 
-std::vector<Part> pocket_parts(const fs::path& folder) {
+std::vector<Part> trained_parts(const fs::path& folder) {
   return {{&ModelFiles::dit, "the transformer", "dit.safetensors",
            first_like(folder, "dit.safetensors", "")},
           {&ModelFiles::vae, "the video codec", "vae.safetensors",
@@ -77,15 +77,15 @@ std::vector<Part> pocket_parts(const fs::path& folder) {
 
 ModelFiles find_model(const std::string& folder, const ModelFiles& known) {
   auto files = known;
-  files.folder = folder == "pocket" ? data_folder() / "pocket" : fs::path(folder);
+  files.folder = weights_folder(folder);
   if (!fs::is_directory(files.folder)) {
-    raise<IoError>(files.folder.string(), ": is not a folder; give the folder of the weights, or ",
-                   "`pocket` for the embedded ones");
+    raise<IoError>(files.folder.string(), ": is not a folder; give the folder of the weights, or `",
+                   kDefaultFolder, "` for those that come with svi");
   }
   std::vector<Part> parts;
-  if (fs::exists(files.folder / "dit.safetensors") || folder == "pocket") {
-    files.layout = ModelLayout::pocket;
-    parts = pocket_parts(files.folder);
+  if (fs::exists(files.folder / "dit.safetensors") || folder == kDefaultFolder) {
+    files.layout = ModelLayout::trained;
+    parts = trained_parts(files.folder);
   } else if (fs::is_directory(files.folder / "transformer")) {
     files.layout = ModelLayout::diffusers;
     parts = diffusers_parts(files.folder);

@@ -21,11 +21,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kPocketHeads = 4, kPocketLength = 24;
+constexpr std::int64_t kTrainedHeads = 4, kTrainedLength = 24;  // of a folder trained here
 
 /// A file in the folder, or anywhere; empty where none is named.
 fs::path file_of(const PretrainedConfig& config, const std::string& name) {
-  if (name.empty() || config.folder == "pocket") return name;
+  if (name.empty() || config.folder == kDefaultFolder) return name;
   const auto within = fs::path(config.folder) / name;
   return fs::exists(within) ? within : fs::path(name);
 }
@@ -64,6 +64,7 @@ std::string digest(const NamedTensors& tensors) {
 
 struct Pretrained::Parts {
   PretrainedConfig config;
+  const Registry* registry = nullptr;
   at::Device device = at::kCPU;
   ModelFiles files;
   std::optional<DitOpener> opener;
@@ -79,8 +80,9 @@ struct Pretrained::Parts {
 };
 
 void Pretrained::Parts::read_headers() {
-  const bool pocket = files.layout == ModelLayout::pocket;
-  opener.emplace(config, files, config.heads == 0 && pocket ? kPocketHeads : config.heads, device);
+  const bool trained = files.layout == ModelLayout::trained;
+  opener.emplace(config, files, config.heads == 0 && trained ? kTrainedHeads : config.heads,
+                 device);
   const auto codec = open_official(files.vae, WeightKind::vae, config.copy).tensors;
   try {
     vae_config = WanVae::infer(codec);
@@ -113,9 +115,10 @@ ClipVision open_image_encoder(const fs::path& path, at::Device device, const std
   return tower;
 }
 
-Pretrained::Pretrained(const PretrainedConfig& config, at::Device device)
+Pretrained::Pretrained(const PretrainedConfig& config, at::Device device, const Registry& registry)
     : parts_(std::make_unique<Parts>()) {
   parts_->config = config;
+  parts_->registry = &registry;
   parts_->device = device;
   parts_->files = files_of(config);
   parts_->read_headers();
@@ -147,7 +150,7 @@ MemoryRequest Pretrained::memory_request() const {
   for (const auto& lora : loras) {
     if (!merged) request.adapter_bytes += WeightFiles::open(lora.path).bytes();
   }
-  if (p.files.layout != ModelLayout::pocket) {
+  if (p.files.layout != ModelLayout::trained) {
     const auto path = p.files.text_encoder.string();
     const auto stored = open_official(path, WeightKind::umt5, p.config.copy, false).tensors;
     request.text_encoder = Umt5Encoder::infer(stored);
@@ -191,8 +194,8 @@ PromptEncoder& Pretrained::prompts() {
     config.dim = dit_config().text_dim;
     config.dtype = dtype();
     config.copy = parts_->config.copy;
-    if (parts_->files.layout == ModelLayout::pocket) config.length = kPocketLength;
-    encoder.emplace(parts_->files, config);
+    if (parts_->files.layout == ModelLayout::trained) config.length = kTrainedLength;
+    encoder.emplace(parts_->files, config, *parts_->registry);
   }
   return *encoder;
 }

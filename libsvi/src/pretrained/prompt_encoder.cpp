@@ -7,11 +7,12 @@
 
 #include "svi/core/check.hpp"
 #include "svi/core/log.hpp"
-#include "svi/data/text_encoder.hpp"
+#include "svi/encoder/small_text_encoder.hpp"
 #include "svi/encoder/text_encoder.hpp"
 #include "svi/encoder/umt5.hpp"
 #include "svi/io/weight_files.hpp"
 #include "svi/model/key_maps.hpp"
+#include "svi/pretrained/folder_settings.hpp"
 
 namespace svi {
 namespace {
@@ -39,6 +40,18 @@ std::string start_of(std::string text) {
   return text.substr(0, size) + "...";
 }
 
+/// The one that a folder trained here names.
+std::unique_ptr<SmallTextEncoder> small_encoder(const std::filesystem::path& folder,
+                                                const PromptEncoder::Config& config,
+                                                const Registry& registry) {
+  const auto origin = cat(folder.string(), "/folder.ini");
+  Document document;
+  document.set("text_encoder.type", folder_config(folder).text_encoder, origin);
+  document.set("text_encoder.length", cat(config.length), origin);
+  document.set("text_encoder.dim", cat(config.dim), origin);
+  return registry.make<SmallTextEncoder>(document, "");
+}
+
 /// umT5 as the cache calls it: one unpadded prompt at a time.
 WanTextEncoder::Encode opened(const NamedTensors& weights, const std::string& origin,
                               const PromptEncoder::Config& config) {
@@ -55,7 +68,7 @@ WanTextEncoder::Encode opened(const NamedTensors& weights, const std::string& or
 
 struct PromptEncoder::Parts {
   Config config;
-  std::optional<PocketTextEncoder> words;
+  std::unique_ptr<SmallTextEncoder> small;
   std::optional<WanTextEncoder> text;
   std::map<std::string, at::Tensor> known;  // prompt -> [L, D]
   std::set<std::string> cut;                // prompts that were warned of
@@ -65,19 +78,21 @@ struct PromptEncoder::Parts {
 
 void PromptEncoder::Parts::warn(const std::string& prompt) {
   const auto [read, bytes] =
-      words ? std::pair(prompt, pocket_read_bytes(prompt, config.length)) : text->read_part(prompt);
+      small ? std::pair(prompt, small->read_bytes(prompt)) : text->read_part(prompt);
   if (bytes >= read.size() || !cut.insert(prompt).second || cut.size() > kMostWarnings) return;
-  SVI_WARN("text", "a prompt is longer than the ", config.length, words ? " words" : " tokens",
-           " that the text encoder reads; it is cut here: \"", end_of(read.substr(0, bytes)),
-           "\" | \"", start_of(read.substr(bytes)), "\". Shorten it, or say what matters first");
+  SVI_WARN("text", "a prompt is longer than the ", config.length, " ",
+           small ? small->unit() : "tokens", " that the text encoder reads; it is cut here: \"",
+           end_of(read.substr(0, bytes)), "\" | \"", start_of(read.substr(bytes)),
+           "\". Shorten it, or say what matters first");
   if (cut.size() == kMostWarnings) SVI_WARN("text", "further long prompts are not listed");
 }
 
-PromptEncoder::PromptEncoder(const ModelFiles& files, const Config& config)
+PromptEncoder::PromptEncoder(const ModelFiles& files, const Config& config,
+                             const Registry& registry)
     : parts_(std::make_unique<Parts>()) {
   parts_->config = config;
-  if (files.layout == ModelLayout::pocket) {
-    parts_->words.emplace(PocketTextEncoder::Config{.length = config.length, .dim = config.dim});
+  if (files.layout == ModelLayout::trained) {
+    parts_->small = small_encoder(files.folder, config, registry);
     return;
   }
   // Headers only: nothing of the 11 GB is read before a prompt is new.
@@ -101,7 +116,7 @@ at::Tensor PromptEncoder::encode(const std::vector<std::string>& prompts) {
     if (found == parts_->known.end()) {
       parts_->warn(prompt);
       const auto context =
-          parts_->words ? parts_->words->encode({prompt}) : parts_->text->encode({prompt});
+          parts_->small ? parts_->small->encode({prompt}) : parts_->text->encode({prompt});
       found = parts_->known.emplace(prompt, context[0].to(parts_->config.device)).first;
     }
     contexts.push_back(found->second);

@@ -4,6 +4,7 @@ set(SVI_PRETRAINED_SOURCES
   src/pretrained/device.cpp
   src/pretrained/dit_file.cpp
   src/pretrained/dit_opener.cpp
+  src/pretrained/folder_settings.cpp
   src/pretrained/memory_estimate.cpp
   src/pretrained/memory_plan.cpp
   src/pretrained/memory_remedies.cpp

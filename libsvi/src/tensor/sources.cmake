@@ -4,6 +4,5 @@ set(SVI_TENSOR_SOURCES
   src/tensor/error_structure.cpp
   src/tensor/instruction_set.cpp
   src/tensor/levels.cpp
-  src/tensor/pocket_scene.cpp
   src/tensor/random.cpp
   src/tensor/time_bins.cpp)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,12 +22,13 @@ struct Arm {
 
 /// An experiment as it will run: parsed, completed and checked, before anything is computed.
 struct SVI_EXPORT Plan {
-  ExperimentConfig experiment;        // [experiment]
-  RunConfig run;                      // [run]
-  std::vector<Arm> arms;              // in the order of the file
-  Document original;                  // the file as given
-  Document resolved;                  // running it again gives the same numbers
-  std::vector<LoadedPlugin> plugins;  // in the order they are named
+  ExperimentConfig experiment;          // [experiment]
+  RunConfig run;                        // [run]
+  std::vector<Arm> arms;                // in the order of the file
+  Document original;                    // the file as given
+  Document resolved;                    // running it again gives the same numbers
+  std::vector<LoadedPlugin> plugins;    // in the order they are named
+  std::optional<LoadedPlugin> shipped;  // the default folder's, which nobody has to name
   /// Of a run: what is missing of metrics that give no number, one line each; see
   /// missing_metrics().
   std::vector<std::string> missing = {};

@@ -36,7 +36,7 @@ enum class SetValue {
 /// | `features` | features | `/metrics/set/NAME` [arm, seed, clip], over all scenes |
 /// | `film_features` | film_features | `/metrics/film_set/NAME` [arm, seed], over all scenes |
 struct Quantity {
-  std::string name;                // snake_case, unique in a run: "psnr", "pocket_quality"
+  std::string name;                // snake_case, unique in a run: "psnr", "seam_jump"
   std::string unit;                // "dB", "1", "px"
   std::string meaning;             // one sentence for users
   Better better = Better::higher;  // which values are good
@@ -125,6 +125,9 @@ class SVI_EXPORT Metric : public Component {
   /// Files without which it gives no number; none if not overridden. Where one is missing or is
   /// another file, the metric is reported as missing and neither ready() nor open() is called.
   virtual std::vector<MetricFile> needs() const;
+  /// Files of weights that it has read when it is made, beside those of needs(): their hashes are
+  /// part of where a run's numbers come from. None if not overridden.
+  virtual std::vector<std::string> weights() const;
   /// Loads what sessions use, once. The context outlives the metric. Does nothing if not
   /// overridden; throws IoError naming the file if it cannot be used.
   virtual void ready(const MetricContext& context);

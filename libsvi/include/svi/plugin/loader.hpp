@@ -14,7 +14,8 @@ struct LoadedPlugin {
 };
 
 /// Opens a shared library, compares its descriptor (magic, then ABI string) and only then lets it
-/// register. Never unloaded: objects of its classes may live as long as the process. Throws
+/// register. The file that the registry has already is not registered again. Never unloaded:
+/// objects of its classes may live as long as the process. Throws
 /// PluginError: no such file, not a library, no descriptor, another ABI, a name already taken.
 SVI_EXPORT LoadedPlugin load_plugin(const std::string& path, Registry& registry);
 

@@ -29,8 +29,9 @@ SVI_EXPORT ClipVision open_image_encoder(const std::filesystem::path& path, at::
 /// Not thread-safe while something is opened; const use of what is open is.
 class SVI_EXPORT Pretrained {
  public:
-  /// Finds the files and reads their headers. Throws IoError, ConfigError.
-  Pretrained(const PretrainedConfig& config, at::Device device);
+  /// Finds the files and reads their headers. The registry, which outlives this, makes the text
+  /// encoder of small models. Throws IoError, ConfigError.
+  Pretrained(const PretrainedConfig& config, at::Device device, const Registry& registry);
   ~Pretrained();
 
   const ModelFiles& files() const;         // what was found

@@ -5,13 +5,14 @@
 #include <vector>
 
 #include "svi/config/option.hpp"
+#include "svi/io/data_folder.hpp"
 #include "svi/pretrained/compute_type.hpp"
 
 namespace svi {
 
 /// `[model]`: the weights that films are made with, in programs and experiments alike.
 struct PretrainedConfig {
-  std::string folder = "pocket";
+  std::string folder = kDefaultFolder;
   std::string dit = {};
   std::string vae = {};
   std::string text_encoder = {};
@@ -27,8 +28,8 @@ struct PretrainedConfig {
 
   void describe(OptionVisitor& visit) {
     visit(folder, {.key = "folder",
-                   .help = "folder of the weights (official, diffusers, or trained here); `pocket` "
-                           "is the embedded default"});
+                   .help = "folder of the weights (official, diffusers, or trained here); the "
+                           "default comes with svi"});
     visit(dit,
           {.key = "dit",
            .help = "transformer, if it is another than the folder's: a file there, or a path"});
@@ -54,11 +55,11 @@ struct PretrainedConfig {
     visit(release_pages, {.key = "release_pages",
                           .help = "return mapped pages of blocks that do not stay to the system "
                                   "after use; for models larger than memory"});
-    visit(heads,
-          {.key = "heads",
-           .help = "attention heads; 0: dim / 128 as in every official model, and 4 in the pocket",
-           .min = 0,
-           .max = 1024});
+    visit(heads, {.key = "heads",
+                  .help = "attention heads; 0: dim / 128 as in every official model, and 4 in a "
+                          "folder trained here",
+                  .min = 0,
+                  .max = 1024});
     visit(copy, {.key = "copy",
                  .help = "the weights to read if one file holds several copies, such as "
                          "generator_ema beside generator; `top`: the copy without a name"});

@@ -8,12 +8,13 @@
 #include <vector>
 
 #include "svi/core/export.hpp"
+#include "svi/plugin/registry.hpp"
 #include "svi/pretrained/model_folder.hpp"
 
 namespace svi {
 
-/// Prompts to the text context of a model folder: umT5 for official and diffusers folders, fixed
-/// vectors of words for the pocket.
+/// Prompts to the text context of a model folder: umT5 for official and diffusers folders, a
+/// small encoder without a network for those that were trained here.
 ///
 /// What was encoded once is kept, in this object and (umT5) on disk, so that the network is opened
 /// only for new prompts. One thread at a time.
@@ -27,7 +28,9 @@ class SVI_EXPORT PromptEncoder {
     std::string copy = {};                     // of the weights, where a file holds several
   };
 
-  PromptEncoder(const ModelFiles& files, const Config& config);  // opens nothing yet
+  /// Opens nothing yet. The registry makes the small encoder that the folder names; throws
+  /// ConfigError where it has none of that name.
+  PromptEncoder(const ModelFiles& files, const Config& config, const Registry& registry);
   ~PromptEncoder();
   PromptEncoder(PromptEncoder&&) noexcept;
 

@@ -96,7 +96,7 @@ void DiagnoseJobs::run(const JobContext& context) const {
   const StoppableModel model_until_stop(*dit, context.stop);
   const Studio studio{model_until_stop,
                       vae,
-                      text_encoder(model, context.device),
+                      text_encoder(model, context.device, context.registry),
                       *method,
                       *sampler,
                       *guidance,

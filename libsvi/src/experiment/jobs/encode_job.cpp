@@ -50,7 +50,7 @@ void EncodeJobs::run(const JobContext& context) const {
              own_base ? section<WanDitConfig>(document, "dit") : dit_config(model));
   LatentPool::encode(Folders(context.plan.folder()).pool(context.plan, arm), *source,
                      static_cast<std::uint64_t>(config.seed), 0, config.clips, shape,
-                     {vae, text_encoder(model, context.device),
+                     {vae, text_encoder(model, context.device, context.registry),
                       own_base ? EncodeImage() : image_encoder(model, context.device)},
                      method->training(), [&](std::int64_t done) {
                        if (context.stop.requested()) throw JobStopped();

@@ -218,10 +218,11 @@ void EvaluateJobs::run(const JobContext& context) const {
   }
   FilmWriters films(context, evaluation_config, clip, *source, scenes);
   const StoppableModel model_until_stop(*dit, context.stop);
-  const Studio studio{model_until_stop,  vae,      text_encoder(model, context.device),
-                      *method,           *sampler, *guidance,
-                      rollout_config,    clip,     image_encoder(model, context.device),
-                      dit->track_parts()};
+  const Studio studio{
+      model_until_stop,  vae,      text_encoder(model, context.device, context.registry),
+      *method,           *sampler, *guidance,
+      rollout_config,    clip,     image_encoder(model, context.device),
+      dit->track_parts()};
   const Evaluation evaluation(studio, *source, ready.metrics());
   FilmCost cost;
   const auto scores = evaluation.run(scenes, [&](const RolledClip& rolled) {

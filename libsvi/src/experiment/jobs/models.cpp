@@ -12,8 +12,8 @@ namespace fs = std::filesystem;
 
 /// As open_dit_file has them: only weights trained here do not tell theirs.
 std::int64_t heads_of(const ModelConfig& config, const ModelFiles& files) {
-  if (files.layout != ModelLayout::pocket) return 0;
-  return config.heads == 0 && config.folder == "pocket" ? ModelConfig().heads : config.heads;
+  if (files.layout != ModelLayout::trained) return 0;
+  return config.heads == 0 && config.folder == kDefaultFolder ? ModelConfig().heads : config.heads;
 }
 
 /// A file of the folder, or of anywhere where the folder has none of another name than usual.
@@ -25,8 +25,7 @@ fs::path file_of_model(const fs::path& folder, const std::string& name, const st
 }  // namespace
 
 ModelFiles model_files(const ModelConfig& config) {
-  const auto folder =
-      config.folder == "pocket" ? data_folder() / "pocket" : fs::path(config.folder);
+  const auto folder = weights_folder(config.folder);
   // Weights of this toolkit's own making; a pretraining starts with the codec alone, or nothing.
   ModelFiles files;
   files.text_encoder = config.text_encoder;
@@ -36,7 +35,8 @@ ModelFiles model_files(const ModelConfig& config) {
   files.folder = folder;
   files.dit = file_of_model(folder, config.dit, ModelConfig().dit);
   files.vae = file_of_model(folder, config.vae, ModelConfig().vae);
-  if (config.folder == "pocket" || fs::exists(files.dit) || fs::exists(files.vae)) return files;
+  if (config.folder == kDefaultFolder || fs::exists(files.dit) || fs::exists(files.vae))
+    return files;
   try {
     return find_model(config.folder, known);
   } catch (const IoError& error) {
@@ -78,16 +78,16 @@ void check_clip(const ClipConfig& clip, const WanVaeConfig& vae, const WanDitCon
   refuse("width", clip.width, vae.spatial_stride() * dit.patch[2], 0);
 }
 
-EncodeText text_encoder(const ModelConfig& config, at::Device device) {
+EncodeText text_encoder(const ModelConfig& config, at::Device device, const Registry& registry) {
   const auto files = model_files(config);
   PromptEncoder::Config sizes;
   sizes.device = device;
   sizes.copy = config.copy;
-  if (files.layout == ModelLayout::pocket) {
+  if (files.layout == ModelLayout::trained) {
     sizes.length = config.text_length;
     sizes.dim = config.text_dim;
   }
-  auto encoder = std::make_shared<PromptEncoder>(files, sizes);
+  auto encoder = std::make_shared<PromptEncoder>(files, sizes, registry);
   return [encoder](const std::vector<std::string>& prompts) {
     return encoder->encode(prompts).to(at::kFloat);
   };

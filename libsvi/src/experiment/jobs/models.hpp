@@ -11,14 +11,15 @@
 #include "svi/method/rollout.hpp"
 #include "svi/model/wan/dit.hpp"
 #include "svi/model/wan/vae.hpp"
+#include "svi/plugin/registry.hpp"
 #include "svi/pretrained/device.hpp"
 #include "svi/pretrained/dit_opener.hpp"
 #include "svi/pretrained/model_folder.hpp"
 
 namespace svi {
 
-/// The files of the model a [model] section names: the embedded pocket, weights trained here, or an
-/// official or diffusers folder. Throws IoError listing what is missing.
+/// The files of the model a [model] section names: weights trained here, as the default folder's
+/// are, or an official or diffusers folder. Throws IoError listing what is missing.
 ModelFiles model_files(const ModelConfig& config);
 
 WanVae load_vae(const ModelConfig& config, at::Device device);
@@ -32,7 +33,7 @@ DitOpener dit_opener(const ModelConfig& config, at::Device device);
 /// stride times the patch.
 void check_clip(const ClipConfig& clip, const WanVaeConfig& vae, const WanDitConfig& dit);
 
-EncodeText text_encoder(const ModelConfig& config, at::Device device);
+EncodeText text_encoder(const ModelConfig& config, at::Device device, const Registry& registry);
 /// Empty where the transformer has no image branch.
 EncodeImage image_encoder(const ModelConfig& config, at::Device device);
 

@@ -104,7 +104,7 @@ void TrainJobs::run(const JobContext& context) const {
   const auto vae = load_vae(model, context.device);
   const Studio studio{*dit,
                       vae,
-                      text_encoder(model, context.device),
+                      text_encoder(model, context.device, context.registry),
                       *method,
                       *sampler,
                       *guidance,

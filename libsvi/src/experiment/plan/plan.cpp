@@ -9,6 +9,7 @@
 #include "sections.hpp"
 #include "svi/core/check.hpp"
 #include "svi/core/processors.hpp"
+#include "svi/experiment/builtins.hpp"
 #include "svi/experiment/overrides.hpp"
 #include "svi/method/method.hpp"
 
@@ -164,6 +165,7 @@ Plan Plan::make(const Document& document, Registry& registry) {
   for (const auto& name : plan.experiment.plugins) {
     plan.plugins.push_back(load_plugin(find_plugin(name), registry));
   }
+  plan.shipped = load_default_plugin(registry);
   complete(plan, document, registry);
   check_names(plan);
   warn_of_other_grid(document);

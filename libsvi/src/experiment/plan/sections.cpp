@@ -21,6 +21,7 @@
 #include "svi/model/wan/dit.hpp"
 #include "svi/model/wan/vae.hpp"
 #include "svi/parallel/collective.hpp"
+#include "svi/pretrained/folder_settings.hpp"
 #include "svi/sampler/sampler.hpp"
 #include "svi/train/critic_trainer.hpp"
 #include "svi/train/recycler.hpp"
@@ -58,7 +59,7 @@ void for_each_fixed_section(Visit&& visit) {
 /// The sections that name a component by `type`, with the type that holds where nothing is said.
 template <class Visit>
 void for_each_component(Visit&& visit) {
-  visit.template operator()<ClipSource>("pocket_world");
+  visit.template operator()<ClipSource>(default_folder_config().world.c_str());
   visit.template operator()<Method>("naive_chain");
   visit.template operator()<Sampler>("euler");
   visit.template operator()<Guidance>("cfg");

@@ -30,7 +30,9 @@ std::string metric_key(const JobContext& context, const PresentMetric& present) 
   const auto& origin = context.registry.find(Metric::kKind, type).origin;
   auto key = cat("metric ", type, "\nlibrary ", library_sha256(), "\nseed ",
                  context.plan.experiment.seeds[context.job.seed], "\n");
-  for (const auto& plugin : context.plan.plugins) {
+  auto plugins = context.plan.plugins;
+  if (context.plan.shipped) plugins.push_back(*context.plan.shipped);
+  for (const auto& plugin : plugins) {
     if (origin.starts_with(plugin.name)) key += cat("plugin ", plugin.sha256, "\n");
   }
   for (const auto& entry : document.find(present.section)->entries)

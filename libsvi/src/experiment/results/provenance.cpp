@@ -16,7 +16,7 @@
 #include "svi/encoder/text_encoder.hpp"
 #include "svi/experiment/commit.hpp"
 #include "svi/io/weight_files.hpp"
-#include "svi/metric/critic.hpp"
+#include "svi/metric/metric.hpp"
 #include "svi/model/lora_files.hpp"
 
 namespace svi {
@@ -38,6 +38,7 @@ std::string file_hash(const std::filesystem::path& path) {
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> provenance(const Plan& plan,
+                                                            const Registry& registry,
                                                             const Communicator& world,
                                                             const std::string& device) {
   std::vector<std::pair<std::string, std::string>> facts = {
@@ -58,13 +59,13 @@ std::vector<std::pair<std::string, std::string>> provenance(const Plan& plan,
   for (const auto& arm : plan.arms) {
     for (const auto& section : arm.document.sections()) {
       if (!section.name.starts_with("metric.")) continue;
-      const auto type = arm.document.get(section.name, "type").value_or(section.name.substr(7));
-      if (type != "critic") continue;
-      const auto path =
-          critic_weights(arm.document.get(section.name, "weights").value_or("pocket"));
-      if (files.insert(path).second)
-        facts.emplace_back("weights " + std::filesystem::path(path).filename().string(),
-                           "sha256 " + file_hash(path));
+      const auto type = section.name.substr(std::string_view("metric.").size());
+      const auto metric = registry.make<Metric>(arm.document, type, nullptr, section.name);
+      for (const auto& path : metric->weights()) {
+        if (files.insert(path).second)
+          facts.emplace_back("weights " + std::filesystem::path(path).filename().string(),
+                             "sha256 " + file_hash(path));
+      }
     }
   }
   // Weights that this run makes itself are no part of where it came from.
@@ -78,7 +79,7 @@ std::vector<std::pair<std::string, std::string>> provenance(const Plan& plan,
       if ((makes_base && path == weights.dit) || !files.insert(path.string()).second) continue;
       const auto key = "weights " + path.filename().string();
       // Official weights have tens of gigabytes: their headers and samples tell them apart.
-      if (weights.layout == ModelLayout::pocket) {
+      if (weights.layout == ModelLayout::trained) {
         facts.emplace_back(key, "sha256 " + file_hash(path));
       } else {
         facts.emplace_back(key, "identity " + weights_identity(open_weights(path)));

@@ -10,7 +10,7 @@ namespace svi::wan {
 /// convolution of the VAE wants to read. x [B, C, T, H, W], gamma [C, 1, 1, 1];
 /// returns [B, C, front + T, H, W]. Differentiable.
 ///
-/// Note [Fused norm]: done op by op this costs more than the convolutions at pocket size: the
+/// Note [Fused norm]: done op by op this costs more than the convolutions at small sizes: the
 /// passes are bound by memory. On the CPU in fp32, one pass reads x and writes the padded result;
 /// backward recomputes.
 at::Tensor norm_silu_pad(const at::Tensor& x, const at::Tensor& gamma, std::int64_t front);

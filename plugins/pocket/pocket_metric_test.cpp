@@ -1,4 +1,4 @@
-#include "svi/metric/pocket.hpp"
+#include "pocket/pocket_metric.hpp"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -6,8 +6,8 @@
 
 #include <cmath>
 
-#include "recording_sink.hpp"
-#include "svi/data/pocket_world.hpp"
+#include "metric/recording_sink.hpp"
+#include "pocket/pocket_world.hpp"
 #include "svi/tensor/random.hpp"
 
 namespace svi {

@@ -1,16 +1,17 @@
+#include "pocket/critic_metric.hpp"
+
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "recording_sink.hpp"
+#include "metric/recording_sink.hpp"
+#include "pocket/pocket_world.hpp"
 #include "support/temporary_folder.hpp"
 #include "svi/core/check.hpp"
 #include "svi/data/damage.hpp"
-#include "svi/data/pocket_world.hpp"
 #include "svi/io/safetensors.hpp"
-#include "svi/metric/critic.hpp"
 #include "svi/metric/frechet.hpp"
 
 namespace svi {

@@ -1,11 +1,11 @@
-#include "svi/metric/critic.hpp"
+#include "pocket/critic_metric.hpp"
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
 #include <filesystem>
 
-#include "frames_detail.hpp"
+#include "metric/frames_detail.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/data_folder.hpp"
 #include "svi/tensor/dims.hpp"
@@ -44,7 +44,7 @@ class CriticSession final : public MetricSession {
 
 std::string critic_weights(const std::string& weights) {
   const auto path =
-      weights == "pocket" ? (data_folder() / "pocket" / "critic.safetensors").string() : weights;
+      weights == "pocket" ? (weights_folder("pocket") / "critic.safetensors").string() : weights;
   if (!std::filesystem::is_regular_file(path)) {
     raise<IoError>("[metric.critic] weights = ", weights, ": there is no file ", path,
                    "; train a critic with experiments/pocket_critic.ini, or leave the section out");
@@ -83,6 +83,8 @@ std::vector<Quantity> CriticMetric::quantities() const {
            .features = critic_->config().features,
            .feature_frames = config_.frames}};
 }
+
+std::vector<std::string> CriticMetric::weights() const { return {critic_weights(config_.weights)}; }
 
 std::unique_ptr<MetricSession> CriticMetric::open() const {
   return std::make_unique<CriticSession>(critic_, config_.frames);

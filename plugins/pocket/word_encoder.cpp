@@ -1,4 +1,4 @@
-#include "svi/data/text_encoder.hpp"
+#include "pocket/word_encoder.hpp"
 
 #include <ATen/ATen.h>
 
@@ -61,6 +61,10 @@ at::Tensor PocketTextEncoder::encode(const std::vector<std::string>& texts) cons
     }
   }
   return tokens;
+}
+
+std::size_t PocketTextEncoder::read_bytes(std::string_view text) const {
+  return pocket_read_bytes(text, config_.length);
 }
 
 namespace {

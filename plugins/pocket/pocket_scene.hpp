@@ -9,8 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "svi/core/export.hpp"
-
 namespace svi {
 
 /// Red, green and blue in [0, 1].
@@ -34,11 +32,11 @@ inline constexpr double kPocketJitter = 0.02;
 inline constexpr double kPocketSpeed = 1.0 / 64.0;
 
 /// Name and unjittered shade of colour `index` (0 .. kPocketColours-1).
-SVI_EXPORT std::string_view pocket_colour_name(int index);
-SVI_EXPORT Rgb pocket_colour(int index);  // unjittered shade
+std::string_view pocket_colour_name(int index);
+Rgb pocket_colour(int index);  // unjittered shade
 
 /// What a prompt says of a pocket scene: everything but exact shades and the disc's place.
-struct SVI_EXPORT PocketPrompt {
+struct PocketPrompt {
   std::array<int, 3> bands = {0, 1, 2};  // palette indices: top, middle, bottom
   int disc = 3;                          // palette index
   int layout = 0;                        // 0 .. kPocketLayouts-1; prompts count from 1
@@ -50,7 +48,7 @@ struct SVI_EXPORT PocketPrompt {
 };
 
 /// What a text of that form says; empty if any of it is missing.
-SVI_EXPORT std::optional<PocketPrompt> parse_pocket_prompt(std::string_view text);
+std::optional<PocketPrompt> parse_pocket_prompt(std::string_view text);
 
 /// One scene of the pocket world: three bands of colour with sloping edges under a faint sinusoidal
 /// shading, and a rimmed disc that moves left or right at constant speed.
@@ -59,7 +57,7 @@ SVI_EXPORT std::optional<PocketPrompt> parse_pocket_prompt(std::string_view text
 /// moment, so the disc is always whole, always visible, and its direction holds for ever. Places
 /// are relative to the picture, so a scene looks alike at any size; time is counted in frames at 16
 /// per second.
-struct SVI_EXPORT PocketScene {
+struct PocketScene {
   PocketPrompt prompt;                  // what it is asked to show
   std::array<Rgb, 3> band_shades = {};  // exact colours
   Rgb disc_shade = {};                  // exact colour
@@ -82,8 +80,7 @@ struct SVI_EXPORT PocketScene {
 
 /// How much of each band's shade each pixel shows, shading included: [3, height, width] fp32. A
 /// picture without the disc is the sum over bands of this times the shade.
-SVI_EXPORT at::Tensor pocket_band_weights(int layout, double texture, std::int64_t height,
-                                          std::int64_t width);
+at::Tensor pocket_band_weights(int layout, double texture, std::int64_t height, std::int64_t width);
 
 /// One pixel that the disc touches; `whole` and `inner` in [0, 1] are the shares of the whole disc
 /// and of its inner part, which shows the disc's shade while the rest shows the rim.
@@ -93,7 +90,7 @@ struct PocketDiscPixel {
 };
 
 /// The pixels of a disc with its centre at (x, y) in relative units, x wrapping around.
-SVI_EXPORT std::vector<PocketDiscPixel> pocket_disc_pixels(double x, double y, std::int64_t height,
-                                                           std::int64_t width);
+std::vector<PocketDiscPixel> pocket_disc_pixels(double x, double y, std::int64_t height,
+                                                std::int64_t width);
 
 }  // namespace svi

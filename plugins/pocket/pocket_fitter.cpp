@@ -4,8 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "pocket/pocket_metric.hpp"
 #include "svi/core/check.hpp"
-#include "svi/metric/pocket.hpp"
 #include "svi/tensor/dims.hpp"
 
 namespace svi {

@@ -7,9 +7,9 @@
 #include <memory>
 #include <vector>
 
+#include "pocket/pocket_scene.hpp"
 #include "svi/config/option.hpp"
 #include "svi/metric/metric.hpp"
-#include "svi/tensor/pocket_scene.hpp"
 
 namespace svi {
 
@@ -27,7 +27,7 @@ struct PocketFit {
 /// colours, a search the disc's place, least squares the shades.
 ///
 /// Knows one prompt and one size; keeps tables, so make it once. Thread-safe.
-class SVI_EXPORT PocketFitter {
+class PocketFitter {
  public:
   struct Config {
     double texture = kPocketTexture;  // of the world looked at
@@ -49,12 +49,12 @@ class SVI_EXPORT PocketFitter {
 };
 
 /// How much the shades of two pictures agree: exp(-rms difference / scale), 1 where equal.
-SVI_EXPORT double pocket_consistency(const PocketFit& a, const PocketFit& b, double scale);
+double pocket_consistency(const PocketFit& a, const PocketFit& b, double scale);
 
 /// Quantities of the pocket world that need no truth, from PocketFitter on a few frames of each
 /// clip: `pocket_quality`, `pocket_structure`, `pocket_consistency` (with the film's first frame),
 /// `pocket_disc` and `pocket_motion`. Undefined for prompts that are not of the pocket world.
-class SVI_EXPORT PocketMetric final : public Metric {
+class PocketMetric final : public Metric {
  public:
   struct Config {
     PocketFitter::Config fit;  // texture, jitter, ceiling

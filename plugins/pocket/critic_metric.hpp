@@ -12,12 +12,12 @@
 namespace svi {
 
 /// The file that `weights` of CriticMetric names; throws IoError if it is not there.
-SVI_EXPORT std::string critic_weights(const std::string& weights);
+std::string critic_weights(const std::string& weights);
 
 /// `critic_quality`: what a Critic says of the clip's frames, and `critic_frechet`: how far the
 /// frames of all scenes are, as a set, from the true ones, in the critic's features. The first
 /// needs no truth. Neither sees time: a frozen film can be perfect in the first.
-class SVI_EXPORT CriticMetric final : public Metric {
+class CriticMetric final : public Metric {
  public:
   struct Config {
     std::string weights = "pocket";
@@ -29,6 +29,7 @@ class SVI_EXPORT CriticMetric final : public Metric {
   /// Reads the weights; throws IoError that names the file.
   explicit CriticMetric(Config config);
   std::vector<Quantity> quantities() const override;
+  std::vector<std::string> weights() const override;
   std::unique_ptr<MetricSession> open() const override;
 
  private:

@@ -1,4 +1,4 @@
-#include "svi/data/pocket_world.hpp"
+#include "pocket/pocket_world.hpp"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>

@@ -5,9 +5,9 @@
 #include <memory>
 #include <vector>
 
+#include "pocket/pocket_metric.hpp"
 #include "svi/config/option.hpp"
 #include "svi/metric/metric.hpp"
-#include "svi/metric/pocket.hpp"
 
 namespace svi {
 
@@ -25,7 +25,7 @@ namespace svi {
 /// | `path_error` | 0 widths | a disc in the wrong place; 0.5, the farthest on the torus, if none |
 /// | `speed_ratio` | 1 | frozen 0, reversed -1; jumps count as no motion |
 /// | `dynamic_degree` | 1 | frozen 0, flicker above 1, by pixels alone |
-class SVI_EXPORT PocketTruthMetric final : public Metric {
+class PocketTruthMetric final : public Metric {
  public:
   struct Config {
     PocketFitter::Config fit;  // texture, jitter, ceiling

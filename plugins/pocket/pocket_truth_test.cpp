@@ -1,12 +1,12 @@
-#include "svi/metric/pocket_truth.hpp"
+#include "pocket/pocket_truth.hpp"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "recording_sink.hpp"
-#include "svi/data/pocket_world.hpp"
+#include "metric/recording_sink.hpp"
+#include "pocket/pocket_world.hpp"
 #include "svi/tensor/random.hpp"
 
 namespace svi {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "svi/config/option.hpp"
-#include "svi/core/export.hpp"
+#include "svi/encoder/small_text_encoder.hpp"
 
 namespace svi {
 
@@ -17,7 +17,7 @@ namespace svi {
 ///
 /// Takes any UTF-8 text: words are runs of letters, digits and non-ASCII bytes, ASCII letters in
 /// lower case; the same word gives the same vector in every run. Thread-safe.
-class SVI_EXPORT PocketTextEncoder {
+class PocketTextEncoder final : public SmallTextEncoder {
  public:
   struct Config {
     std::int64_t length = 24;
@@ -30,7 +30,9 @@ class SVI_EXPORT PocketTextEncoder {
 
   /// [B, L, D] fp32 on the CPU. Tokens have unit mean square; places after the last word are zero
   /// and words beyond `length` are left out. An empty text is all zeros: the unconditional prompt.
-  at::Tensor encode(const std::vector<std::string>& texts) const;
+  at::Tensor encode(const std::vector<std::string>& texts) const override;
+  std::size_t read_bytes(std::string_view text) const override;
+  const char* unit() const override { return "words"; }
 
   std::int64_t length() const { return config_.length; }  // L
   std::int64_t dim() const { return config_.dim; }        // D
@@ -41,9 +43,9 @@ class SVI_EXPORT PocketTextEncoder {
 };
 
 /// How many bytes of a text hold its first `words` words; all of them if it has no more.
-SVI_EXPORT std::size_t pocket_read_bytes(std::string_view text, std::int64_t words);
+std::size_t pocket_read_bytes(std::string_view text, std::int64_t words);
 
 /// The words of a text as the encoder sees them.
-SVI_EXPORT std::vector<std::string> pocket_words(std::string_view text);
+std::vector<std::string> pocket_words(std::string_view text);
 
 }  // namespace svi

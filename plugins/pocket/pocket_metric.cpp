@@ -1,11 +1,11 @@
-#include "svi/metric/pocket.hpp"
+#include "pocket/pocket_metric.hpp"
 
 #include <ATen/ATen.h>
 
 #include <cmath>
 #include <optional>
 
-#include "frames_detail.hpp"
+#include "metric/frames_detail.hpp"
 #include "svi/tensor/dims.hpp"
 
 namespace svi {

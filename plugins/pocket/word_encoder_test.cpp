@@ -1,4 +1,4 @@
-#include "svi/data/text_encoder.hpp"
+#include "pocket/word_encoder.hpp"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>

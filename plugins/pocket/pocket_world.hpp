@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <optional>
 
+#include "pocket/pocket_scene.hpp"
 #include "svi/config/option.hpp"
 #include "svi/data/clip_source.hpp"
-#include "svi/tensor/pocket_scene.hpp"
 
 namespace svi {
 
@@ -15,7 +15,7 @@ namespace svi {
 /// The prompt names everything but the exact shades and the disc's place, so a model can tell
 /// damage from variety. Training and held-out scenes come from separate random sequences and never
 /// coincide.
-class SVI_EXPORT PocketWorld final : public ClipSource {
+class PocketWorld final : public ClipSource {
  public:
   struct Config {
     double jitter = kPocketJitter;

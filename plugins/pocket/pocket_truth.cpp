@@ -1,11 +1,11 @@
-#include "svi/metric/pocket_truth.hpp"
+#include "pocket/pocket_truth.hpp"
 
 #include <ATen/ATen.h>
 
 #include <cmath>
 #include <optional>
 
-#include "frames_detail.hpp"
+#include "metric/frames_detail.hpp"
 #include "svi/core/check.hpp"
 #include "svi/metric/psnr.hpp"
 #include "svi/tensor/dims.hpp"

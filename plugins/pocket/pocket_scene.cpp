@@ -1,4 +1,4 @@
-#include "svi/tensor/pocket_scene.hpp"
+#include "pocket/pocket_scene.hpp"
 
 #include <ATen/ATen.h>
 
