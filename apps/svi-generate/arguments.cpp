@@ -138,7 +138,8 @@ void set_defaults(Document& d, const Arguments& a, bool official) {
     set("rollout.negative_prompt", kWanNegativePrompt);
     return;
   }
-  for (const auto& section : folder_settings(weights_folder(a.model)).sections()) {
+  const auto usual = folder_settings(weights_folder(a.model));
+  for (const auto& section : usual.sections()) {
     if (section.name == "folder") continue;
     for (const auto& entry : section.entries)
       d.set(section.name, entry.key, entry.value, entry.origin);
