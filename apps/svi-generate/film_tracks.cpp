@@ -19,7 +19,7 @@ constexpr std::int64_t kDefaultClips = 10;
 
 /// Poses that are no video: points, in a file or in a folder of files.
 bool are_points(const std::string& path) {
-  return path.ends_with(".json") || std::filesystem::is_directory(path);
+  return path.ends_with(".json") || path.ends_with(".npz") || std::filesystem::is_directory(path);
 }
 
 /// The first extension that reads a track of that name; none where no one does.

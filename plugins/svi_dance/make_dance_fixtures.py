@@ -120,6 +120,15 @@ def skeleton_case(folder, name, seed, height, width, with_hands, missing):
                "picture": torch.tensor(picture).permute(2, 0, 1).contiguous()}, folder / f"{name}.safetensors")
 
 
+def arrays(folder):
+    """Key points as numpy.savez writes them, and as it compresses them."""
+    frames, points = np.meshgrid(np.arange(3), np.arange(134), indexing="ij")
+    whole = np.stack([0.001 * points + 0.1 * frames, 0.9 - 0.001 * points, np.full(points.shape, 0.8)], -1)
+    np.savez(folder / "whole_body.npz", keypoints=whole.astype(np.float32), other=np.arange(4))
+    np.savez(folder / "body.npz", whole[:2, :18])
+    np.savez_compressed(folder / "compressed.npz", whole)
+
+
 if __name__ == "__main__":
     out = pathlib.Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
@@ -128,6 +137,7 @@ if __name__ == "__main__":
     net_case(out, "net_stride_two", 1, 5, 8, 12, 8, (1, 1, 1, 1, 2, 1, 1), (1, 1, 1, 2, 1, 1, 2))
     net_case(out, "net_coarse", 1, 9, 64, 32, 8, (1, 1, 1, 2, 2, 2, 1), (1, 1, 1, 4, 2, 2, 2))
     net_case(out, "net_one_frame", 1, 1, 16, 16, 8, (1,) * 7, (1, 1, 1, 1, 1, 1, 2))
+    arrays(out)
     skeleton_case(out, "drawn_body", 1, 160, 112, False, [])
     skeleton_case(out, "drawn_hands", 2, 192, 192, True, [])
     skeleton_case(out, "drawn_parts", 3, 96, 160, False, [0, 10, 16])

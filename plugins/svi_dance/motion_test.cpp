@@ -140,6 +140,36 @@ TEST_F(MotionTest, RefusesWhatIsNoMotionOfOnePersonByName) {
   EXPECT_THAT(problem(bare / ""), HasSubstr("holds no .json file"));
 }
 
+TEST_F(MotionTest, ReadsArraysOfNumPy) {
+  const std::string data = SVI_SOURCE_DIR "/tests/data/dance/";
+  const auto whole = read_motion(data + "whole_body.npz", {});
+  ASSERT_EQ(whole.frames.size(), 3u);
+  for (std::size_t t = 0; t < 3; ++t) {
+    const auto x = [&](double point) { return 0.001 * point + 0.1 * static_cast<double>(t); };
+    const auto& person = whole.frames[t];
+    EXPECT_NEAR(person.body[17].x, x(17), 1e-6);
+    EXPECT_NEAR(person.body[17].y, 0.9 - 0.017, 1e-6);
+    EXPECT_NEAR(person.body[18].x, x(18.5), 1e-6) << "left toes";
+    EXPECT_NEAR(person.body[19].x, x(21.5), 1e-6) << "right toes";
+    EXPECT_NEAR(person.hands[0][0].x, x(92), 1e-6);
+    EXPECT_NEAR(person.hands[1][20].x, x(133), 1e-6);
+  }
+  const auto body = read_motion(data + "body.npz", {});
+  ASSERT_EQ(body.frames.size(), 2u);
+  EXPECT_DOUBLE_EQ(body.frames[1].body[3].x, 0.103);
+  EXPECT_FALSE(body.frames[1].hands[0][0].seen);
+
+  EXPECT_THAT(problem(data + "compressed.npz"),
+              HasSubstr("numpy.savez instead of savez_compressed"));
+  EXPECT_THAT(problem(file("text.npz", std::string(100, 'a'))), HasSubstr("is no .npz file"));
+  EXPECT_THAT(problem(file("short.npz", "PK")), HasSubstr("is no .npz file"));
+  // Cut anywhere: refused by name.
+  std::ifstream in(data + "body.npz", std::ios::binary);
+  const std::string all{std::istreambuf_iterator<char>(in), {}};
+  for (std::size_t length = 0; length < all.size(); length += 7)
+    EXPECT_THAT(problem(file("cut.npz", all.substr(0, length))), HasSubstr("cut.npz: ")) << length;
+}
+
 TEST_F(MotionTest, AFrameShowsTheLatestPoseThatIsNotAfterIt) {
   Motion motion;  // a nose that goes to the right, 20 pixels a pose
   for (int t = 0; t < 12; ++t) {

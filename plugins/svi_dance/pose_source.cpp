@@ -86,8 +86,9 @@ svi::NamedTensors PoseNet::do_read_file(const std::filesystem::path& file) const
 
 svi::MadeTrack PoseNet::do_track_of(std::string_view part, const svi::TrackFile& file) const {
   if (!svi::skeleton::is_motion(file.path)) {
-    svi::raise<svi::ConfigError>(file.path, ": holds no key points for the track '", part,
-                                 "'; give a .json file, a folder of them, or a video by --pose");
+    svi::raise<svi::ConfigError>(
+        file.path, ": holds no key points for the track '", part,
+        "'; give a .json or .npz file, a folder of them, or a video by --pose");
   }
   svi::skeleton::MotionRules rules{.owner = title(),
                                    .confidence = config_.confidence,

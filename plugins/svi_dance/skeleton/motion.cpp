@@ -65,6 +65,7 @@ Person person_of(const FoundFrame& frame, const FoundPerson& found, const Scale&
 
 std::vector<FoundFrame> frames_of(const std::string& path) {
   if (!fs::exists(path)) raise<IoError>(path, ": no such file or folder");
+  if (path.ends_with(".npz")) return read_npz_frames(path);
   if (!fs::is_directory(path)) return read_json_frames(path);
   std::vector<std::string> files;
   for (const auto& entry : fs::directory_iterator(path))
@@ -109,7 +110,7 @@ const FoundPerson* chosen_of(const FoundFrame& frame, const MotionRules& rules) 
 }  // namespace
 
 bool is_motion(const std::string& path) {
-  return fs::is_directory(path) || path.ends_with(".json");
+  return fs::is_directory(path) || path.ends_with(".json") || path.ends_with(".npz");
 }
 
 Motion read_motion(const std::string& path, const MotionRules& rules) {

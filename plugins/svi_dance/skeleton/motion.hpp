@@ -27,14 +27,16 @@ struct Motion {
   std::int64_t width = 0, height = 0;  // of the picture that they were found in; 0: not known
 };
 
-/// Whether a path is one of key points: a folder, or a file that ends with .json.
+/// Whether a path is one of key points: a folder, or a file that ends with .json or .npz.
 bool is_motion(const std::string& path);
 
 /// Reads key points:
 /// - a folder of OpenPose's files, one for each frame, in order of their names: people[], each with
 ///   pose_keypoints_2d (18 or 25 points), hand_left_keypoints_2d, hand_right_keypoints_2d;
 /// - a .json file that holds one of these, or a list of them, with canvas_width and canvas_height
-///   where the points are in pixels.
+///   where the points are in pixels;
+/// - a .npz file of numpy.savez with an array `keypoints`, or a single one: [T, points, 3] of 18,
+///   20, 25 or DWPose's 134 points (body, feet, face, left hand, right hand) of one person.
 ///
 /// Points are in pixels, or in shares of the picture where none is above 1. Throws IoError naming
 /// file, frame and remedy.

@@ -24,5 +24,7 @@ struct FoundFrame {
 
 /// Frames of a .json file; throws IoError.
 std::vector<FoundFrame> read_json_frames(const std::string& path);
+/// Frames of a .npz file that is not compressed; throws IoError.
+std::vector<FoundFrame> read_npz_frames(const std::string& path);
 
 }  // namespace svi::skeleton
