@@ -127,7 +127,7 @@ void Critic::initialise(std::uint64_t seed) {
     auto values = at::empty(tensor.sizes(), at::kFloat);
     fill_normal(key, values.mutable_data_ptr<float>(), values.numel());
     // He et al. 2015: keeps the size of signals through rectifiers.
-    const auto fan_in = static_cast<double>(tensor.numel() / tensor.size(0));
+    const auto fan_in = static_cast<double>(tensor.numel()) / static_cast<double>(tensor.size(0));
     tensor.copy_(values.mul_(std::sqrt(2 / fan_in)));
   }
 }

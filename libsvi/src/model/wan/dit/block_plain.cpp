@@ -41,7 +41,7 @@ at::Tensor plain_cross_attention(const WanAttention& layer, const at::Tensor& x,
 }
 
 // The rows of a modulation, [B, n, D] or [B, F, n, D], one by one and ready to meet tokens.
-std::vector<at::Tensor> spread(const at::Tensor& rows, std::int64_t L, FrameOfToken frames) {
+std::vector<at::Tensor> spread(const at::Tensor& rows, std::int64_t L, const FrameOfToken& frames) {
   std::vector<at::Tensor> spread;
   for (const auto& row : rows.unbind(-2)) spread.push_back(spread_over_tokens(row, L, frames));
   return spread;

@@ -20,7 +20,7 @@ namespace {
 at::Tensor sample_velocity(const WanDit& dit, const WanDitParts& parts, std::uint64_t seed) {
   const auto& c = parts.config;
   std::uint32_t stream = 0;
-  const auto normal = [&](std::vector<std::int64_t> sizes) {
+  const auto normal = [&](at::IntArrayRef sizes) {
     auto value = at::empty(sizes, at::kFloat);
     fill_normal({.seed = seed, .purpose = Purpose::sample_noise, .stream = stream++},
                 value.mutable_data_ptr<float>(), value.numel());

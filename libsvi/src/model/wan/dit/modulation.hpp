@@ -44,6 +44,6 @@ class ModulationRows {
 
 /// The table spread over tokens, for plain tensor operations: [B, 1, D] for [B, D], [B, L, D] for
 /// [B, F, D].
-at::Tensor spread_over_tokens(const at::Tensor& table, std::int64_t L, FrameOfToken frames);
+at::Tensor spread_over_tokens(const at::Tensor& table, std::int64_t L, const FrameOfToken& frames);
 
 }  // namespace svi::wan

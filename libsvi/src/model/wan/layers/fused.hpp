@@ -35,10 +35,10 @@ struct Gain {
 /// D] or undefined. Returns {sum, h}.
 std::pair<at::Tensor, at::Tensor> add_norm(const at::Tensor& x, const at::Tensor& y,
                                            const at::Tensor& gate, const Gain& gain,
-                                           FrameOfToken frames, double eps);
+                                           const FrameOfToken& frames, double eps);
 
 /// LayerNorm(x) (one + mul) + add.
-at::Tensor norm(const at::Tensor& x, const Gain& gain, FrameOfToken frames, double eps);
+at::Tensor norm(const at::Tensor& x, const Gain& gain, const FrameOfToken& frames, double eps);
 
 /// The attention core: RMSNorm of q and k over all of D, rotary positions where `rope` is given,
 /// softmax attention. q, k and v are consecutive columns of qkv [B, L, 3 D] (self-attention), or q

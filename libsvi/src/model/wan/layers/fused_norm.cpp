@@ -159,13 +159,13 @@ struct Gelu : torch::autograd::Function<Gelu> {
 
 std::pair<at::Tensor, at::Tensor> add_norm(const at::Tensor& x, const at::Tensor& y,
                                            const at::Tensor& gate, const Gain& gain,
-                                           FrameOfToken frames, double eps) {
+                                           const FrameOfToken& frames, double eps) {
   const auto out = AddNorm::apply(x, Maybe(y), gate.defined() ? Maybe(gate) : Maybe(), gain.mul,
                                   gain.add, gain.one, frames, eps);
   return {out[0], out[1]};
 }
 
-at::Tensor norm(const at::Tensor& x, const Gain& gain, FrameOfToken frames, double eps) {
+at::Tensor norm(const at::Tensor& x, const Gain& gain, const FrameOfToken& frames, double eps) {
   return AddNorm::apply(x, Maybe(), Maybe(), gain.mul, gain.add, gain.one, frames, eps)[0];
 }
 

@@ -23,8 +23,8 @@ at::Tensor linear(const at::Tensor& x, const WanLinear& layer,
 /// residual stream. x [B, L, D] fp32; y [n, D] T or undefined; gate [B, D] or [B, F, D] fp32 or
 /// undefined; gain fp32; h [B, L, D] T.
 void residual_norm(const at::Tensor& x, const at::Tensor& y, const at::Tensor& gate,
-                   const fused::Gain& gain, FrameOfToken frames, double eps, std::int64_t first,
-                   std::int64_t n, const at::Tensor& h);
+                   const fused::Gain& gain, const FrameOfToken& frames, double eps,
+                   std::int64_t first, std::int64_t n, const at::Tensor& h);
 
 /// Keys and values made ready for attend(): in panels where the flash kernel takes heads of that
 /// size, as [B, M, D] otherwise.

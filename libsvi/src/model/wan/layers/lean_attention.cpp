@@ -199,7 +199,7 @@ at::Tensor attend_as(const at::Tensor& q, const at::Tensor& norm, const WanRope*
   if (!keys.panels) {
     return library_attention(normed<T>(q, norm, rope, heads, false, 1), keys, heads.count);
   }
-  const auto head_dim = static_cast<double>(q.size(2) / heads.count);
+  const auto head_dim = static_cast<double>(q.size(2)) / static_cast<double>(heads.count);
   const double scale = std::log2(std::exp(1.0)) / std::sqrt(head_dim);
   return flash<T>(normed<T>(q, norm, rope, heads, true, scale), keys);
 }

@@ -12,7 +12,8 @@ constexpr std::int64_t kNormGrain = 64;
 
 template <class T>
 void run(const at::Tensor& x, const at::Tensor& y, const at::Tensor& gate, const fused::Gain& gain,
-         FrameOfToken frames, double eps, std::int64_t first, std::int64_t n, const at::Tensor& h) {
+         const FrameOfToken& frames, double eps, std::int64_t first, std::int64_t n,
+         const at::Tensor& h) {
   const auto L = x.size(1), D = x.size(2);
   const ModulationRows gates(gate, L, frames), muls(gain.mul, L, frames), adds(gain.add, L, frames);
   auto* x_data = x.mutable_data_ptr<float>();
@@ -36,8 +37,8 @@ void run(const at::Tensor& x, const at::Tensor& y, const at::Tensor& gate, const
 }  // namespace
 
 void residual_norm(const at::Tensor& x, const at::Tensor& y, const at::Tensor& gate,
-                   const fused::Gain& gain, FrameOfToken frames, double eps, std::int64_t first,
-                   std::int64_t n, const at::Tensor& h) {
+                   const fused::Gain& gain, const FrameOfToken& frames, double eps,
+                   std::int64_t first, std::int64_t n, const at::Tensor& h) {
   if (h.scalar_type() == at::kFloat) {
     run<float>(x, y, gate, gain, frames, eps, first, n, h);
   } else {

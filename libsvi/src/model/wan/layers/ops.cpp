@@ -10,7 +10,7 @@
 
 namespace svi::wan {
 
-at::Tensor spread_over_tokens(const at::Tensor& table, std::int64_t L, FrameOfToken frames) {
+at::Tensor spread_over_tokens(const at::Tensor& table, std::int64_t L, const FrameOfToken& frames) {
   if (table.dim() == 2) return table.unsqueeze(1);
   if (frames.row.defined()) return table.index_select(1, frames.row);
   const auto frame =

@@ -184,7 +184,7 @@ void WanVae::initialise(std::uint64_t seed) {
     } else {
       auto values = at::empty(tensor.sizes(), at::kFloat);
       fill_uniform(key, values.mutable_data_ptr<float>(), values.numel());
-      const auto fan_in = static_cast<double>(tensor.numel() / tensor.size(0));
+      const auto fan_in = static_cast<double>(tensor.numel()) / static_cast<double>(tensor.size(0));
       tensor.copy_(values.mul_(2).sub_(1).mul_(std::sqrt(3 / fan_in)));
     }
   });

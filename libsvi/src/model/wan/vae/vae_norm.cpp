@@ -1,5 +1,6 @@
 #include "model/wan/vae/vae_norm.hpp"
 
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
