@@ -54,6 +54,7 @@ std::optional<BankLimit> MemoryBank::do_limit(at::IntArrayRef, std::int64_t) con
   return std::nullopt;
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): those who override it keep it
 void MemoryBank::do_keep_in(std::shared_ptr<NodeMemory>) {}
 
 bool MemoryBank::has(const Recall& request) const {
