@@ -108,8 +108,9 @@ struct VideoWriter::Impl {
     if (encoder->id == AV_CODEC_ID_H264) {
       av_dict_set_int(&dictionary, "crf", options.crf, 0);
       av_dict_set(&dictionary, "preset", "medium", 0);
-      // x264's vector code for its macroblock tree is not exact: quantisers differ by the processor,
-      // and in small films by what memory held before. Its plain code costs nothing here.
+      // x264's vector code for its macroblock tree is not exact: quantisers differ by the
+      // processor, and in small films by what memory held before. Its plain code costs nothing
+      // here.
       av_dict_set(&dictionary, "x264-params", "cpu-independent=1", 0);
     } else {
       // The quantiser of MPEG-4 runs from 1 to 31 where x264's factor runs from 0 to 51.
