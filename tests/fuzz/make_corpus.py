@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Writes the seed inputs of the fuzz targets into corpus/, always the same bytes. Needs ffmpeg for the videos."""
 
+import io
 import json
 import pathlib
 import struct
 import subprocess
+import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 MODELS = HERE.parent / "data" / "model"
@@ -62,6 +64,17 @@ def sound(name, codec, seconds="0.1"):
                     *codec, "-fflags", "+bitexact", "-flags:a", "+bitexact", "-map_metadata", "-1", str(path)], check=True)
 
 
+def npz(values, points):
+    """A file of numpy.savez with one array of float32, [1, points, 3]."""
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': (1, {points}, 3), }}"
+    header += " " * (-(len(header) + 11) % 64) + "\n"
+    array = b"\x93NUMPY\x01\0" + struct.pack("<H", len(header)) + header.encode() + struct.pack(f"<{len(values)}f", *values)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("keypoints.npy"), array)
+    return out.getvalue()
+
+
 def turned(name, target):
     """The same JPEG with an orientation in EXIF."""
     folder = HERE / "corpus" / "fuzz_video"
@@ -99,6 +112,12 @@ def main():
         "fuzz_text/mojibake": "caf\u00c3\u00a9 \u00e2\u20ac\u2122s voil\u00c3  \u0420\u045f\u0421\u0402 \x1b[31m\ufb01\uff21".encode(),
         "fuzz_prompt_file/escapes": b'3- "\\N \\_ \\L \\P \\e \\x41 \\u00e9 \\U0001f408"\n',
         "fuzz_prompt_file/stray": b"3,prompt *\ns+*!!-a fffn] ",
+        "fuzz_key_points/two.json": b"0" + json.dumps([{"canvas_width": 64, "canvas_height": 48, "people": [
+            {"pose_keypoints_2d": [k % 40 for k in range(54)], "hand_left_keypoints_2d": [0.5] * 63}]},
+            {"people": []}]).encode(),
+        "fuzz_key_points/folder.json": b"2" + json.dumps({"people": [{"pose_keypoints_2d": [0.25] * 75}] * 2}).encode(),
+        "fuzz_key_points/body.npz": b"1" + npz([0.5] * 54, 18),
+        "fuzz_key_points/whole.npz": b"1" + npz([0.01 * k for k in range(402)], 134),
         "fuzz_bank/none": bank(0),
         "fuzz_bank/three": bank(3),
         "fuzz_bank/offsets": bank(2, offsets=5),

@@ -27,7 +27,7 @@ double canvas_size(const json& frame, const char* key, const std::string& where)
   if (!frame.contains(key)) return 0;
   const auto& size = frame[key];
   if (!size.is_number() || size.get<double>() <= 0)
-    raise<IoError>(where, ": ", key, " = ", size.dump(), " is no size in pixels");
+    raise<IoError>(where, ": ", key, " is no size in pixels: a number above 0");
   return size.get<double>();
 }
 
