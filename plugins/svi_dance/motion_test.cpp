@@ -136,6 +136,9 @@ TEST_F(MotionTest, RefusesWhatIsNoMotionOfOnePersonByName) {
               HasSubstr("pose_keypoints_2d is no list of numbers"));
   EXPECT_THAT(problem(file("canvas.json", people(person(18), ", \"canvas_width\": -5"))),
               HasSubstr("canvas_width = -5 is no size"));
+  const auto deep = std::string(100'000, '[') + std::string(100'000, ']');
+  EXPECT_THAT(problem(file("deep.json", people(person(18), ", \"canvas_width\": " + deep))),
+              HasSubstr("canvas_width is no number"));
   const TemporaryFolder bare;
   EXPECT_THAT(problem(bare / ""), HasSubstr("holds no .json file"));
 }

@@ -26,8 +26,9 @@ std::vector<FoundPoint> points_of(const json& person, const char* key, const std
 double canvas_size(const json& frame, const char* key, const std::string& where) {
   if (!frame.contains(key)) return 0;
   const auto& size = frame[key];
-  if (!size.is_number() || size.get<double>() <= 0)
-    raise<IoError>(where, ": ", key, " is no size in pixels: a number above 0");
+  if (!size.is_number()) raise<IoError>(where, ": ", key, " is no number: a size in pixels");
+  if (size.get<double>() <= 0)
+    raise<IoError>(where, ": ", key, " = ", size.dump(), " is no size in pixels");
   return size.get<double>();
 }
 
