@@ -2,30 +2,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "method/tiny_models.hpp"
+#include "method/told_frames.hpp"
 #include "svi/core/check.hpp"
 #include "svi/data/clip_source.hpp"
-#include "svi/guidance/cfg.hpp"
 #include "svi/method/chain.hpp"
-#include "svi/method/rollout.hpp"
 #include "svi/plugin/loader.hpp"
-#include "svi/sampler/euler.hpp"
 
 namespace svi {
 namespace {
 
 using ::testing::HasSubstr;
-
-/// Leaves the noise as it is, so that every frame is another; remembers what it was shown.
-class Watching final : public VelocityModel {
- public:
-  mutable std::vector<at::Tensor> poses;  // [T] of each clip, levels
-  at::Tensor velocity(const at::Tensor& noisy, const at::Tensor&,
-                      const Condition& told) const override {
-    poses.push_back((told[part::kPose][0].flatten(1).select(1, 0) + 1) * 127.5);
-    return at::zeros_like(noisy);
-  }
-};
 
 class DanceFilmTest : public ::testing::Test {
  protected:
@@ -41,47 +27,14 @@ class DanceFilmTest : public ::testing::Test {
 
 // Frame k of the film shows pose k: over every seam, with any overlap, whichever clip gives way.
 TEST_F(DanceFilmTest, FrameKShowsPoseKOverEverySeam) {
-  const auto vae = test::tiny_vae();
-  const EulerSampler sampler({.steps = 1, .shift = 1});
-  const NoGuidance unguided;
-  const auto no_text = [](const std::vector<std::string>& prompts) {
-    return at::zeros({static_cast<std::int64_t>(prompts.size()), 2, 4});
+  const auto levels = [](std::int64_t frames) {
+    return at::arange(frames, at::kByte).view({-1, 1, 1, 1}).expand({-1, 3, 16, 16}).contiguous();
   };
-  constexpr std::int64_t kClips = 6, kFrames = 9;
-  for (const std::int64_t m : {1, 3, 5}) {
-    for (const auto* stitch : {"drop_tail", "drop_head"}) {
-      const auto made = method(cat("motion_frames = ", m, "\nstitch = ", stitch, "\n"));
-      const Watching model;
-      const Studio studio{model,
-                          vae,
-                          no_text,
-                          *made,
-                          sampler,
-                          unguided,
-                          {.clips = kClips},
-                          {kFrames, 16, 16},
-                          {},
-                          {std::string(part::kPose)}};
-      const auto frames = made->frames({kFrames, 16, 16}, kClips);
-      Tracks tracks;
-      tracks.set(
-          std::string(part::kPose),
-          at::arange(frames, at::kByte).view({-1, 1, 1, 1}).expand({-1, 3, 16, 16}).contiguous());
-      const std::vector<Scene> scenes = {{0, "scene", at::zeros({3, 16, 16}), {"one"}, tracks}};
-      std::int64_t film = 0;
-      roll_out(studio, scenes, [&](const RolledClip& clip) {
-        EXPECT_EQ(clip.first_frame, film);
-        const auto& poses = model.poses.at(static_cast<std::size_t>(clip.clip));
-        ASSERT_EQ(poses.size(0), kFrames);
-        std::int64_t skipped = 0;  // the first frame of the clip that the film shows
-        while (!at::equal(clip.video.select(2, skipped), clip.frames.select(2, 0))) ++skipped;
-        for (std::int64_t t = 0; t < clip.frames.size(2); ++t, ++film)
-          EXPECT_NEAR(poses[skipped + t].item<double>(), static_cast<double>(film), 1e-3)
-              << m << stitch;
-      });
-      EXPECT_EQ(film, frames);
-    }
-  }
+  const auto level_of = [](const at::Tensor& told) {
+    return (told[0].flatten(1).select(1, 0) + 1) * 127.5;
+  };
+  test::expect_frame_k_is_told_k([&](const std::string& options) { return method(options); },
+                                 {part::kPose, levels, level_of, 1e-3}, 6);
 }
 
 TEST_F(DanceFilmTest, IsAChainOfOneMotionFrameWithTheImageAsAnchor) {

@@ -4,31 +4,17 @@
 
 #include <set>
 
-#include "method/tiny_models.hpp"
+#include "method/told_frames.hpp"
 #include "support/ffmpeg_program.hpp"
 #include "svi/core/check.hpp"
 #include "svi/data/clip_source.hpp"
-#include "svi/guidance/cfg.hpp"
 #include "svi/method/chain.hpp"
-#include "svi/method/rollout.hpp"
 #include "svi/plugin/loader.hpp"
-#include "svi/sampler/euler.hpp"
 
 namespace svi {
 namespace {
 
 using ::testing::HasSubstr;
-
-/// Leaves the noise as it is, so that every frame is another; remembers what it was told.
-class Hearing final : public VelocityModel {
- public:
-  mutable std::vector<at::Tensor> heard;  // [T] of each clip
-  at::Tensor velocity(const at::Tensor& noisy, const at::Tensor&,
-                      const Condition& told) const override {
-    heard.push_back(told[part::kAudio][0].select(1, 2));
-    return at::zeros_like(noisy);
-  }
-};
 
 class TalkFilmTest : public ::testing::Test {
  protected:
@@ -44,45 +30,12 @@ class TalkFilmTest : public ::testing::Test {
 
 // Frame k of the film hears row k: over every seam, with any overlap, whichever clip gives way.
 TEST_F(TalkFilmTest, FrameKHearsRowKOverEverySeam) {
-  const auto vae = test::tiny_vae();
-  const EulerSampler sampler({.steps = 1, .shift = 1});
-  const NoGuidance unguided;
-  const auto no_text = [](const std::vector<std::string>& prompts) {
-    return at::zeros({static_cast<std::int64_t>(prompts.size()), 2, 4});
+  const auto windows = [](std::int64_t frames) {
+    return at::arange(frames, at::kFloat).view({-1, 1}).expand({-1, 5}).contiguous();
   };
-  constexpr std::int64_t kClips = 4, kFrames = 9;
-  for (const std::int64_t m : {1, 3, 5}) {
-    for (const auto* stitch : {"drop_tail", "drop_head"}) {
-      const auto made = method(cat("motion_frames = ", m, "\nstitch = ", stitch, "\n"));
-      const Hearing model;
-      const Studio studio{model,
-                          vae,
-                          no_text,
-                          *made,
-                          sampler,
-                          unguided,
-                          {.clips = kClips},
-                          {kFrames, 16, 16},
-                          {},
-                          {std::string(part::kAudio)}};
-      const auto frames = made->frames({kFrames, 16, 16}, kClips);
-      Tracks tracks;
-      tracks.set(std::string(part::kAudio),
-                 at::arange(frames, at::kFloat).view({-1, 1}).expand({-1, 5}).contiguous());
-      const std::vector<Scene> scenes = {{0, "scene", at::zeros({3, 16, 16}), {"one"}, tracks}};
-      std::int64_t film = 0;
-      roll_out(studio, scenes, [&](const RolledClip& clip) {
-        EXPECT_EQ(clip.first_frame, film);
-        const auto& heard = model.heard.at(static_cast<std::size_t>(clip.clip));
-        ASSERT_EQ(heard.size(0), kFrames);
-        std::int64_t skipped = 0;  // the first frame of the clip that the film shows
-        while (!at::equal(clip.video.select(2, skipped), clip.frames.select(2, 0))) ++skipped;
-        for (std::int64_t t = 0; t < clip.frames.size(2); ++t, ++film)
-          EXPECT_EQ(heard[skipped + t].item<double>(), static_cast<double>(film)) << m << stitch;
-      });
-      EXPECT_EQ(film, frames);
-    }
-  }
+  const auto middle_of = [](const at::Tensor& told) { return told[0].select(1, 2); };
+  test::expect_frame_k_is_told_k([&](const std::string& options) { return method(options); },
+                                 {part::kAudio, windows, middle_of}, 4);
 }
 
 TEST_F(TalkFilmTest, IsAChainOfOneMotionFrameWithTheImageAsAnchor) {

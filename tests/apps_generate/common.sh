@@ -29,3 +29,39 @@ same_film() {  # the video and every latent, byte for byte (HDF5: but for its ti
     h5diff "$latent" "$b/$(basename "$latent")" || fail "latents differ: $latent"
   done
 }
+# trained SVI-EXPERIMENT INI LABEL: trains [extension.LABEL] beside an adapter, on one rank and on two, which give the same
+# bytes; its layers and its adapter are then the arguments of $trained.
+trained() {
+  local experiment=$1 ini=$2 label=$3 name ranks=1 file
+  for name in one two; do
+    "$mpirun" -n $ranks "$experiment" "$ini" --set experiment.name=$name --set training.steps=4 --set training.slots=2 \
+      --set pool.clips=8 --set evaluation.scenes=1 --set rollout.clips=2 --set evaluation.videos=0 \
+      > out.txt 2> err.txt || fail "training on $ranks ranks: $(cat err.txt)"
+    ranks=$((ranks + 1))
+  done
+  for file in erft-seed0.safetensors "erft-seed0.extension-$label.safetensors"; do
+    cmp "results/one/lora/$file" "results/two/lora/$file" || fail "$file of two ranks differs from that of one"
+  done
+  # shellcheck disable=SC2034  # for those who source this
+  trained="--set extension.$label.file=results/one/lora/erft-seed0.extension-$label.safetensors --lora results/one/lora/erft-seed0.safetensors"
+}
+# same_however IMAGE ARGUMENTS...: three clips that are killed and resumed, made longer, or dealt over ranks have the bytes
+# of whole.mp4.
+same_however() {
+  local image=$1 process
+  shift
+  "$generate" --threads 1 --steps 2 --cfg 1 --image "$image" "$@" --out killed.mp4 > out.txt 2> err.txt &
+  process=$!
+  until [ -e killed.film/clip-00000.h5 ] || ! kill -0 "$process" 2> /dev/null; do sleep 0.02; done
+  kill -9 "$process" 2> /dev/null || echo "note: the film was faster than the kill"
+  wait "$process" 2> /dev/null || true
+  made --image "$image" "$@" --out killed.mp4 --resume
+  same_film whole.mp4 killed.mp4
+  made --image "$image" "$@" --clips 1 --out longer.mp4
+  made --image "$image" "$@" --clips 3 --out longer.mp4 --resume
+  same_film whole.mp4 longer.mp4
+  cp "$image" second.png
+  "$mpirun" -n 2 "$generate" --threads 1 --steps 2 --cfg 1 --image "$image" --image second.png "$@" --out two_ranks \
+    > out.txt 2> err.txt || fail "two ranks: $(cat err.txt)"
+  cmp whole.mp4 "two_ranks/${image%.png}.mp4" || fail "the film of two ranks differs"
+}

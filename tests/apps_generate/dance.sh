@@ -3,21 +3,10 @@
 # resumed, dealt over ranks; poses as a video and as key points; and what is refused, by name.
 # shellcheck source=common.sh
 source "$(dirname "$0")/common.sh" "$@"
-experiment=$3
 source_folder=$4
 
-train() {  # train RANKS FOLDER
-  "$mpirun" -n "$1" "$experiment" "$source_folder/plugins/svi_dance/dance_smoke.ini" --set experiment.name="$2" \
-    --set training.steps=4 --set training.slots=2 --set pool.clips=8 --set evaluation.scenes=1 --set rollout.clips=2 \
-    --set evaluation.videos=0 > out.txt 2> err.txt || fail "training on $1 ranks: $(cat err.txt)"
-}
-train 1 one
-train 2 two
-for file in erft-seed0.safetensors erft-seed0.extension-dance.safetensors; do
-  cmp "results/one/lora/$file" "results/two/lora/$file" || fail "$file of two ranks differs from that of one"
-done
-net="--set extension.dance.file=results/one/lora/erft-seed0.extension-dance.safetensors"
-dance="--variant dance $net --lora results/one/lora/erft-seed0.safetensors"
+trained "$3" "$source_folder/plugins/svi_dance/dance_smoke.ini" dance
+dance="--variant dance $trained"
 
 ffmpeg -v error -f lavfi -i "color=orange:size=64x64" -frames:v 1 person.png
 ffmpeg -v error -f lavfi -i "testsrc=duration=0.6:size=64x64:rate=25" pose.mp4
@@ -34,20 +23,7 @@ ffmpeg -v error -f lavfi -i "testsrc=duration=0.12:size=64x64:rate=25" short.mp4
   ! h5diff -q whole.film/clip-00000.h5 other_film.film/clip-00000.h5 /latent || fail "the film does not depend on its poses"
 
   # Killed and resumed, made longer, dealt over ranks: the same bytes.
-  "$generate" --threads 1 --steps 2 --cfg 1 $dance --image person.png --pose pose.mp4 --out killed.mp4 > out.txt 2> err.txt &
-  process=$!
-  until [ -e killed.film/clip-00000.h5 ] || ! kill -0 "$process" 2> /dev/null; do sleep 0.02; done
-  kill -9 "$process" 2> /dev/null || echo "note: the film was faster than the kill"
-  wait "$process" 2> /dev/null || true
-  made $dance --image person.png --pose pose.mp4 --out killed.mp4 --resume
-  same_film whole.mp4 killed.mp4
-  made $dance --image person.png --pose pose.mp4 --clips 1 --out longer.mp4
-  made $dance --image person.png --pose pose.mp4 --clips 3 --out longer.mp4 --resume
-  same_film whole.mp4 longer.mp4
-  cp person.png second.png
-  "$mpirun" -n 2 "$generate" --threads 1 --steps 2 --cfg 1 $dance --image person.png --image second.png --pose pose.mp4 --out two_ranks \
-    > out.txt 2> err.txt || fail "two ranks: $(cat err.txt)"
-  cmp whole.mp4 two_ranks/person.mp4 || fail "the film of two ranks differs"
+  same_however person.png $dance --pose pose.mp4
 
   # Both passes of the method's own guidance see the poses.
   "$generate" --threads 1 --steps 2 $dance --image person.png --pose pose.mp4 --clips 1 --out guided.mp4 > out.txt 2> err.txt ||

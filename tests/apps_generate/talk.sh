@@ -3,21 +3,10 @@
 # dealt over ranks, with its sound in step; and what is refused, by name.
 # shellcheck source=common.sh
 source "$(dirname "$0")/common.sh" "$@"
-experiment=$3
 source_folder=$4
 
-train() {  # train RANKS FOLDER
-  "$mpirun" -n "$1" "$experiment" "$source_folder/plugins/svi_talk/talk_smoke.ini" --set experiment.name="$2" \
-    --set training.steps=4 --set training.slots=2 --set pool.clips=8 --set evaluation.scenes=1 --set rollout.clips=2 \
-    --set evaluation.videos=0 > out.txt 2> err.txt || fail "training on $1 ranks: $(cat err.txt)"
-}
-train 1 one
-train 2 two
-for file in erft-seed0.safetensors erft-seed0.extension-talk.safetensors; do
-  cmp "results/one/lora/$file" "results/two/lora/$file" || fail "$file of two ranks differs from that of one"
-done
-layers="--set extension.talk.file=results/one/lora/erft-seed0.extension-talk.safetensors"
-talk="--variant talk $layers --lora results/one/lora/erft-seed0.safetensors"
+trained "$3" "$source_folder/plugins/svi_talk/talk_smoke.ini" talk
+talk="--variant talk $trained"
 
 # Speech-like noise of 0.5 s, in 44.1 kHz stereo; a click at 0.3 s, in frame 7 of 25 per second.
 ffmpeg -v error -f lavfi -i "aevalsrc='0.1*(random(0)-0.5)*(1+sin(40*t))+0.8*between(t,0.3,0.302)':s=44100:d=0.5" -ac 2 speech.wav
@@ -52,24 +41,7 @@ made $talk --image face.png --audio eight.wav --out eight.mp4
 
 # Killed and resumed, made longer, dealt over ranks: the same bytes.
 # shellcheck disable=SC2086
-"$generate" --threads 1 --steps 2 --cfg 1 $talk --image face.png --audio speech.wav --out killed.mp4 > out.txt 2> err.txt &
-process=$!
-until [ -e killed.film/clip-00000.h5 ] || ! kill -0 "$process" 2> /dev/null; do sleep 0.02; done
-kill -9 "$process" 2> /dev/null || echo "note: the film was faster than the kill"
-wait "$process" 2> /dev/null || true
-# shellcheck disable=SC2086
-made $talk --image face.png --audio speech.wav --out killed.mp4 --resume
-same_film whole.mp4 killed.mp4
-# shellcheck disable=SC2086
-made $talk --image face.png --audio speech.wav --clips 1 --out longer.mp4
-# shellcheck disable=SC2086
-made $talk --image face.png --audio speech.wav --clips 3 --out longer.mp4 --resume
-same_film whole.mp4 longer.mp4
-cp face.png second.png
-# shellcheck disable=SC2086
-"$mpirun" -n 2 "$generate" --threads 1 --steps 2 --cfg 1 $talk --image face.png --image second.png --audio speech.wav --out two_ranks \
-  > out.txt 2> err.txt || fail "two ranks: $(cat err.txt)"
-cmp whole.mp4 two_ranks/face.mp4 || fail "the film of two ranks differs"
+same_however face.png $talk --audio speech.wav
 
 # Three passes: without --cfg the method's own guidance weighs the sound.
 # shellcheck disable=SC2086
