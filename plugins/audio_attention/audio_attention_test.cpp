@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "model/tiny_dit.hpp"
 #include "support/temporary_folder.hpp"
 #include "svi/core/check.hpp"
 #include "svi/data/clip_source.hpp"
@@ -25,20 +26,6 @@ using ::testing::HasSubstr;
 
 constexpr std::int64_t kDim = 4, kFrames = 3, kStride = 4, kPixels = 9;
 
-WanDitConfig listening_sizes(std::int64_t layers) {
-  WanDitConfig config;
-  config.in_dim = 2;
-  config.out_dim = 2;
-  config.dim = 24;
-  config.ffn_dim = 48;
-  config.freq_dim = 16;
-  config.text_dim = 8;
-  config.text_len = 4;
-  config.heads = 2;
-  config.layers = layers;
-  return config;
-}
-
 class AudioAttentionTest : public ::testing::Test {
  protected:
   AudioAttentionTest() { load_plugin(PLUGIN_FILE, registry_); }
@@ -55,7 +42,7 @@ class AudioAttentionTest : public ::testing::Test {
   }
 
   std::unique_ptr<WanDit> model(std::int64_t layers) const {
-    auto dit = std::make_unique<WanDit>(listening_sizes(layers));
+    auto dit = std::make_unique<WanDit>(test::tiny_dit(layers));
     at::manual_seed(3);
     for (auto& [name, weight] : dit->parameters()) weight.normal_(0, 0.2);
     return dit;

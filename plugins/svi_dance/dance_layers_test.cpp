@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "model/tiny_dit.hpp"
 #include "support/temporary_folder.hpp"
 #include "svi/core/check.hpp"
 #include "svi/data/tracks.hpp"
@@ -110,16 +111,7 @@ TEST_F(PoseNetTest, HasTheOfficialNamesAndSizes) {
 
 /// A transformer of one block whose tokens stand for a latent frame of 2 x 2.
 struct PosedModel {
-  PosedModel()
-      : dit({.in_dim = 2,
-             .out_dim = 2,
-             .dim = 24,
-             .ffn_dim = 48,
-             .freq_dim = 16,
-             .text_dim = 8,
-             .text_len = 4,
-             .heads = 2,
-             .layers = 1}) {
+  PosedModel() : dit(test::tiny_dit()) {
     at::manual_seed(3);
     for (auto& [name, weight] : dit.parameters()) weight.normal_(0, 0.2);
   }

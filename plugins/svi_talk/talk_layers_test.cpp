@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "model/tiny_dit.hpp"
 #include "support/temporary_folder.hpp"
 #include "svi/core/check.hpp"
 #include "svi/guidance/denoiser.hpp"
@@ -137,16 +138,7 @@ constexpr const char* kSmall =
 
 /// A transformer of one block, with layers that hear.
 struct ListeningModel {
-  explicit ListeningModel(const std::shared_ptr<ModelExtension>& talk)
-      : dit({.in_dim = 2,
-             .out_dim = 2,
-             .dim = 24,
-             .ffn_dim = 48,
-             .freq_dim = 16,
-             .text_dim = 8,
-             .text_len = 4,
-             .heads = 2,
-             .layers = 1}) {
+  explicit ListeningModel(const std::shared_ptr<ModelExtension>& talk) : dit(test::tiny_dit()) {
     at::manual_seed(3);
     for (auto& [name, weight] : dit.parameters()) weight.normal_(0, 0.2);
     talk->build("talk", dit.extension_host(), 1);
