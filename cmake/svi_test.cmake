@@ -17,7 +17,7 @@ set(SVI_MPI_ENVIRONMENT
 function(_svi_test_binary target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "TOGETHER" "MAIN" "SOURCES;LIBRARIES")
   add_executable(${target} ${arg_SOURCES})
-  target_link_libraries(${target} PRIVATE svi::svi GTest::gtest GTest::gmock ${arg_MAIN} ${arg_LIBRARIES})
+  target_link_libraries(${target} PRIVATE svi::internal GTest::gtest GTest::gmock ${arg_MAIN} ${arg_LIBRARIES})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${target} PRIVATE
     SVI_SOURCE_DIR="${PROJECT_SOURCE_DIR}" SVI_BINARY_DIR="${PROJECT_BINARY_DIR}"

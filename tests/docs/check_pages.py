@@ -78,7 +78,7 @@ def link_problem(root, page, target):
 def path_problem(root, page, code):
     if not PATH.fullmatch(code) or "/my_" in code:  # my_...: a name that the reader chooses
         return None
-    places = [root, root / "libsvi/include", page.parent]
+    places = [root, root / "libsvi/include", root / "libsvi/internal", page.parent]
     if any(next(iter(place.glob(code.rstrip("/"))), None) for place in places):
         return None
     return f"`{code}` does not exist"
