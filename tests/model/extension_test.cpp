@@ -362,6 +362,7 @@ TEST_P(TokenGroups, AreAttendedToAsFramesOfTheLatentAre) {
 
   EXPECT_LE(relative_error(v.detach(), expected.detach().narrow(2, 0, 2)),
             dtype == at::kBFloat16 ? 0.05 : 1e-5);
+  EXPECT_EQ(dit->tokens(), 2 * 2 * 48);  // two samples of three frames, twice
 }
 
 INSTANTIATE_TEST_SUITE_P(Paths, TokenGroups,

@@ -173,6 +173,8 @@ class SVI_EXPORT WanDit : public VelocityModel {
   /// row, column. C may be less than in_dim: channels that are missing count as zeros. Sizes are
   /// whole numbers of patches.
   at::Tensor embed_patches(const at::Tensor& latent) const;
+  /// Tokens that velocity() has computed so far: of every pass and sample, latent and token groups.
+  std::int64_t tokens() const;
 
  private:
   std::unique_ptr<WanDitParts> parts_;

@@ -239,6 +239,8 @@ at::Tensor wan::embed_patches(const WanDitParts& parts, const at::Tensor& latent
   return at::linear(x, layer.weight.narrow(1, 0, C).flatten(1), layer.bias);
 }
 
+std::int64_t WanDit::tokens() const { return parts_->tokens; }
+
 at::Tensor WanDit::velocity(const at::Tensor& noisy, const at::Tensor& timestep,
                             const Condition& condition) const {
   return wan::forward(*parts_, noisy, timestep, condition, nullptr);
@@ -284,6 +286,7 @@ at::Tensor wan::forward(const WanDitParts& parts, const at::Tensor& noisy, const
   const auto& extended = stream.extended;
   if (extended.residual().defined()) x = x + extended.residual().to(x.device(), x.scalar_type());
   if (!extended.groups().empty()) x = join_groups(parts, extended.groups(), x, stream);
+  if (probe == nullptr) parts.tokens += B * (f * h * w + x.size(1) - L);
   if (!parts.extensions.empty()) see("extensions, before the blocks", x);
   if (probe == nullptr && wan::can_run_lean(x)) {
     stream.context = context_of(parts, condition);

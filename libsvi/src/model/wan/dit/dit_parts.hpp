@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/Stream.h>
 
+#include <atomic>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -76,6 +77,7 @@ struct WanDitParts {
   std::optional<c10::Stream> side_stream;  // brings blocks to a device that has streams
 
   std::shared_ptr<wan::ContextCache> contexts = wan::make_context_cache();
+  mutable std::atomic<std::int64_t> tokens{0};  // WanDit::tokens
   mutable std::mutex rope_mutex;
   mutable std::vector<WanRope> ropes;
 
