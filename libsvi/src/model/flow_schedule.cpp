@@ -18,12 +18,15 @@ std::vector<float> to_vector(const at::Tensor& table) {
   return {data, data + table.numel()};
 }
 
-// sigma [B] -> [B, 1, 1, ...], as many axes as the latent.
+// sigma [B] -> [B, 1, 1, ...], or [B, F] -> [B, 1, F, 1, 1]: as many axes as the latent.
 at::Tensor per_sample(const at::Tensor& sigma, const at::Tensor& latent) {
-  SVI_CHECK(sigma.dim() == 1 && sigma.size(0) == latent.size(0), "sigma ", sigma.sizes(),
-            " is not one per sample of latents ", latent.sizes());
+  const bool frames = sigma.dim() == 2 && latent.dim() == 5 && sigma.size(1) == latent.size(2);
+  SVI_CHECK((sigma.dim() == 1 || frames) && sigma.size(0) == latent.size(0), "sigma ",
+            sigma.sizes(), " is not one per sample, or per latent frame, of latents ",
+            latent.sizes());
   std::vector<std::int64_t> sizes(static_cast<std::size_t>(latent.dim()), 1);
   sizes[0] = sigma.size(0);
+  if (frames) sizes[2] = sigma.size(1);
   return sigma.view(sizes);
 }
 

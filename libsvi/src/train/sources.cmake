@@ -8,5 +8,6 @@ set(SVI_TRAIN_SOURCES
   src/train/trainable.cpp
   src/train/trainer.cpp
   src/train/trainer_state.cpp
+  src/train/trainer_times.cpp
   src/train/vae_trainer.cpp
 )

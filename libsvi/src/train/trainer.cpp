@@ -27,51 +27,8 @@ struct Trainer::SlotResult {
   at::Tensor rows;
 };
 
-std::vector<std::string> enum_names(TimeSampling) { return {"table", "uniform"}; }
-std::vector<std::string> enum_names(LossWeight) { return {"weighted", "unweighted"}; }
-std::vector<std::string> enum_names(Precision) { return {"fp32", "bf16"}; }
-
 BatchSource::~BatchSource() = default;
 at::Tensor BatchSource::empty_text() { return {}; }
-
-void Trainer::Config::describe(OptionVisitor& visit) {
-  visit(steps, {.key = "steps", .help = "updates", .unit = "step", .min = 0, .max = 4294967295.0});
-  visit(slots, {.key = "slots",
-                .help = "micro-batches per update; ranks share them",
-                .min = 1,
-                .max = 65536});
-  visit(micro_batch, {.key = "micro_batch",
-                      .help = "samples per micro-batch",
-                      .unit = "sample",
-                      .min = 1,
-                      .max = 65536});
-  visit(shift,
-        {.key = "shift", .help = "shift of the table of flow times", .min = 1e-3, .max = 1000});
-  visit(time_sampling, {.key = "time_sampling",
-                        .help = "how flow times are drawn; table: uniform over the shifted table; "
-                                "uniform: uniform over [0, 1]"});
-  visit(loss_weight,
-        {.key = "loss_weight", .help = "whether a weight of the flow time multiplies the loss"});
-  visit(dtype,
-        {.key = "dtype", .help = "precision of the frozen weights; trained parameters stay fp32"});
-  visit(text_drop, {.key = "text_drop",
-                    .help = "probability that a sample's prompt is dropped",
-                    .min = 0,
-                    .max = 1});
-  visit(image_drop, {.key = "image_drop",
-                     .help = "probability that a sample's image condition is dropped",
-                     .min = 0,
-                     .max = 1});
-  visit(ema_decay, {.key = "ema_decay",
-                    .help = "decay of the running average of parameters; 0: no average",
-                    .min = 0,
-                    .max = 1});
-  visit(bank_report_every, {.key = "bank_report_every",
-                            .help = "training steps between reports on the bank",
-                            .unit = "step",
-                            .min = 1});
-  optimizer.describe(visit);
-}
 
 Trainer::Trainer(Config config, Parts parts, std::uint64_t seed, const Communicator& group)
     : config_(config),
@@ -81,6 +38,12 @@ Trainer::Trainer(Config config, Parts parts, std::uint64_t seed, const Communica
       own_(slots_of(group.rank(), group.size(), config.slots)),
       schedule_(1000, config.shift) {
   SVI_CHECK(!parts_.trainable.empty(), "there is nothing to train");
+  if (config_.frame_times != FrameTimes::one && parts_.recycler != nullptr) {
+    raise<ConfigError>(
+        "[training] frame_times: errors are recycled at one flow time per sample, so "
+        "frames have none of their own; set [error_source] type = none, or "
+        "frame_times = one");
+  }
   const c10::NoGradGuard no_grad;
   std::vector<at::Tensor> flat;
   for (const auto& [name, tensor] : parts_.trainable) {
@@ -96,27 +59,6 @@ Trainer::Trainer(Config config, Parts parts, std::uint64_t seed, const Communica
 }
 
 Trainer::~Trainer() = default;
-
-at::Tensor Trainer::draw_times(std::int64_t first) const {
-  const auto drawn = at::empty({2, config_.micro_batch}, at::kFloat);
-  auto times = drawn.accessor<float, 2>();
-  for (std::int64_t b = 0; b < config_.micro_batch; ++b) {
-    const auto key = key_of(seed_, Purpose::sample_time, first + b, steps_done_);
-    std::int64_t entry = 0;
-    if (config_.time_sampling == TimeSampling::table) {
-      entry = static_cast<std::int64_t>(
-          uniform_index(key, static_cast<std::uint64_t>(schedule_.steps())));
-      times[0][b] = schedule_.sigmas()[static_cast<std::size_t>(entry)];
-    } else {
-      const double sigma = uniform(key);
-      entry = schedule_.nearest(1000 * sigma);
-      times[0][b] = static_cast<float>(sigma);
-    }
-    const bool weighted = config_.loss_weight == LossWeight::weighted;
-    times[1][b] = weighted ? schedule_.training_weights()[static_cast<std::size_t>(entry)] : 1.0F;
-  }
-  return drawn;
-}
 
 std::vector<bool> Trainer::drop_conditions(std::int64_t first, Condition& condition) {
   std::vector<bool> image_dropped(static_cast<std::size_t>(config_.micro_batch), false);
@@ -165,9 +107,9 @@ Trainer::SlotResult Trainer::train_slot(std::int64_t slot) {
     noises.push_back(normal(key_of(seed_, Purpose::sample_noise, first + b, steps_done_),
                             batch.latent.sizes().slice(1)));
   }
-  const auto noise = at::stack(noises).to(device);  // [B, C, F, h, w]
-  const auto times = draw_times(first).to(device);  // [2, B]
-  const auto sigma = times[0], weight = times[1];   // [B], [B]
+  const auto noise = at::stack(noises).to(device);                        // [B, C, F, h, w]
+  const auto times = draw_times(first, batch.latent.size(2)).to(device);  // [2, B] or [2, B, F]
+  const auto sigma = times[0], weight = times[1];
   const auto dropped = drop_conditions(first, batch.condition);
 
   const CleanBatch clean{batch.latent, noise, batch.condition[part::kImage], sigma, dropped};
@@ -186,8 +128,11 @@ Trainer::SlotResult Trainer::train_slot(std::int64_t slot) {
   const c10::AutoGradMode with_gradients(true);
   const auto predicted =
       parts_.model.velocity(seen.noisy, sigma * 1000, batch.condition).to(at::kFloat);
-  const auto errors = (predicted - seen.target).square().mean({1, 2, 3, 4});  // [B]
-  const auto losses = errors * weight;                                        // [B]
+  auto errors = (predicted - seen.target).square();  // [B, C, F, h, w]
+  errors = errors.mean(weight.dim() == 2 ? std::vector<std::int64_t>{1, 3, 4}
+                                         : std::vector<std::int64_t>{1, 2, 3, 4});
+  auto losses = errors * weight;  // [B] or [B, F]
+  if (losses.dim() == 2) errors = errors.mean(1), losses = losses.mean(1);
   losses.mean().backward();
 
   if (parts_.recycler != nullptr) parts_.recycler->collect(place, clean, seen, predicted);

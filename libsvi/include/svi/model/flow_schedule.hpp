@@ -46,8 +46,8 @@ class SVI_EXPORT FlowSchedule {
   std::vector<float> sigmas_, timesteps_, weights_, deltas_;
 };
 
-// One-jump formulas of flow matching. Latents are [B, C, F, h, w]; sigma is [B], in [0, 1], 1 =
-// pure noise.
+// One-jump formulas of flow matching. Latents are [B, C, F, h, w]; sigma is [B], or [B, F] where
+// frames have flow times of their own, in [0, 1], 1 = pure noise.
 
 /// (1 - sigma) clean + sigma noise.
 SVI_EXPORT at::Tensor add_noise(const at::Tensor& clean, const at::Tensor& noise,

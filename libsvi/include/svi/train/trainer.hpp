@@ -26,6 +26,14 @@ namespace svi {
 enum class TimeSampling { table, uniform };
 SVI_EXPORT std::vector<std::string> enum_names(TimeSampling);
 
+/// Which flow times the latent frames of a training sample have.
+enum class FrameTimes {
+  one,          // one for all
+  independent,  // each block of frames its own (Diffusion Forcing, Chen et al. 2024)
+  rolling,      // rising behind a clean first frame (Rolling Diffusion, Ruhe et al. 2024)
+};
+SVI_EXPORT std::vector<std::string> enum_names(FrameTimes);
+
 /// Whether the loss carries the bell-shaped weight of the flow time.
 enum class LossWeight { weighted, unweighted };
 SVI_EXPORT std::vector<std::string> enum_names(LossWeight);
@@ -81,6 +89,9 @@ class SVI_EXPORT Trainer {
     std::int64_t micro_batch = 1;
     double shift = 5;
     TimeSampling time_sampling = TimeSampling::table;
+    FrameTimes frame_times = FrameTimes::one;
+    std::int64_t frame_time_block = 1;
+    double frame_time_probability = 1;
     LossWeight loss_weight = LossWeight::weighted;
     Precision dtype = Precision::fp32;
     double text_drop = 0;
@@ -135,8 +146,9 @@ class SVI_EXPORT Trainer {
   SlotResult train_slot(std::int64_t slot);
   TrainingBatch prepare(std::int64_t first);
   std::vector<bool> drop_conditions(std::int64_t first, Condition& condition);
-  /// sigma and weight of `count` samples, [2, B] fp32 on the CPU.
-  at::Tensor draw_times(std::int64_t first) const;
+  /// sigma and weight of a micro-batch of `frames` latent frames: [2, B], or [2, B, F] where frames
+  /// have times of their own; fp32 on the CPU.
+  at::Tensor draw_times(std::int64_t first, std::int64_t frames) const;
   at::Tensor take_gradient();
   void write_parameters();
   StepReport gather_report(const std::vector<SlotResult>& results);
