@@ -63,16 +63,24 @@ class Cost:
 
     per_film: float  # function evaluations
     per_second: float  # the same for a second of film
+    tokens: float = np.nan  # thousands of tokens for a second of film
+    seconds: float = np.nan  # of the run's machine for a second of film
+    peak_memory: float = np.nan  # GiB of the process, at most
 
     @staticmethod
-    def of(evaluations, frames, fps):
-        """Of [..., clip] of one arm."""
+    def of(evaluations, frames, fps, films=None):
+        """Of [..., clip] of one arm; `films` maps tokens, seconds and peak_memory to [...] where the file has them."""
         with np.errstate(invalid="ignore", divide="ignore"):
             made = ~np.isnan(evaluations).all(axis=-1)
             film, length = np.nansum(evaluations[made], axis=-1), np.nansum(frames[made], axis=-1)
             if not film.size:
                 return Cost(np.nan, np.nan)
-            return Cost(float(film.mean()), float(film.sum() / length.sum() * fps))
+            of_second = {name: float(values[made].sum() / length.sum() * fps) for name, values in (films or {}).items()}
+            if "tokens" in of_second:
+                of_second["tokens"] /= 1000
+            if "peak_memory" in of_second:
+                of_second["peak_memory"] = float(films["peak_memory"][made].max() / 2**30)
+            return Cost(float(film.mean()), float(film.sum() / length.sum() * fps), **of_second)
 
 
 @dataclass(frozen=True)
@@ -192,7 +200,10 @@ def _cost(file, arms, fps):
     if "cost/evaluations" not in file:
         return []
     evaluations, frames = (file[f"cost/{name}"][:].astype(np.float64) for name in ("evaluations", "frames"))
-    return [Cost.of(evaluations[arm], frames[arm], fps) for arm in range(arms)]
+    films = {path.split("/")[1]: file[path][:].astype(np.float64)
+             for path in ("cost/tokens", "timing/seconds", "timing/peak_memory") if path in file}
+    return [Cost.of(evaluations[arm], frames[arm], fps, {name: values[arm] for name, values in films.items()})
+            for arm in range(arms)]
 
 
 def parsed_ini(ini):

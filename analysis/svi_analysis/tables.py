@@ -8,7 +8,10 @@ from .statistics import Cell, summarise
 
 COLUMNS = {"whole_film": "whole film", "first_clip": "first clip", "last_clip": "last clip",
            "drift_per_clip": "drift per clip"}
-COST = {"per_film": "a film", "per_second": "a second of film"}
+COST = {"per_film": ("evaluations", "evaluations a film"), "per_second": ("evaluations", "evaluations"),
+        "tokens": ("thousand tokens", "thousand tokens"), "seconds": ("s", "seconds"), "peak_memory": ("GiB", "peak GiB")}
+COST_NOTE = ("Function evaluations of the model per film and, like its tokens and the machine's time, per second of film; "
+             "highest memory of the process. Time and memory are of the machine that ran it.")
 ENDINGS = {"markdown": "md", "latex": "tex", "csv": "csv"}
 
 
@@ -34,8 +37,13 @@ def _row(cell, text=interval):
     return [text(getattr(cell, field), field == "drift_per_clip") for field in Cell.FIELDS]
 
 
-def _cost_row(cost):
-    return ["-" if math.isnan(getattr(cost, field)) else number(getattr(cost, field)) for field in COST]
+def _cost_fields(result):
+    """Those that the file tells; older files have evaluations alone."""
+    return [field for field in COST if any(not math.isnan(getattr(cost, field)) for cost in result.cost)] or list(COST)[:2]
+
+
+def _cost_row(cost, fields):
+    return ["-" if math.isnan(getattr(cost, field)) else number(getattr(cost, field)) for field in fields]
 
 
 def _heading(quantity):
@@ -65,10 +73,11 @@ def markdown(result):
             out.append(f"| {escape(label)} | " + " | ".join(_row(cell)) + " |")
         out.append("")
     if result.cost:
-        out += ["## Cost", "", "Function evaluations of the model, mean over films.", "",
-                "| arm | " + " | ".join(COST.values()) + " |", "| --- |" + " --- |" * len(COST)]
+        fields = _cost_fields(result)
+        out += ["## Cost", "", COST_NOTE, "",
+                "| arm | " + " | ".join(COST[field][1] for field in fields) + " |", "| --- |" + " --- |" * len(fields)]
         for label, cost in zip(result.labels, result.cost):
-            out.append(f"| {escape(label)} | " + " | ".join(_cost_row(cost)) + " |")
+            out.append(f"| {escape(label)} | " + " | ".join(_cost_row(cost, fields)) + " |")
         out.append("")
     return "\n".join(out)
 
@@ -103,10 +112,11 @@ def latex(result):
             out.append(latex_text(label) + " & " + " & ".join(_row(cell, _latex_interval)) + r" \\")
         out += [r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]
     if result.cost:
-        out += [r"\begin{table}", r"\centering", r"\caption{Function evaluations of the model, mean over films.}",
-                f"\\label{{tab:{result.name}-cost}}", r"\begin{tabular}{lrr}", r"\toprule",
-                "arm & " + " & ".join(COST.values()) + r" \\", r"\midrule"]
-        out += [latex_text(label) + " & " + " & ".join(_cost_row(cost)) + r" \\"
+        fields = _cost_fields(result)
+        out += [r"\begin{table}", r"\centering", f"\\caption{{{COST_NOTE}}}",
+                f"\\label{{tab:{result.name}-cost}}", r"\begin{tabular}{l" + "r" * len(fields) + "}", r"\toprule",
+                "arm & " + " & ".join(COST[field][1] for field in fields) + r" \\", r"\midrule"]
+        out += [latex_text(label) + " & " + " & ".join(_cost_row(cost, fields)) + r" \\"
                 for label, cost in zip(result.labels, result.cost)]
         out += [r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]
     return "\n".join(out)
@@ -126,8 +136,8 @@ def csv_text(result):
                 writer.writerow([quantity.name, quantity.unit, better, arm, label, field, repr(value.mean),
                                  repr(value.low), repr(value.high), value.count])
     for arm, label, cost in zip(result.arms, result.labels, result.cost):
-        for field in COST:
-            writer.writerow(["cost", "evaluations", 0, arm, label, field, repr(getattr(cost, field)), "", "", ""])
+        for field in _cost_fields(result):
+            writer.writerow(["cost", COST[field][0], 0, arm, label, field, repr(getattr(cost, field)), "", "", ""])
     return out.getvalue()
 
 

@@ -4,15 +4,16 @@
 
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <thread>
 
 #include "film.hpp"
 #include "requests.hpp"
-#include "split.hpp"
 #include "svi/config/parse.hpp"
 #include "svi/core/check.hpp"
 #include "svi/core/log.hpp"
 #include "svi/model/extension.hpp"
+#include "svi/model/wan/split_model.hpp"
 #include "svi/parallel/collective.hpp"
 #include "svi/parallel/stop.hpp"
 #include "svi/plugin/loader.hpp"
@@ -152,12 +153,12 @@ int make_films(const Arguments& given, Registry& registry, const Communicator& w
   if (together) share(a, registry, model.dit(), official, world);
   for (const auto& [label, extension] : extensions) model.dit().attach(extension);
   // Whatever can still fail does so before the first film's folder is touched.
-  const SplitModel shared(model.dit(), world);
-  const VelocityModel& dit = together ? static_cast<const VelocityModel&>(shared) : model.dit();
+  std::optional<SplitModel> shared;
+  if (together) shared.emplace(model.dit(), world);
+  const VelocityModel& dit = shared ? static_cast<const VelocityModel&>(*shared) : model.dit();
   bool complete = true;
   const auto stopping = [&] { return stop.requested(); };
   for (const auto& film : films) complete = complete && !stopping() && film.make(dit, stopping);
-  if (together) shared.finish();
   return complete ? 0 : kStopped;
 }
 

@@ -17,6 +17,7 @@ from svi_analysis import environment  # noqa: E402
 
 environment.enter(exit_code=77)
 
+import h5py  # noqa: E402
 import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 
@@ -95,12 +96,17 @@ class Tables(WithFolder):
         self.assertEqual(script("table", path, "--out", self.folder).returncode, 0)
         markdown = (self.folder / "table.md").read_text()
         # 12 clips of 11 evaluations; 5 + 11 x 4 frames at 8 per second.
-        self.assertIn("| arm | a film | a second of film |", markdown)
-        self.assertIn(f"| plain fine-tuning | 132 | {12 * 11 / (49 / 8):.4g} |", markdown)
+        self.assertIn("| arm | evaluations a film | evaluations | thousand tokens | seconds | peak GiB |", markdown)
+        # A film of 49 / 8 seconds takes 9,800 tokens, 24.5 s and 3 GiB.
+        self.assertIn(f"| plain fine-tuning | 132 | {12 * 11 / (49 / 8):.4g} | 1.6 | 4 | 3 |", markdown)
         rows = [row for row in csv.DictReader(io.StringIO((self.folder / "table.csv").read_text()))
                 if row["quantity"] == "cost"]
-        self.assertEqual(len(rows), 2 * len(ARMS))
+        self.assertEqual(len(rows), 5 * len(ARMS))
         self.assertEqual(rows[0]["mean"], "120.0")
+        with h5py.File(path, "a") as file:  # of a version that did not count them
+            del file["cost/tokens"], file["timing"]
+        self.assertEqual(script("table", path, "--out", self.folder).returncode, 0)
+        self.assertIn("| arm | evaluations a film | evaluations |\n", (self.folder / "table.md").read_text())
         self.assertEqual(results.read(write_result(self.folder / "old.h5")).cost, [])
 
     def test_says_what_is_wrong(self):

@@ -54,4 +54,5 @@ refused "audio.proj.0.weight: expected [16, 4], found [32, 4]" $start --set arm.
 refused "which does not exist" --set arm.hearing.extension.voice.file=no.safetensors
 refused "has no track 'audio', which a model extension reads; it has none" --set data.type=pocket_world
 refused "track 'audio' has 8 frames, but 9 are needed" --set data.frames=8
+refused "[evaluation] split = on, but [extension.voice]" --set evaluation.split=on
 refused "condition.audio has 5 frames" --set arm.hearing.extension.voice.stride=2

@@ -3,6 +3,7 @@ set(SVI_CORE_SOURCES
   src/core/clock.cpp
   src/core/host.cpp
   src/core/log.cpp
+  src/core/peak_memory.cpp
   src/core/printable.cpp
   src/core/processors.cpp
   src/core/random.cpp

@@ -44,6 +44,7 @@ set(SVI_MODEL_SOURCES
   src/model/wan/dit/recompute.cpp
   src/model/wan/kernels/row_kernels.cpp
   src/model/wan/dit/split.cpp
+  src/model/wan/split_model.cpp
   src/model/wan/vae/vae.cpp
   src/model/wan/vae/vae_config.cpp
   src/model/wan/vae/vae_frames.cpp

@@ -174,6 +174,7 @@ struct EvaluationConfig {
   std::int64_t scene_batch = 8;
   std::int64_t videos = 2;
   std::int64_t upscale = 6;
+  bool split = false;
   std::string weights = "data/metrics";
 
   void describe(OptionVisitor& visit) {
@@ -200,6 +201,11 @@ struct EvaluationConfig {
            .help = "enlargement of those films: each pixel becomes upscale x upscale pixels",
            .min = 1,
            .max = 64});
+    visit(split,
+          {.key = "split",
+           .help = "all ranks of a job ([run] ranks_per_job) compute each pass of the transformer "
+                   "together, for one that is too slow for a single rank; off: each job's films "
+                   "are made by one rank. Films are equal up to rounding"});
     visit(weights,
           {.key = "weights",
            .help = "folder of the files that metrics need, where [metric.NAME] names none"});

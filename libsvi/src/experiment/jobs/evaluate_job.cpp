@@ -9,6 +9,8 @@
 #include "kinds.hpp"
 #include "models.hpp"
 #include "stoppable_model.hpp"
+#include "svi/core/clock.hpp"
+#include "svi/core/peak_memory.hpp"
 #include "svi/evaluate/evaluation.hpp"
 #include "svi/io/result_file.hpp"
 #include "svi/io/safetensors.hpp"
@@ -16,6 +18,8 @@
 #include "svi/measure/film_file.hpp"
 #include "svi/model/lora.hpp"
 #include "svi/model/lora_files.hpp"
+#include "svi/model/wan/split_model.hpp"
+#include "svi/parallel/collective.hpp"
 #include "svi/tensor/levels.hpp"
 
 namespace svi {
@@ -186,45 +190,50 @@ std::unique_ptr<WanDit> load_merged(const JobContext& context) {
 
 namespace {
 
-void EvaluateJobs::run(const JobContext& context) const {
-  if (context.team.rank() != 0) return;  // films are independent: other teams roll out other scenes
-  c10::NoGradGuard no_gradients;
+std::vector<Scene> scenes_of(const JobContext& context, const EvaluationConfig& config,
+                             const ClipSource& source, const ClipConfig& clip) {
+  std::vector<Scene> scenes;
+  for (std::int64_t i = 0; i < context.job.scene_count; ++i) {
+    const auto index = config.first_scene + context.job.scene_offset + i;
+    if (index >= source.scene_count()) {
+      raise<ConfigError>("[evaluation] asks for scene ", index, ", but [data] holds ",
+                         source.scene_count(), "; lower scenes or first_scene");
+    }
+    auto scene = source.scene(index, clip);
+    scene.image = scene.image.to(context.device);
+    scenes.push_back(std::move(scene));
+  }
+  return scenes;
+}
+
+/// Films of the job's scenes by `dit`, whose passes `velocities` computes; measures and writes
+/// them.
+void make_films(const JobContext& context, const WanDit& dit, const VelocityModel& velocities) {
   const auto& arm = context.plan.arms[context.job.arm];
   const auto& document = arm.document;
   const auto model = model_of(context.plan, arm);
   const auto vae = load_vae(model, context.device);
-  const auto dit = load_merged(context);
-
   const auto source = context.registry.make<ClipSource>(document, "");
   const auto method = context.registry.make<Method>(document, "");
   const auto sampler = context.registry.make<Sampler>(document, "");
   const auto guidance = context.registry.make<Guidance>(document, "");
   const ReadyMetrics ready(context);
   const auto clip = section<ClipConfig>(document, "clip");
-  check_clip(clip, vae.config(), dit->config());
+  check_clip(clip, vae.config(), dit.config());
   const auto rollout_config = section<RolloutConfig>(document, "rollout");
   const auto evaluation_config = section<EvaluationConfig>(document, "evaluation");
-
-  std::vector<Scene> scenes;
-  for (std::int64_t i = 0; i < context.job.scene_count; ++i) {
-    const auto index = evaluation_config.first_scene + context.job.scene_offset + i;
-    if (index >= source->scene_count()) {
-      raise<ConfigError>("[evaluation] asks for scene ", index, ", but [data] holds ",
-                         source->scene_count(), "; lower scenes or first_scene");
-    }
-    auto scene = source->scene(index, clip);
-    scene.image = scene.image.to(context.device);
-    scenes.push_back(std::move(scene));
-  }
+  const auto scenes = scenes_of(context, evaluation_config, *source, clip);
   FilmWriters films(context, evaluation_config, clip, *source, scenes);
-  const StoppableModel model_until_stop(*dit, context.stop);
+  const StoppableModel model_until_stop(velocities, context.stop);
   const Studio studio{
-      model_until_stop,  vae,      text_encoder(model, context.device, context.registry),
-      *method,           *sampler, *guidance,
-      rollout_config,    clip,     image_encoder(model, context.device),
-      dit->track_parts()};
+      model_until_stop, vae,      text_encoder(model, context.device, context.registry),
+      *method,          *sampler, *guidance,
+      rollout_config,   clip,     image_encoder(model, context.device),
+      dit.track_parts()};
   const Evaluation evaluation(studio, *source, ready.metrics());
   FilmCost cost;
+  const PeakMemory peak;
+  const Stopwatch watch;
   const auto scores = evaluation.run(scenes, [&](const RolledClip& rolled) {
     cost.evaluations.push_back(static_cast<double>(rolled.own_evaluations));
     cost.frames.push_back(static_cast<double>(rolled.frames.size(2)));
@@ -232,7 +241,25 @@ void EvaluateJobs::run(const JobContext& context) const {
     context.progress.update(rolled.clip + 1, rollout_config.clips);
   });
   films.close();
+  const auto film_count = static_cast<double>(scenes.size());
+  cost.tokens = static_cast<double>(dit.tokens()) / film_count;
+  cost.seconds = watch.seconds() / film_count;
+  cost.peak_memory = static_cast<double>(peak.bytes());
   write_film_parts(context, scores, cost);
+}
+
+void EvaluateJobs::run(const JobContext& context) const {
+  const auto& document = context.plan.arms[context.job.arm].document;
+  const bool together =
+      section<EvaluationConfig>(document, "evaluation").split && context.team.size() > 1;
+  // Films are independent: other teams roll out other scenes.
+  if (context.team.rank() != 0 && !together) return;
+  const c10::NoGradGuard no_gradients;
+  const auto dit = load_merged(context);
+  if (!together) return make_films(context, *dit, *dit);
+  dit->split_over(context.team, context.registry.make<Collective>(document, ""));
+  if (context.team.rank() != 0) return compute_along(*dit, context.team, context.stop);
+  make_films(context, *dit, SplitModel(*dit, context.team));
 }
 
 }  // namespace

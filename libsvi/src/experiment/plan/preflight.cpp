@@ -46,6 +46,11 @@ void check_extensions(const Arm& arm, const Registry& registry, const WanDitConf
        arm_extensions(registry, arm.document, dit, 0, at::Device(at::kCPU))) {
     dit.attach(extension);
   }
+  if (!dit.extensions().empty() && section<EvaluationConfig>(arm.document, "evaluation").split) {
+    raise<ConfigError>("[arm.", arm.name, "]: [evaluation] split = on, but [", kExtensionPrefix,
+                       dit.extensions().front()->label(),
+                       "] needs all tokens of a clip on one rank: leave one of the two out");
+  }
   const auto method = registry.make<Method>(arm.document, "");
   try {
     method->check_parts(dit.reads());

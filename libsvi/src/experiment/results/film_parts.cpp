@@ -50,6 +50,34 @@ void write_cost(const JobContext& context, PartWriter& part, const std::string& 
            of_clips.expand({1, 1, scenes, -1}).contiguous());
 }
 
+/// A number of each film, the same for all scenes of the job, as PATH.
+void write_film_cost(const JobContext& context, PartWriter& part, const std::string& path,
+                     double number, const Attributes& attributes) {
+  part.add({path,
+            {static_cast<std::int64_t>(context.job.arm),
+             static_cast<std::int64_t>(context.job.seed), context.job.scene_offset},
+            context.axes.lengths({"arm", "seed", "scene"}),
+            {"arm", "seed", "scene"},
+            attributes},
+           at::full({1, 1, context.job.scene_count}, number, at::kDouble));
+}
+
+void write_costs(const JobContext& context, PartWriter& part, const FilmCost& cost) {
+  const auto about = [](const char* unit, const char* meaning) {
+    return Attributes{{"unit", std::string(unit)}, {"meaning", std::string(meaning)}};
+  };
+  write_cost(context, part, "evaluations", cost.evaluations,
+             about("1", "function evaluations of the model that made the clip"));
+  write_cost(context, part, "frames", cost.frames,
+             about("frames", "frames that the film shows of the clip"));
+  write_film_cost(context, part, "/cost/tokens", cost.tokens,
+                  about("tokens", "tokens that the model computed for the film"));
+  write_film_cost(context, part, "/timing/seconds", cost.seconds,
+                  about("s", "time that making and measuring the film took on this machine"));
+  write_film_cost(context, part, "/timing/peak_memory", cost.peak_memory,
+                  about("bytes", "highest resident memory of the process that made the film"));
+}
+
 }  // namespace
 
 void write_film_parts(const JobContext& context, const FilmScores& scores, const FilmCost& cost,
@@ -71,14 +99,7 @@ void write_film_parts(const JobContext& context, const FilmScores& scores, const
     writer.add(kFilmFeatures, about, scores.film_features[q], of_films, film_sizes);
     writer.add(kTrueFilmFeatures, about, scores.true_film_features[q], of_films, film_sizes);
   }
-  if (!cost.evaluations.empty()) {
-    write_cost(context, part, "evaluations", cost.evaluations,
-               {{"unit", std::string("1")},
-                {"meaning", std::string("function evaluations of the model that made the clip")}});
-    write_cost(context, part, "frames", cost.frames,
-               {{"unit", std::string("frames")},
-                {"meaning", std::string("frames that the film shows of the clip")}});
-  }
+  if (!cost.evaluations.empty()) write_costs(context, part, cost);
   for (const auto& [name, value] : about_job) part.set_attribute(name, value);
   part.commit();
 }

@@ -9,6 +9,9 @@ namespace svi {
 struct FilmCost {
   std::vector<double> evaluations;  // function evaluations of the model per clip
   std::vector<double> frames;       // pixel frames that the film shows of it
+  double tokens = 0;                // that the model computed, per film
+  double seconds = 0;               // of the clock, with decoding and measuring, per film
+  double peak_memory = 0;           // bytes of the process, of all films of the job at once
 };
 
 /// Writes what the metrics said of the films of a job, its scenes in order, and what they cost,

@@ -1,4 +1,4 @@
-#include "split.hpp"
+#include "svi/model/wan/split_model.hpp"
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
@@ -6,7 +6,9 @@
 #include <array>
 #include <cstring>
 
-namespace svi::generate {
+#include "svi/core/log.hpp"
+
+namespace svi {
 namespace {
 
 // A message: what to do, then the latent, the timestep and the number of condition parts, then each
@@ -70,18 +72,29 @@ Condition take_condition(const char*& next) {
 
 at::Tensor SplitModel::velocity(const at::Tensor& noisy, const at::Tensor& timestep,
                                 const Condition& condition) const {
+  passing_ = true;
   group_.broadcast(message(Task::velocity, noisy, timestep, condition));
-  return dit_.velocity(noisy, timestep, condition);
+  auto velocity = dit_.velocity(noisy, timestep, condition);
+  passing_ = false;
+  return velocity;
 }
 
 std::string SplitModel::first_non_finite(const at::Tensor& noisy, const at::Tensor& timestep,
                                          const Condition& condition) const {
+  passing_ = true;
   group_.broadcast(message(Task::probe, noisy, timestep, condition));
-  return dit_.first_non_finite(noisy, timestep, condition);
+  auto found = dit_.first_non_finite(noisy, timestep, condition);
+  passing_ = false;
+  return found;
 }
 
-void SplitModel::finish() const {
-  group_.broadcast(std::string(1, static_cast<char>(Task::finish)));
+SplitModel::~SplitModel() {
+  if (passing_) return;
+  try {
+    group_.broadcast(std::string(1, static_cast<char>(Task::finish)));
+  } catch (const std::exception& error) {
+    SVI_WARN("ranks", "could not let the other ranks go: ", error.what());
+  }
 }
 
 void compute_along(const WanDit& dit, const Communicator& group, const StopRequest& stop) {
@@ -102,4 +115,4 @@ void compute_along(const WanDit& dit, const Communicator& group, const StopReque
   }
 }
 
-}  // namespace svi::generate
+}  // namespace svi
