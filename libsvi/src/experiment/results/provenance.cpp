@@ -52,7 +52,9 @@ std::vector<std::pair<std::string, std::string>> provenance(const Plan& plan,
       {"host", host_name()},
       {"started", now_utc()},
   };
-  for (const auto& plugin : plan.plugins) {
+  auto plugins = plan.plugins;
+  if (plan.shipped) plugins.push_back(*plan.shipped);
+  for (const auto& plugin : plugins) {
     facts.emplace_back("plugin " + plugin.name, plugin.version + " sha256 " + plugin.sha256);
   }
   std::set<std::string> files;
