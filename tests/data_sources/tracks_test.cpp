@@ -93,6 +93,18 @@ TEST(Tracks, ReadLongOnesAsTheyAreAskedFor) {
   EXPECT_EQ(reader->reads, 1);
 }
 
+// A clip that draws the end of another video again is told the track's first frame there.
+TEST(Tracks, HoldTheirFirstFrameBeforeTheFilmBegins) {
+  const auto reader = std::make_shared<CountingReader>();
+  Tracks tracks;
+  tracks.set("pose", reader);
+  tracks.set("audio", at::arange(7, at::kFloat).view({7, 1}) + 1);
+  const auto cut = tracks.slice(-2, 5);
+  EXPECT_TRUE(at::equal(cut["pose"], at::tensor({0.F, 0.F, 0.F, 1.F, 2.F})));
+  EXPECT_TRUE(at::equal(cut["audio"].view(-1), at::tensor({1.F, 1.F, 1.F, 2.F, 3.F})));
+  EXPECT_THROW(tracks.slice(-5, 5), Error);
+}
+
 TEST(Tracks, RefuseWhatIsNoSequence) {
   Tracks tracks;
   EXPECT_THROW(tracks.set_end("end", at::Tensor()), Error);

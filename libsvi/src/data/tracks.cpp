@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "svi/config/parse.hpp"
 #include "svi/core/check.hpp"
 
@@ -58,18 +60,21 @@ void Tracks::require(std::int64_t frames) const {
 }
 
 Tracks Tracks::slice(std::int64_t first, std::int64_t count, std::int64_t film) const {
-  SVI_CHECK(first >= 0 && count >= 1, "no track has ", count, " frames from frame ", first);
+  SVI_CHECK(count >= 1 && first + count >= 1, "no track has ", count, " frames from frame ", first);
   require(first + count);
+  const auto early = std::max<std::int64_t>(-first, 0);  // frames of a video that the film goes on from
+  const auto begin = first + early, length = count - early;
   Tracks cut;
   for (const auto& [name, track] : tracks_) {
     if (track.end) {
       const bool ends = first + count == film;
       cut.set_end(name, ends ? track.values : at::zeros_like(track.values));
     } else {
-      const auto part =
-          track.reader ? track.reader->read(first, count) : track.values.narrow(0, first, count);
-      SVI_CHECK(part.size(0) == count, "track ", name, " gave ", part.size(0), " frames, not ",
-                count);
+      auto part =
+          track.reader ? track.reader->read(begin, length) : track.values.narrow(0, begin, length);
+      SVI_CHECK(part.size(0) == length, "track ", name, " gave ", part.size(0), " frames, not ",
+                length);
+      if (early > 0) part = at::cat({part.narrow(0, 0, 1).repeat_interleave(early, 0), part});
       cut.set(name, told_values(part));
     }
   }
