@@ -42,9 +42,11 @@ class FakeModel final : public VelocityModel {
     const auto mixed =
         at::matmul(input, parameters_[0].second.t()).movedim(-1, 1);  // [B, C, F, h, w]
     const auto text =
-        at::matmul(condition[part::kText].mean(1), parameters_[2].second.t());        // [B, C]
-    const auto bias = (timestep / 1000).unsqueeze(1) * parameters_[1].second + text;  // [B, C]
-    return mixed + bias.view({-1, kC, 1, 1, 1});
+        at::matmul(condition[part::kText].mean(1), parameters_[2].second.t());  // [B, C]
+    // [B, C, 1 or F, 1, 1]: one time, or one for each frame.
+    const auto time = (timestep / 1000).view({noisy.size(0), 1, -1, 1, 1});
+    return mixed +
+           (time * parameters_[1].second.view({1, kC, 1, 1, 1}) + text.view({-1, kC, 1, 1, 1}));
   }
 
   const NamedTensors& parameters() const { return parameters_; }

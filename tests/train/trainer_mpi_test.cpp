@@ -46,6 +46,16 @@ TEST(TrainerMpi, GivesTheSameBitsOnAnyNumberOfRanks) {
   }
 }
 
+TEST(TrainerMpi, GivesTheSameBitsWhereFramesHaveTimesOfTheirOwn) {
+  for (const auto times : {FrameTimes::independent, FrameTimes::rolling}) {
+    FakeRun::Options options;
+    options.recycle = false;
+    options.training.frame_times = times;
+
+    expect_independent_of_ranks(options);
+  }
+}
+
 TEST(TrainerMpi, GivesTheSameBitsWithUnevenShares) {
   for (const std::int64_t slots : {1, 3, 5}) {
     FakeRun::Options options;

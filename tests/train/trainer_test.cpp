@@ -44,6 +44,64 @@ TEST(Trainer, GivesTheLossOfThePlainFormula) {
   EXPECT_NEAR(run.trainer->step().loss, expected, 1e-5);
 }
 
+TEST(Trainer, GivesTheLossOfEachFrameAtItsOwnTime) {
+  for (const std::int64_t block : {1, 2}) {
+    FakeRun run({.training = {.steps = 1,
+                              .slots = 2,
+                              .micro_batch = 3,
+                              .frame_times = FrameTimes::independent,
+                              .frame_time_block = block},
+                 .recycle = false});
+    const FlowSchedule schedule(1000, 5);
+    double expected = 0;
+    for (std::int64_t sample = 0; sample < 6; ++sample) {
+      const auto batch = run.data.batch(0, sample, 1);
+      const auto stream = static_cast<std::uint32_t>(sample);
+      const auto noise =
+          normal({test::kSeed, Purpose::sample_noise, stream, 0}, batch.latent.sizes());
+      auto noisy = batch.latent.clone();
+      const auto times = at::zeros({1, test::kF});
+      std::vector<double> weights;
+      for (std::int64_t f = 0; f < test::kF; ++f) {
+        const auto index = uniform_index({test::kSeed, Purpose::sample_time, stream, 0}, 1000,
+                                         static_cast<std::uint32_t>(f / block));
+        const double sigma = schedule.sigmas()[index];
+        times[0][f] = 1000 * sigma;
+        weights.push_back(schedule.training_weights()[index]);
+        noisy.select(2, f).copy_((1 - sigma) * batch.latent.select(2, f) +
+                                 sigma * noise.select(2, f));
+      }
+      const auto error =
+          (run.model.velocity(noisy, times, batch.condition) - (noise - batch.latent)).square();
+      for (std::int64_t f = 0; f < test::kF; ++f)
+        expected += error.select(2, f).mean().item<double>() *
+                    weights[static_cast<std::size_t>(f)] / (6 * test::kF);
+    }
+
+    EXPECT_NEAR(run.trainer->step().loss, expected, 1e-5);
+  }
+}
+
+TEST(Trainer, FramesShareATimeWhereTheirProbabilityIsNought) {
+  const auto loss = [](FrameTimes times, double probability) {
+    FakeRun run({.training = {.steps = 1,
+                              .micro_batch = 4,
+                              .frame_times = times,
+                              .frame_time_probability = probability},
+                 .recycle = false});
+    return run.trainer->step().loss;
+  };
+  const auto one = loss(FrameTimes::one, 1);
+  EXPECT_NEAR(loss(FrameTimes::independent, 0), one, 1e-6);
+  EXPECT_NEAR(loss(FrameTimes::rolling, 0), one, 1e-6);
+  EXPECT_GT(std::abs(loss(FrameTimes::rolling, 1) - one), 1e-4);
+  EXPECT_GT(std::abs(loss(FrameTimes::independent, 1) - one), 1e-4);
+}
+
+TEST(Trainer, RefusesToRecycleErrorsOfFramesWithTimesOfTheirOwn) {
+  EXPECT_THROW(FakeRun({.training = {.frame_times = FrameTimes::rolling}}), ConfigError);
+}
+
 TEST(Trainer, CountsCleanSamplesAndHits) {
   FakeRun::Options options;
   options.injection = {.noise_probability = 1,
