@@ -92,6 +92,9 @@ po::options_description options(Arguments& a) {
       "start even if the memory plan says that the film cannot fit");
   add("split", po::bool_switch(&a.split),
       "let all ranks share each film; default: each rank makes its own films");
+  add("split-batch", po::bool_switch(&a.split_batch),
+      "let all ranks share each film by the samples of a pass: the windows of noise_rolling with "
+      "method.partitions=together, or batched guidance");
 
   po::options_description run("Run");
   add = run.add_options();

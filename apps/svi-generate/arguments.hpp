@@ -23,7 +23,7 @@ struct Arguments {
   /// What the method wants where the command line says nothing: Method::film_settings.
   std::vector<std::pair<std::string, std::string>> method_settings;
   bool resume = false, overwrite = false, redecode = false, no_lora = false, int8 = false,
-       tile = false, force = false, split = false, validate = false;
+       tile = false, force = false, split = false, split_batch = false, validate = false;
   bool help = false, version = false, verbose = false, list_variants = false;
 };
 

@@ -113,13 +113,19 @@ int make_films(const Arguments& given, Registry& registry, const Communicator& w
   load_plugin(find_plugin(variant_name(a, official)), registry);
   if (!official) load_folder_plugin(model.files().folder, registry);
   a.method_settings = registry.make<Method>(settings_of(a, official), "")->film_settings();
-  const bool together = a.split && world.size() > 1;
+  if (a.split && a.split_batch) {
+    raise<ConfigError>(
+        "command line: --split and --split-batch both say how ranks share a film; leave one out");
+  }
+  const bool by_tokens = a.split && world.size() > 1;
+  const bool together = by_tokens || a.split_batch;
   std::vector<std::string> reads;
-  const auto extensions = extensions_of(a, registry, model, official, together, reads);
+  const auto extensions = extensions_of(a, registry, model, official, by_tokens, reads);
   const StopRequest stop(world);
   if (together && world.rank() != 0) {
     if (a.validate) return 0;
-    share(a, registry, model.dit(), official, world);
+    if (by_tokens) share(a, registry, model.dit(), official, world);
+    for (const auto& [label, extension] : extensions) model.dit().attach(extension);
     compute_along(model.dit(), world, stop);
     return 0;
   }
@@ -150,11 +156,12 @@ int make_films(const Arguments& given, Registry& registry, const Communicator& w
   if (!prompts.empty()) model.prompts().encode(prompts);
   model.prompts().release();
   if (films.empty()) return 0;
-  if (together) share(a, registry, model.dit(), official, world);
+  if (by_tokens) share(a, registry, model.dit(), official, world);
   for (const auto& [label, extension] : extensions) model.dit().attach(extension);
   // Whatever can still fail does so before the first film's folder is touched.
   std::optional<SplitModel> shared;
-  if (together) shared.emplace(model.dit(), world);
+  if (together)
+    shared.emplace(model.dit(), world, by_tokens ? PassShare::tokens : PassShare::samples);
   const VelocityModel& dit = shared ? static_cast<const VelocityModel&>(*shared) : model.dit();
   bool complete = true;
   const auto stopping = [&] { return stop.requested(); };

@@ -7,13 +7,14 @@
 #include <cstring>
 
 #include "svi/core/log.hpp"
+#include "svi/parallel/shard.hpp"
 
 namespace svi {
 namespace {
 
 // A message: what to do, then the latent, the timestep and the number of condition parts, then each
 // part's name and tensor. A tensor is its number of dimensions, its sizes and its values in fp32.
-enum class Task : char { velocity, probe, finish };
+enum class Task : char { velocity, samples, probe, finish };
 
 void append(std::string& bytes, std::int64_t number) {
   bytes.append(reinterpret_cast<const char*>(&number), sizeof number);
@@ -68,19 +69,41 @@ Condition take_condition(const char*& next) {
   return condition;
 }
 
+/// The velocity of a batch whose samples the ranks share, on every rank. Collective.
+at::Tensor velocity_by_samples(const WanDit& dit, const Communicator& group,
+                               const at::Tensor& noisy, const at::Tensor& timestep,
+                               const Condition& condition) {
+  const auto own = slots_of(group.rank(), group.size(), noisy.size(0));
+  std::string bytes;
+  for (auto b = own.first; b < own.first + own.count; ++b) {
+    const auto row = at::full({1}, b, at::TensorOptions(at::kLong).device(noisy.device()));
+    append(bytes,
+           dit.velocity(noisy.narrow(0, b, 1), timestep.narrow(0, b, 1), condition.rows(row)));
+  }
+  std::vector<at::Tensor> rows;
+  for (const auto& of_rank : group.all_gather(bytes)) {
+    const char* next = of_rank.data();
+    while (next < of_rank.data() + of_rank.size()) rows.push_back(take(next));
+  }
+  return at::cat(rows).to(noisy.device());
+}
+
 }  // namespace
 
 at::Tensor SplitModel::velocity(const at::Tensor& noisy, const at::Tensor& timestep,
                                 const Condition& condition) const {
   passing_ = true;
-  group_.broadcast(message(Task::velocity, noisy, timestep, condition));
-  auto velocity = dit_.velocity(noisy, timestep, condition);
+  const bool samples = share_ == PassShare::samples;
+  group_.broadcast(message(samples ? Task::samples : Task::velocity, noisy, timestep, condition));
+  auto velocity = samples ? velocity_by_samples(dit_, group_, noisy, timestep, condition)
+                          : dit_.velocity(noisy, timestep, condition);
   passing_ = false;
   return velocity;
 }
 
 std::string SplitModel::first_non_finite(const at::Tensor& noisy, const at::Tensor& timestep,
                                          const Condition& condition) const {
+  if (share_ == PassShare::samples) return dit_.first_non_finite(noisy, timestep, condition);
   passing_ = true;
   group_.broadcast(message(Task::probe, noisy, timestep, condition));
   auto found = dit_.first_non_finite(noisy, timestep, condition);
@@ -109,6 +132,8 @@ void compute_along(const WanDit& dit, const Communicator& group, const StopReque
     const auto condition = take_condition(next);
     if (task == Task::velocity) {
       dit.velocity(noisy, timestep, condition);
+    } else if (task == Task::samples) {
+      velocity_by_samples(dit, group, noisy, timestep, condition);
     } else {
       static_cast<void>(dit.first_non_finite(noisy, timestep, condition));
     }
