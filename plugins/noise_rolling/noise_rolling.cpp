@@ -8,61 +8,16 @@
 #include <svi/model/wan/condition.hpp>
 #include <svi/plugin/plugin.hpp>
 
+#include "rolling_queue.hpp"
+
 namespace {
 
 using namespace svi;
 
-/// The options of noise rolling.
-struct RollingOptions : PromptOptions {
-  std::int64_t window = 0;
-  bool lookahead = true;
-  bool warm_up = true;
-
-  void describe(OptionVisitor& visit) {
-    visit(window, {.key = "window",
-                   .help = "latent frames of one pass of the model; 0: those of [clip]",
-                   .unit = "latent frames",
-                   .min = 0,
-                   .max = 1000});
-    visit(lookahead, {.key = "lookahead",
-                      .help = "windows overlap by half, and only their noisier half moves, so that "
-                              "every frame sees cleaner ones; twice the passes"});
-    visit(warm_up, {.key = "warm_up",
-                    .help = "roll the frames out of the queue that only repeat the image"});
-    PromptOptions::describe(visit);
-  }
-};
-
-/// How a queue of T frames is cut into windows of f: `context` frames that stay, then `moved` ones
-/// that take a step.
-struct Windows {
-  std::int64_t queue = 0;    // T
-  std::int64_t context = 0;  // c
-  std::int64_t moved = 0;    // f - c
-
-  std::int64_t frames() const { return context + moved; }
-  std::int64_t count() const { return queue / moved; }
-};
-
-Windows windows_of(const RollingOptions& options, std::int64_t clip_frames, std::int64_t steps) {
-  const auto f = options.window > 0 ? options.window : clip_frames;
-  if (options.lookahead && f < 2) {
-    raise<ConfigError>("[method] window = ", f, ": with lookahead a window has at least 2 latent ",
-                       "frames, one that stays and one that moves; set window, or lookahead = off");
-  }
-  const auto moved = options.lookahead ? f / 2 : f;
-  if (steps % moved != 0) {
-    const auto below = steps / moved * moved;
-    raise<ConfigError>("[sampler] steps = ", steps, ": the queue has a frame for each step and is ",
-                       "cut into parts of ", moved, " latent frames; the nearest number of steps ",
-                       "that works: ", below > 0 ? cat(below, " or ") : "", below + moved);
-  }
-  return {steps, f - moved, moved};
-}
+using namespace rolling;
 
 /// A queue of latent frames, each a little noisier than the one before it. In every iteration all
-/// take one step of the sampler; the first one is then clean and leaves, and noise joins at the
-/// end.
+/// take k steps of the sampler; the first one is then clean and leaves, and noise joins at the end.
 class RollingFilm final : public Film {
  public:
   RollingFilm(const RollingOptions& options, const Studio& studio, const FilmRequest& request)
@@ -71,15 +26,14 @@ class RollingFilm final : public Film {
         image_(request.image),
         clips_(request.clips),
         stride_(studio.vae.config().temporal_stride()),
-        warm_up_(options.warm_up) {
+        options_(options) {
     const auto sizes = latent_sizes(studio);
     z_ = sizes[0], clip_frames_ = sizes[1], h_ = sizes[2], w_ = sizes[3];
     const auto& falling = studio.sampler.sigmas();
     cut_ = windows_of(options, clip_frames_, static_cast<std::int64_t>(falling.size()));
-    // Slot 0 is the cleanest: the last step of the sampler leads it to 0.
-    const std::vector<float> rising(falling.rbegin(), falling.rend());
+    std::vector<float> rising = {0};
+    rising.insert(rising.end(), falling.rbegin(), falling.rend());
     sigma_ = at::tensor(rising).to(image_.device());
-    next_ = at::cat({sigma_.new_zeros({1}), sigma_.narrow(0, 0, cut_.queue - 1)});
   }
 
   bool streams() const override { return true; }
@@ -124,15 +78,22 @@ class RollingFilm final : public Film {
               " of a rolling film goes on from a state, which is missing; begin the film anew");
     prompt(piece_);
     std::vector<at::Tensor> made;
-    const auto dropped = first && warm_up_ ? repeats() + 1 : 0;  // those, and the image
+    const bool noise_first = first && options_.start == Start::noise;
+    const bool warms_up = first && !noise_first && options_.warm_up;
+    const auto dropped = warms_up ? repeats() + 1 : 0;  // those, and the image
     const auto all = dropped + new_frames();
     if (first) {
-      fill_queue();
+      if (noise_first) {
+        begin_with_noise();
+      } else {
+        fill_queue();
+      }
       made.push_back(first_latent_);
     }
     const auto noise = draw(kFirstPiece + piece_, all);  // that joins the queue
     for (std::int64_t i = 0; i < all; ++i) {
-      auto frame = roll(noise.narrow(2, i, 1));
+      if (i > 0 || !noise_first) roll();
+      auto frame = shift(noise.narrow(2, i, 1));
       if (i >= dropped) made.push_back(std::move(frame));
       if (on_step) on_step(i + 1, all);
     }
@@ -172,43 +133,109 @@ class RollingFilm final : public Film {
     estimate_ = at::cat({clip.latent.narrow(2, 0, 1).expand({-1, -1, repeats(), -1, -1}),
                          clip.latent.narrow(2, 0, kept)},
                         2);
-    const auto level = sigma_.view({1, 1, -1, 1, 1});
+    const auto level = sigma_of(cut_.levels(0)).view({1, 1, -1, 1, 1});
     queue_ = (1 - level) * estimate_ + level * draw(kQueue, cut_.queue);
     past_ = estimate_.narrow(2, 0, 1).expand({-1, -1, cut_.context, -1, -1}).clone();
   }
 
-  /// One iteration: the frame that leaves, [B, z, 1, h, w].
-  at::Tensor roll(const at::Tensor& fresh) {
+  /// From pure noise to the levels at which the first frame is clean.
+  void begin_with_noise() {
+    queue_ = draw(kQueue, cut_.queue);
+    estimate_ = first_latent_.expand_as(queue_).clone();
+    past_ = first_latent_.expand({-1, -1, cut_.context, -1, -1}).clone();
+    for (std::int64_t j = 0; j < cut_.steps; ++j) advance(cut_.starting(j), cut_.starting(j + 1));
+  }
+
+  /// All steps of one iteration: the first frame is clean then.
+  void roll() {
+    for (std::int64_t j = 0; j < cut_.lead; ++j) advance(cut_.levels(j), cut_.levels(j + 1));
+  }
+
+  at::Tensor sigma_of(const std::vector<std::int64_t>& levels) const {
+    return sigma_.index_select(0, at::tensor(levels).to(sigma_.device()));
+  }
+
+  /// What the model sees of the queue, and what it is told.
+  struct Window {
+    at::Tensor x;          // [B, z, f, h, w]
+    at::Tensor now, then;  // [B, f]: flow times; frames that stay have equal ones
+    Condition told;
+  };
+
+  Window window(std::int64_t begin, const at::Tensor& latents, const at::Tensor& clean,
+                const at::Tensor& from, const at::Tensor& to) const {
     const auto B = queue_.size(0), c = cut_.context, f = cut_.frames();
-    const auto latents = at::cat({past_, queue_}, 2), clean = at::cat({past_, estimate_}, 2);
-    const auto from = at::cat({sigma_.new_zeros({c}), sigma_}),
-               to = at::cat({sigma_.new_zeros({c}), next_});
-    std::vector<at::Tensor> moved, guessed;
-    for (std::int64_t k = 0; k < cut_.count(); ++k) {
-      const auto begin = k * cut_.moved;
-      const auto x = latents.narrow(2, begin, f);
-      const auto now = from.narrow(0, begin, f);
-      // Frames that stay have from = to.
-      const auto then = at::cat({now.narrow(0, 0, c), to.narrow(0, begin + c, cut_.moved)});
-      auto y = window_y_.clone();
-      y.narrow(1, stride_, z_).narrow(2, 0, 1).copy_(clean.narrow(2, begin, 1));
-      auto condition = told_;
-      condition.set(part::kImage, y);
-      const auto passes = denoiser(studio_, condition);
-      const auto stepped = studio_.sampler.step(passes, x, now.expand({B, f}), then.expand({B, f}),
-                                                cut_.queue - 1 - begin);
-      count(passes.evaluations());
-      const auto change = (stepped - x).narrow(2, c, cut_.moved);
-      const auto level = now.narrow(0, c, cut_.moved).view({1, 1, -1, 1, 1});
-      const auto way = (then - now).narrow(0, c, cut_.moved).view({1, 1, -1, 1, 1});
-      moved.push_back(stepped.narrow(2, c, cut_.moved));
-      guessed.push_back(x.narrow(2, c, cut_.moved) - level * change / way);
+    const auto now = from.narrow(0, begin, f);
+    const auto then = at::cat({now.narrow(0, 0, c), to.narrow(0, begin + c, cut_.moved)});
+    auto y = window_y_.clone();
+    y.narrow(1, stride_, z_).narrow(2, 0, 1).copy_(clean.narrow(2, begin, 1));
+    auto told = told_;
+    told.set(part::kImage, y);
+    return {latents.narrow(2, begin, f), now.expand({B, f}), then.expand({B, f}), told};
+  }
+
+  /// Windows after one step, each [B, z, f, h, w].
+  std::vector<at::Tensor> stepped(const std::vector<Window>& windows) {
+    std::vector<at::Tensor> out;
+    if (options_.partitions == Partitions::one_by_one) {
+      for (std::size_t k = 0; k < windows.size(); ++k) {
+        const auto& [x, now, then, told] = windows[k];
+        const auto passes = denoiser(studio_, told);
+        const auto index = cut_.queue - 1 - static_cast<std::int64_t>(k) * cut_.moved;
+        out.push_back(studio_.sampler.step(passes, x, now, then, index));
+        count(passes.evaluations());
+      }
+      return out;
     }
-    const auto queue = at::cat(moved, 2), estimate = at::cat(guessed, 2);
-    auto leaving = queue.narrow(2, 0, 1).clone();
-    const auto T = cut_.queue;
-    queue_ = at::cat({queue.narrow(2, 1, T - 1), fresh}, 2);
-    estimate_ = at::cat({estimate.narrow(2, 1, T - 1), estimate.narrow(2, T - 1, 1)}, 2);
+    std::vector<at::Tensor> x, now, then;
+    std::vector<Condition> told;
+    for (const auto& window : windows) {
+      x.push_back(window.x);
+      now.push_back(window.now);
+      then.push_back(window.then);
+      told.push_back(window.told);
+    }
+    const auto passes = denoiser(studio_, Condition::join(told));
+    const auto all = studio_.sampler.step(passes, at::cat(x), at::cat(now), at::cat(then), 0);
+    count(passes.evaluations() * static_cast<std::int64_t>(windows.size()));
+    const auto parts = all.chunk(static_cast<std::int64_t>(windows.size()));
+    return {parts.begin(), parts.end()};
+  }
+
+  /// One step of all frames, between levels of all slots.
+  void advance(const std::vector<std::int64_t>& before, const std::vector<std::int64_t>& after) {
+    const auto c = cut_.context;
+    const auto latents = at::cat({past_, queue_}, 2), clean = at::cat({past_, estimate_}, 2);
+    const auto from = at::cat({sigma_.new_zeros({c}), sigma_of(before)}),
+               to = at::cat({sigma_.new_zeros({c}), sigma_of(after)});
+    std::vector<Window> windows;
+    std::vector<std::int64_t> begins;
+    for (std::int64_t begin = 0; begin < cut_.queue; begin += cut_.moved) {
+      // A window of frames that have not begun costs nothing.
+      if (std::equal(before.begin() + begin, before.begin() + begin + cut_.moved,
+                     after.begin() + begin))
+        continue;
+      windows.push_back(window(begin, latents, clean, from, to));
+      begins.push_back(begin);
+    }
+    const auto next = stepped(windows);
+    auto queue = queue_.clone();
+    for (std::size_t k = 0; k < next.size(); ++k)
+      queue.narrow(2, begins[k], cut_.moved).copy_(next[k].narrow(2, c, cut_.moved));
+    const auto level = sigma_of(before), way = sigma_of(after) - level;
+    const auto stays = way.eq(0);  // frames that have not begun
+    const auto rate = (level / way.masked_fill(stays, 1)).view({1, 1, -1, 1, 1});
+    const auto guessed = queue_ - rate * (queue - queue_);
+    estimate_ = at::where(stays.view({1, 1, -1, 1, 1}), estimate_, guessed);
+    queue_ = queue;
+  }
+
+  /// The frame that leaves, [B, z, 1, h, w]; `fresh` joins.
+  at::Tensor shift(const at::Tensor& fresh) {
+    const auto Q = cut_.queue, c = cut_.context;
+    auto leaving = queue_.narrow(2, 0, 1).clone();
+    queue_ = at::cat({queue_.narrow(2, 1, Q - 1), fresh}, 2);
+    estimate_ = at::cat({estimate_.narrow(2, 1, Q - 1), estimate_.narrow(2, Q - 1, 1)}, 2);
     if (c > 0) past_ = at::cat({past_, leaving}, 2).narrow(2, 1, c).clone();
     return leaving;
   }
@@ -217,19 +244,19 @@ class RollingFilm final : public Film {
   const Script& script_;
   at::Tensor image_;  // [B, 3, H, W]
   std::int64_t clips_, stride_;
-  bool warm_up_;
+  RollingOptions options_;
   std::int64_t z_ = 0, clip_frames_ = 0, h_ = 0, w_ = 0;  // sizes of a clip's latent
   Windows cut_;
-  at::Tensor sigma_, next_;       // [T]: level of each slot, and where its step leads
+  at::Tensor sigma_;              // [T + 1]: flow time of each level, from 0
   at::Tensor clip_y_, window_y_;  // [B, s + z, F or f, h, w]
   at::Tensor first_latent_;       // [B, z, 1, h, w]: the image
   Condition told_;                // of a window, but for its known frame
-  at::Tensor queue_, estimate_;   // [B, z, T, h, w]: as they are, and clean as far as known
+  at::Tensor queue_, estimate_;   // [B, z, Q, h, w]: as they are, and clean as far as known
   at::Tensor past_;               // [B, z, c, h, w]: the last frames that left
   std::int64_t piece_ = 0;
 };
 
-/// FIFO diffusion: a film without clips, from a queue of frames at rising noise levels.
+/// FIFO and Rolling Diffusion: a film without clips, from a queue of frames at rising noise levels.
 ///
 /// Source: Kim et al. 2024 (FIFO-Diffusion, NeurIPS 2024), with latent partitioning and lookahead
 /// denoising; Ruhe et al. 2024 (Rolling Diffusion Models). The README says what differs.
@@ -270,5 +297,5 @@ class NoiseRolling final : public Method {
 
 SVI_PLUGIN("noise-rolling", "0.1.0", registrar) {
   registrar.add<svi::Method, NoiseRolling>(
-      "noise_rolling", "FIFO diffusion: a queue of frames at rising noise levels, no clips");
+      "noise_rolling", "FIFO and Rolling Diffusion: frames at rising noise levels, no clips");
 }

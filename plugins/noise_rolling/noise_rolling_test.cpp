@@ -1,82 +1,23 @@
-#include <ATen/ATen.h>
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
-#include "method/tiny_models.hpp"
-#include "svi/core/check.hpp"
-#include "svi/guidance/cfg.hpp"
-#include "svi/method/assembler.hpp"
-#include "svi/method/rollout.hpp"
-#include "svi/plugin/loader.hpp"
-#include "svi/sampler/euler.hpp"
+#include "method/whole_films.hpp"
 #include "svi/sampler/unipc.hpp"
-#include "svi/tensor/random.hpp"
 
 namespace svi {
 namespace {
 
 constexpr std::int64_t kSteps = 8, kLatents = 3;
 
-/// Knows what is clean, 0.25 everywhere, and leads there from any level; remembers the levels.
-class Knowing final : public VelocityModel {
- public:
-  mutable std::vector<at::Tensor> levels;  // of passes with a time for each frame, [f]
+using test::Knowing;
+using test::Mixing;
 
-  at::Tensor velocity(const at::Tensor& noisy, const at::Tensor& timestep,
-                      const Condition&) const override {
-    const auto sigma = timestep / 1000;
-    if (timestep.dim() == 2) levels.push_back(sigma[0].clone());
-    const auto F = timestep.dim() == 2 ? noisy.size(2) : 1;
-    const auto divisor = sigma.view({noisy.size(0), 1, F, 1, 1}).clamp_min(1e-6);
-    return (noisy - 0.25) / divisor;
-  }
-};
+struct NoiseRolling : test::MethodTest {
+  NoiseRolling() : MethodTest(PLUGIN_FILE, "noise_rolling", kSteps) {}
 
-/// Leads to what the condition shows in its known frame, so that a film depends on all that is
-/// kept.
-class Following final : public VelocityModel {
- public:
-  at::Tensor velocity(const at::Tensor& noisy, const at::Tensor& timestep,
-                      const Condition& condition) const override {
-    const auto& y = condition[part::kImage];
-    const auto known = y.narrow(1, y.size(1) - noisy.size(1), noisy.size(1)).narrow(2, 0, 1);
-    const auto F = timestep.dim() == 2 ? noisy.size(2) : 1;
-    const auto sigma = (timestep / 1000).view({noisy.size(0), 1, F, 1, 1});
-    return (noisy - 0.9 * known) / sigma.clamp_min(0.05);
+  /// Levels of passes with a time for each frame: those of the queue.
+  static std::vector<at::Tensor> of_queue(const Knowing& model) {
+    return {model.levels.begin() + kSteps, model.levels.end()};  // behind the first clip
   }
-};
-
-struct NoiseRolling : testing::Test {
-  NoiseRolling() {
-    load_plugin(PLUGIN_FILE, registry);
-    scenes = {
-        {0, "scene", normal({6, Purpose::test, 0, 0}, {3, 16, 16}).clamp(-1, 1), {"one", "two"}}};
-  }
-
-  std::unique_ptr<Method> method(const std::string& options = "") const {
-    return registry.make<Method>(
-        Document::parse("[method]\ntype = noise_rolling\n" + options, "test.ini"), "");
-  }
-  Studio studio(const Method& made, const VelocityModel& model, std::int64_t clips) const {
-    const auto no_text = [](const std::vector<std::string>& prompts) {
-      return at::zeros({static_cast<std::int64_t>(prompts.size()), 2, 4});
-    };
-    return {model, vae, no_text, made, sampler, unguided, {.clips = clips}, {9, 16, 16}};
-  }
-  std::vector<RolledClip> roll(const std::string& options, const VelocityModel& model,
-                               std::int64_t clips) const {
-    const auto made = method(options);
-    std::vector<RolledClip> rolled;
-    roll_out(studio(*made, model, clips), scenes,
-             [&](const RolledClip& clip) { rolled.push_back(clip); });
-    return rolled;
-  }
-
-  Registry registry;
-  WanVae vae = test::tiny_vae();
-  EulerSampler sampler{{.steps = kSteps, .shift = 3}};
-  NoGuidance unguided;
-  std::vector<Scene> scenes;
 };
 
 TEST_F(NoiseRolling, ComesToTheCleanFrameFromEveryLevel) {
@@ -97,9 +38,10 @@ TEST_F(NoiseRolling, EachSlotStepsToTheLevelOfTheOneBeforeIt) {
   const Knowing model;
   roll("lookahead = off\nwindow = 4\n", model, 1);
   const auto table = at::tensor(std::vector<float>(sampler.sigmas())).flip(0);  // rising
-  ASSERT_EQ(model.levels.size() % 2, 0u);
-  for (std::size_t i = 0; i < model.levels.size(); i += 2) {
-    const auto levels = at::cat({model.levels[i], model.levels[i + 1]});
+  const auto queue = of_queue(model);
+  ASSERT_EQ(queue.size() % 2, 0u);
+  for (std::size_t i = 0; i < queue.size(); i += 2) {
+    const auto levels = at::cat({queue[i], queue[i + 1]});
     EXPECT_TRUE(at::allclose(levels, table, 0, 1e-7));  // the same in every iteration
   }
 }
@@ -107,11 +49,12 @@ TEST_F(NoiseRolling, EachSlotStepsToTheLevelOfTheOneBeforeIt) {
 TEST_F(NoiseRolling, LookaheadShowsEachMovedFrameCleanerOnes) {
   const Knowing model;
   roll("window = 4\n", model, 1);
-  for (const auto& levels : model.levels) {
+  for (const auto& levels : of_queue(model)) {
     ASSERT_EQ(levels.size(0), 4);
     EXPECT_TRUE(levels.narrow(0, 0, 3).le(levels.narrow(0, 1, 3)).all().item<bool>());
   }
-  EXPECT_EQ(model.levels.front().narrow(0, 0, 2).abs().max().item<float>(), 0);  // frames that left
+  // Frames that left.
+  EXPECT_EQ(of_queue(model).front().narrow(0, 0, 2).abs().max().item<float>(), 0);
 }
 
 TEST_F(NoiseRolling, CostsAsManyPassesAsItsWindowsAndIterations) {
@@ -146,30 +89,22 @@ TEST_F(NoiseRolling, KeepsTheSizeOfItsState) {
 }
 
 TEST_F(NoiseRolling, GoesOnFromItsStateWithTheSameBits) {
-  const Following model;
+  const Mixing model;
+  for (const auto* options : {"", "schedule = rolling\n", "start = noise\nwindow = 4\n"})
+    expect_goes_on(options, model, 4);
+}
+
+TEST_F(NoiseRolling, RefusesStatesOfOtherFilms) {
+  const Mixing model;
   const auto made = method();
   const auto s = studio(*made, model, 4);
   const SceneScript script(s, scenes);
   const FilmRequest request{scenes[0].image.unsqueeze(0), {}, 4, script};
-  std::vector<at::Tensor> whole;
-  NamedTensors state;
   const auto film = made->begin(s, request);
-  while (film->upcoming()) {
-    if (whole.size() == 2) {
-      for (const auto& [name, tensor] : film->state()) state.emplace_back(name, tensor.clone());
-    }
-    whole.push_back(film->make());
-    film->accept(whole.back(), {});
-  }
-  const auto again = made->begin(s, request);
-  for (const auto i : {0, 1}) again->accept(whole[static_cast<std::size_t>(i)], {});
-  again->load(state, 2);
-  for (std::size_t i = 2; again->upcoming(); ++i) {
-    const auto latent = again->make();
-    EXPECT_TRUE(at::equal(latent, whole[i]));
-    again->accept(latent, {});
-  }
-
+  const std::vector<at::Tensor> whole = {film->make()};
+  film->accept(whole[0], {});
+  NamedTensors state;
+  for (const auto& [name, tensor] : film->state()) state.emplace_back(name, tensor.clone());
   const auto lost = made->begin(s, request);
   lost->accept(whole[0], {});
   EXPECT_THROW(lost->make(), Error);  // without its state
@@ -178,20 +113,22 @@ TEST_F(NoiseRolling, GoesOnFromItsStateWithTheSameBits) {
 }
 
 TEST_F(NoiseRolling, RefusesWhatItCannotDo) {
-  const auto refusal = [&](const std::string& options, const Sampler& with, ClipShape shape) {
+  using ::testing::HasSubstr;
+  EXPECT_EQ(refusal(""), "accepted");
+  EXPECT_THAT(refusal("window = 6\n"), HasSubstr("6 or 9"));
+  EXPECT_THAT(refusal("window = 1\n"), HasSubstr("lookahead = off"));
+  EXPECT_THAT(refusal("schedule = rolling\nwindow = 4\n"), HasSubstr("6 or 9"));
+  EXPECT_THAT(refusal("schedule = rolling\ncontext = 3\n"), HasSubstr("largest context is 2"));
+  const auto refused = [&](const Sampler& with, ClipShape clip) {
     try {
-      method(options)->check(shape, 4, with);
+      method()->check(clip, 4, with);
     } catch (const ConfigError& error) {
       return std::string(error.what());
     }
     return std::string("accepted");
   };
-  using testing::HasSubstr;
-  EXPECT_EQ(refusal("", sampler, {9, 16, 16}), "accepted");
-  EXPECT_THAT(refusal("window = 6\n", sampler, {9, 16, 16}), HasSubstr("6 or 9"));
-  EXPECT_THAT(refusal("", UniPcSampler({}), {9, 16, 16}), HasSubstr("type = euler"));
-  EXPECT_THAT(refusal("", sampler, {1, 16, 16}), HasSubstr("at least 5 frames"));
-  EXPECT_THAT(refusal("window = 1\n", sampler, {9, 16, 16}), HasSubstr("lookahead = off"));
+  EXPECT_THAT(refused(UniPcSampler({}), {9, 16, 16}), HasSubstr("type = euler"));
+  EXPECT_THAT(refused(sampler, {1, 16, 16}), HasSubstr("at least 5 frames"));
 }
 
 }  // namespace

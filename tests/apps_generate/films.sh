@@ -122,6 +122,16 @@ made --variant noise_rolling --clips 3 --out rolled.mp4
 made --variant noise_rolling --clips 1 --out rolled2.mp4
 made --variant noise_rolling --clips 3 --out rolled2.mp4 --resume
 same_film rolled.mp4 rolled2.mp4
+# Its windows as one batch, whose samples ranks share: the same film on any number of them.
+for ranks in 1 2 4; do
+  "$mpirun" -n $ranks "$generate" --split-batch --threads 1 --steps 8 --cfg 1 --clips 1 --variant noise_rolling \
+    --set method.partitions=together --out shared$ranks.mp4 > out.txt 2> err.txt || fail "windows on $ranks: $(cat err.txt)"
+  same_film shared1.mp4 shared$ranks.mp4
+done
+"$mpirun" -n 1 "$generate" --threads 1 --steps 8 --cfg 1 --clips 1 --variant noise_rolling --out alone.mp4 > out.txt 2> err.txt ||
+  fail "windows one by one: $(cat err.txt)"
+same_film shared1.mp4 alone.mp4
+refused "leave one out" --split --split-batch --out no.mp4
 pack="--variant framepack --set extension.framepack.type=framepack"
 # shellcheck disable=SC2086
 made $pack --clips 3 --out packed.mp4
