@@ -25,10 +25,6 @@ ffmpeg -v error -f lavfi -i "testsrc=duration=0.12:size=64x64:rate=25" short.mp4
   # Killed and resumed, made longer, dealt over ranks: the same bytes.
   same_however person.png $dance --pose pose.mp4
 
-  # A film that goes on from another, whose end its first clip draws again, has poses of its own length.
-  made $dance --continue-video other_film.mp4 --pose pose.mp4 --set method.stitch=drop_head --out on.mp4
-  [ "$(frames on.mp4)" = 25 ] || fail "13 frames and 3 clips of 4 more: $(frames on.mp4) frames"
-
   # Both passes of the method's own guidance see the poses.
   "$generate" --threads 1 --steps 2 $dance --image person.png --pose pose.mp4 --clips 1 --out guided.mp4 > out.txt 2> err.txt ||
     fail "guided: $(cat err.txt)"

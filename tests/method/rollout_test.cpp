@@ -208,6 +208,27 @@ TEST(Rollout, TellsEachClipItsFramesOfTheScenesTracks) {
   EXPECT_NE(message(3).find("scene scene1 has no track 'sound'"), std::string::npos);
 }
 
+// The first clip draws the last frames of the other video again, which is before the tracks begin.
+TEST(Rollout, HoldsATracksFirstFrameWhereAFilmGoesOnFromAnother) {
+  const auto vae = test::tiny_vae();
+  const EulerSampler sampler({.steps = 1, .shift = 5});
+  ChainOptions options;
+  options.motion_frames = 5;
+  options.stitch = Stitch::drop_head;
+  const OptionChain method(options);
+  auto films = scenes(1);
+  films[0].tracks.set("sound", at::arange(1, 42, at::kFloat).view({41, 1}));
+  const ListeningModel model;
+  const Studio studio{model,     vae,          no_text,      method, sampler,
+                      kUnguided, {.clips = 2}, {17, 16, 16}, {},     {"sound"}};
+  const SceneScript script(studio, films);
+  const FilmRequest request{films[0].image.unsqueeze(0), at::zeros({1, 3, 9, 16, 16}), 2, script};
+  method.begin(studio, request)->make();
+  ASSERT_EQ(model.heard.size(), 1);
+  EXPECT_TRUE(at::equal(model.heard[0].view(-1),
+                        at::cat({at::ones({5}), at::arange(1, 13, at::kFloat)})));
+}
+
 TEST(Rollout, TellsTheLastClipTheImageAtTheEnd) {
   const auto vae = test::tiny_vae();
   const EulerSampler sampler({.steps = 2, .shift = 5});

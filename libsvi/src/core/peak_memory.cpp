@@ -5,7 +5,9 @@
 
 namespace svi {
 
-PeakMemory::PeakMemory() { std::ofstream("/proc/self/clear_refs") << "5"; }  // proc(5): resets VmHWM
+PeakMemory::PeakMemory() {
+  std::ofstream("/proc/self/clear_refs") << "5";
+}  // proc(5): resets VmHWM
 
 std::int64_t PeakMemory::bytes() {
   constexpr std::int64_t kKibibyte = 1024;

@@ -62,7 +62,8 @@ void Tracks::require(std::int64_t frames) const {
 Tracks Tracks::slice(std::int64_t first, std::int64_t count, std::int64_t film) const {
   SVI_CHECK(count >= 1 && first + count >= 1, "no track has ", count, " frames from frame ", first);
   require(first + count);
-  const auto early = std::max<std::int64_t>(-first, 0);  // frames of a video that the film goes on from
+  const auto early =
+      std::max<std::int64_t>(-first, 0);  // frames of a video that the film goes on from
   const auto begin = first + early, length = count - early;
   Tracks cut;
   for (const auto& [name, track] : tracks_) {
