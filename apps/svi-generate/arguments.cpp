@@ -6,6 +6,7 @@
 #include "svi/config/command_line.hpp"
 #include "svi/core/check.hpp"
 #include "svi/core/processors.hpp"
+#include "svi/io/output_path.hpp"
 #include "svi/pretrained/folder_settings.hpp"
 
 namespace svi::generate {
@@ -38,6 +39,10 @@ po::options_description options(Arguments& a) {
   add("samples", po::value(&a.samples),
       "folder with one sub-folder per film, each with an image and prompt.txt, and if need be "
       "pose.mp4, end.png and a sound; --prompt serves those without prompt.txt");
+  add("keyword", po::value(&a.keyword),
+      "what the film is about: svi finds a picture and tells a prompt for each clip, into "
+      "OUT.story, "
+      "as svi-story does; --image gives the picture");
   add("audio", po::value(&a.audios)->composing(),
       "sound of the film, from an audio or video file; without --clips the film lasts as long. "
       "An extension that reads the track audio hears it");
@@ -106,7 +111,11 @@ po::options_description options(Arguments& a) {
       "make the film anew; it replaces an earlier one of the same name when it is complete");
   add("redecode", po::bool_switch(&a.redecode),
       "decode and encode the stored latents again, for example with another --crf");
-  add("validate", po::bool_switch(&a.validate), "check everything, make nothing");
+  add("validate", po::bool_switch(&a.validate),
+      "check everything, show what the film shows when, make nothing");
+  add("sheet", po::value(&a.sheet),
+      "write what the film shows when as a picture, an .svg file; with --validate, or beside the "
+      "film");
   add("list-variants", po::bool_switch(&a.list_variants), "list methods, samplers and guidances");
   add("verbose", po::bool_switch(&a.verbose), "show debug lines");
   add("version", po::bool_switch(&a.version), "print version and ABI");
@@ -167,6 +176,14 @@ Arguments parse_arguments(int argc, char** argv) {
     raise<ConfigError>("command line: --prompt and --prompts exclude each other");
   if (!a.samples.empty() && (!a.images.empty() || !a.prompts.empty()))
     raise<ConfigError>("command line: --samples brings its own images and prompts");
+  if (!a.keyword.empty() &&
+      (!a.samples.empty() || !a.prompts.empty() || !a.prompt.empty() || a.images.size() > 1))
+    raise<ConfigError>("command line: --keyword brings its own prompts, and one picture");
+  if (!a.sheet.empty()) {
+    if (!a.sheet.ends_with(".svg"))
+      raise<ConfigError>("command line: --sheet ", a.sheet, ": must end with .svg");
+    check_output_file(a.sheet);
+  }
   if (a.overwrite && (a.resume || a.redecode))
     raise<ConfigError>("command line: --overwrite excludes --resume and --redecode");
   const auto problem = threads_problem(a.threads.value_or(1));

@@ -15,7 +15,7 @@ namespace svi::generate {
 /// The command line.
 struct Arguments {
   std::string model = kDefaultFolder, variant, prompt, prompts, samples, out, continue_video, audio,
-              pose, end_image, device = "auto";
+              keyword, story, sheet, pose, end_image, device = "auto";
   std::vector<std::string> images, loras, plugins, settings, tracks, audios;
   std::optional<std::string> size, sampler, dtype;
   std::optional<std::int64_t> clips, seed, steps, frames, crf, resident_blocks, threads;

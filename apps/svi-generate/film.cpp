@@ -15,6 +15,10 @@
 #include "svi/core/sha256.hpp"
 #include "svi/data/clip_source.hpp"
 #include "svi/generate/frame_size.hpp"
+#include "svi/generate/prompt_blend.hpp"
+#include "svi/generate/time_line.hpp"
+#include "svi/io/atomic_file.hpp"
+#include "svi/io/output_path.hpp"
 #include "svi/io/video_reader.hpp"
 #include "svi/method/chain.hpp"
 #include "svi/model/extension.hpp"
@@ -191,6 +195,24 @@ std::string FilmJob::summary() const {
              " frames, ", static_cast<double>(frames()) / config_.fps, " s");
 }
 
+std::string FilmJob::time_line_table() const { return time_line_text(entries()); }
+
+std::vector<TimeLineEntry> FilmJob::entries() const {
+  return time_line(*storyboard_, clips_, config_.fps, [this](std::int64_t clip) {
+    return clip == 0 ? 0 : method_->frames(config_, clip, &*script_, start_.before.defined());
+  });
+}
+
+void FilmJob::write_sheet(const std::string& file) const {
+  const auto sheet = contact_sheet(request_.out.string(), entries(), [&](const TimeLineEntry& of) {
+    const FrameSize size{config_.width, config_.height};
+    at::Tensor image = of.first_clip == 0 ? start_.image : at::Tensor();
+    if (!of.image.empty()) image = load_image(of.image, size);
+    return image.defined() ? ((image + 1) * 127.5).round().clamp(0, 255).to(at::kByte) : image;
+  });
+  write_file(file, sheet);
+}
+
 std::string FilmJob::note() const {
   if (config_.crf > 0) return {};
   return "--crf 0 is lossless; its profile (High 4:4:4 Predictive) is played by ffmpeg, mpv and "
@@ -217,7 +239,9 @@ bool FilmJob::make(const VelocityModel& dit, const std::function<bool()>& stop) 
   output_.begin(settings_);
   const Attempt attempt(output_);
   const auto encode_text = [this](const std::vector<std::string>& prompts) {
-    return model_.prompts().encode(prompts);
+    return encode_blends(prompts, [this](const std::vector<std::string>& plain) {
+      return model_.prompts().encode(plain);
+    });
   };
   EncodeImage encode_image;
   if (model_.needs_image())

@@ -11,6 +11,7 @@
 #include "svi/generate/film_maker.hpp"
 #include "svi/generate/film_output.hpp"
 #include "svi/generate/story_script.hpp"
+#include "svi/generate/time_line.hpp"
 #include "svi/io/run_lock.hpp"
 #include "svi/model/extension.hpp"
 #include "svi/plugin/registry.hpp"
@@ -31,6 +32,10 @@ class FilmJob {
   std::vector<std::string> prompts() const;
   /// File, length, size and number of prompts.
   std::string summary() const;
+  /// What the film shows when, a line for each stretch.
+  std::string time_line_table() const;
+  /// Writes the same as a contact sheet, an SVG file. Throws IoError.
+  void write_sheet(const std::string& file) const;
   /// What is odd about the settings; empty if nothing.
   std::string note() const;
   /// What the film takes, before anything is loaded.
@@ -40,6 +45,7 @@ class FilmJob {
 
  private:
   std::int64_t frames() const;
+  std::vector<TimeLineEntry> entries() const;
   void set_size(Document& document, bool official) const;
   void load_start();
   void imagine_start(const Registry& registry);

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "film.hpp"
+#include "film_story.hpp"
 #include "requests.hpp"
 #include "svi/config/parse.hpp"
 #include "svi/core/check.hpp"
@@ -36,6 +37,18 @@ void check_memory(const Arguments& a, const std::vector<FilmJob>& films,
   std::cout << largest->table() << largest->advice() << std::endl;
   if (largest->verdict == MemoryVerdict::too_large && !a.force)
     raise<ConfigError>("not enough memory; see above, or --ignore-memory");
+}
+
+/// What films are asked for; where they are only checked, also what they show when.
+void tell_of(const std::vector<FilmJob>& films, const Arguments& a) {
+  if (!a.sheet.empty() && films.size() > 1)
+    raise<ConfigError>("command line: --sheet shows one film; leave it out, or give one image");
+  for (const auto& film : films) {
+    std::cout << film.summary() << std::endl;
+    if (a.validate) std::cout << film.time_line_table() << std::flush;
+    if (!a.sheet.empty()) film.write_sheet(a.sheet);
+    if (const auto note = film.note(); !note.empty()) SVI_WARN("film", note);
+  }
 }
 
 /// Whether no film of any rank is refused. Where one is, no lock stays, whichever rank ends first;
@@ -119,6 +132,7 @@ int make_films(const Arguments& given, Registry& registry, const Communicator& w
   }
   const bool by_tokens = a.split && world.size() > 1;
   const bool together = by_tokens || a.split_batch;
+  const FilmStory story(a, registry, world);
   std::vector<std::string> reads;
   const auto extensions = extensions_of(a, registry, model, official, by_tokens, reads);
   const StopRequest stop(world);
@@ -141,10 +155,7 @@ int make_films(const Arguments& given, Registry& registry, const Communicator& w
       films.emplace_back(a, registry, model, std::move(requests[i]), extensions, reads);
       for (auto& prompt : films.back().prompts()) prompts.push_back(std::move(prompt));
     }
-    for (const auto& film : films) {
-      std::cout << film.summary() << std::endl;
-      if (const auto note = film.note(); !note.empty()) SVI_WARN("film", note);
-    }
+    tell_of(films, a);
     if (!prompts.empty()) model.prompts().warn_of_cuts(prompts);
     if (!films.empty()) check_memory(a, films, extensions);
   } catch (const std::exception&) {

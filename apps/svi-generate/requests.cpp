@@ -6,6 +6,7 @@
 #include "svi/core/check.hpp"
 #include "svi/generate/sample_files.hpp"
 #include "svi/io/data_folder.hpp"
+#include "svi/story/story.hpp"
 
 namespace svi::generate {
 namespace {
@@ -40,12 +41,23 @@ std::vector<Request> sample_requests(const Arguments& a) {
   return requests;
 }
 
+/// The film of --keyword: a clip for each prompt of its story; the last one stays.
+Request story_request(const Arguments& a) {
+  const auto files = find_sample(a.story);
+  Request request{.name = story_name(a.keyword), .image = files.image.string()};
+  request.segments = read_prompts(files.prompts.string());
+  for (auto& segment : request.segments) segment.clips = 1;
+  return request;
+}
+
 }  // namespace
 
 std::vector<Request> requests_of(const Arguments& a, bool official) {
   std::vector<Request> requests;
   if (!a.samples.empty()) {
     requests = sample_requests(a);
+  } else if (!a.keyword.empty()) {
+    requests.push_back(story_request(a));
   } else {
     std::vector<PromptSegment> segments;
     if (!a.prompts.empty()) segments = read_prompts(a.prompts);

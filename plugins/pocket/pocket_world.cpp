@@ -6,6 +6,7 @@
 #include <iomanip>
 #include <numbers>
 
+#include "pocket/pocket_draws.hpp"
 #include "svi/core/random.hpp"
 
 namespace svi {
@@ -14,22 +15,8 @@ namespace {
 constexpr std::uint64_t kTrainSalt = 0x747261696e;  // "train"
 constexpr std::uint64_t kHeldOutSalt = 0x68656c64;  // "held"
 
-/// The numbers of one scene, in the order they are asked for.
-class SceneDraws {
- public:
-  explicit SceneDraws(const RandomKey& key) : key_(key) {}
-  int below(int count) {
-    return static_cast<int>(uniform_index(key_, static_cast<std::uint64_t>(count), next_++));
-  }
-  double between(double low, double high) { return low + (high - low) * uniform(key_, next_++); }
-
- private:
-  RandomKey key_;
-  std::uint32_t next_ = 0;
-};
-
 /// Four different colours: the bands from top to bottom, then the disc.
-std::array<int, 4> draw_colours(SceneDraws& draws) {
+std::array<int, 4> draw_colours(PocketDraws& draws) {
   std::array<int, kPocketColours> deck;
   for (int i = 0; i < kPocketColours; ++i) deck[static_cast<std::size_t>(i)] = i;
   std::array<int, 4> colours;
@@ -70,6 +57,13 @@ void PocketWorld::Config::describe(OptionVisitor& visit) {
       speed,
       {.key = "speed", .help = "speed of the disc", .unit = "widths/frame", .min = 0, .max = 0.25});
   visit(scenes, {.key = "scenes", .help = "number of held-out scenes", .min = 1});
+  visit(story_clips,
+        {.key = "story_clips",
+         .help = "clips of a storyline: from clip to clip the held-out scene changes as "
+                 "its prompt does, for methods with a prompt per clip; 1: one prompt",
+         .unit = "clips",
+         .min = 1,
+         .max = 1e5});
   visit(held_out_seed,
         {.key = "held_out_seed",
          .help = "seed of the held-out scenes; use the same value in runs that you compare",
@@ -83,24 +77,18 @@ PocketScene PocketWorld::pocket_scene(Split split, std::uint64_t seed, std::int6
       split == Split::train
           ? derive_seed(seed, kTrainSalt)
           : derive_seed(static_cast<std::uint64_t>(config_.held_out_seed), kHeldOutSalt);
-  SceneDraws draws(scene_key(key, index, 0));
+  PocketDraws draws(scene_key(key, index, 0));
   PocketScene scene;
   const auto colours = draw_colours(draws);
   scene.prompt.bands = {colours[0], colours[1], colours[2]};
   scene.prompt.disc = colours[3];
   scene.prompt.layout = draws.below(kPocketLayouts);
   scene.prompt.rightward = draws.below(2) == 1;
-  const double reach = config_.jitter * std::numbers::sqrt3;  // uniform of that deviation
-  const auto jittered = [&](int colour) {
-    auto shade = pocket_colour(colour);
-    for (auto& channel : shade) {
-      const double moved = static_cast<double>(channel) + draws.between(-reach, reach);
-      channel = static_cast<float>(std::clamp(moved, 0.05, 0.95));
-    }
-    return shade;
-  };
-  for (std::size_t band = 0; band < 3; ++band) scene.band_shades[band] = jittered(colours[band]);
-  scene.disc_shade = jittered(colours[3]);
+  const auto reach = jitter_reach();
+  for (std::size_t band = 0; band < 3; ++band) {
+    scene.band_shades[band] = pocket_jittered(colours[band], reach, draws);
+  }
+  scene.disc_shade = pocket_jittered(colours[3], reach, draws);
   scene.disc_x = draws.between(0, 1);
   scene.disc_y = draws.between(0.25, 0.75);
   scene.speed = config_.speed;
@@ -124,13 +112,20 @@ Scene PocketWorld::do_scene(std::int64_t index, const ClipShape& shape) const {
   const auto scene = pocket_scene(Split::held_out, 0, index);
   std::ostringstream name;
   name << "pocket-" << std::setw(4) << std::setfill('0') << index;
-  return {index, name.str(), still(scene, 0, shape), {scene.prompt.text()}};
+  return {index, name.str(), still(scene, 0, shape), story(index, shape).prompts()};
+}
+
+double PocketWorld::jitter_reach() const { return config_.jitter * std::numbers::sqrt3; }
+
+PocketStory PocketWorld::story(std::int64_t index, const ClipShape& shape) const {
+  const auto seed = derive_seed(static_cast<std::uint64_t>(config_.held_out_seed), kHeldOutSalt);
+  return {pocket_scene(Split::held_out, 0, index), config_.story_clips, shape.frames,
+          jitter_reach(), scene_key(seed, index, 2)};
 }
 
 std::optional<at::Tensor> PocketWorld::do_truth(std::int64_t index, std::int64_t first,
                                                 std::int64_t count, const ClipShape& shape) const {
-  const auto scene = pocket_scene(Split::held_out, 0, index);
-  return scene.render(first, count, shape.height, shape.width);
+  return story(index, shape).render(first, count, shape.height, shape.width);
 }
 
 }  // namespace svi

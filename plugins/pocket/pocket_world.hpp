@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "pocket/pocket_scene.hpp"
+#include "pocket/pocket_story.hpp"
 #include "svi/config/option.hpp"
 #include "svi/data/clip_source.hpp"
 
@@ -22,6 +23,7 @@ class PocketWorld final : public ClipSource {
     double texture = kPocketTexture;
     double speed = kPocketSpeed;
     std::int64_t scenes = 1'000'000;
+    std::int64_t story_clips = 1;
     std::int64_t held_out_seed = 1;
 
     void describe(OptionVisitor& visit);
@@ -42,6 +44,9 @@ class PocketWorld final : public ClipSource {
   /// film frames c(T-1) .. c(T-1)+T-1.
   std::optional<at::Tensor> do_truth(std::int64_t index, std::int64_t first, std::int64_t count,
                                      const ClipShape& shape) const override;
+
+  double jitter_reach() const;  // of a uniform draw with that deviation
+  PocketStory story(std::int64_t index, const ClipShape& shape) const;
 
   Config config_;
 };

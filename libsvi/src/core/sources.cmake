@@ -1,4 +1,5 @@
 set(SVI_CORE_SOURCES
+  src/core/base64.cpp
   src/core/check.cpp
   src/core/clock.cpp
   src/core/host.cpp

@@ -13,6 +13,7 @@
 #include "svi/plugin/loader.hpp"
 #include "svi/pretrained/folder_settings.hpp"
 #include "svi/sampler/builtins.hpp"
+#include "svi/story/builtins.hpp"
 
 namespace svi {
 
@@ -27,6 +28,7 @@ void register_builtins(Registry& registry) {
   register_parallel(registrar);
   register_guidance(registrar);
   register_sampler(registrar);
+  register_story(registrar);
   load_default_plugin(registry);
 }
 

@@ -10,6 +10,7 @@
 
 #include "svi/core/check.hpp"
 #include "svi/core/log.hpp"
+#include "svi/core/printable.hpp"
 #include "svi/core/sha256.hpp"
 #include "svi/io/atomic_file.hpp"
 #include "svi/io/checksum.hpp"
@@ -164,7 +165,8 @@ at::Tensor FilmFolder::latent(std::int64_t clip, const ClipOrder& order) const {
   const auto prompt = std::get<std::string>(file.attribute(kLatent, "prompt"));
   if (prompt != order.prompt ||
       std::get<std::int64_t>(file.attribute(kLatent, "segment_seed")) != seed_of(order)) {
-    raise<ConfigError>(path, ": clip ", clip + 1, " was made with the prompt \"", prompt,
+    raise<ConfigError>(path, ": clip ", clip + 1, " was made with the prompt \"",
+                       printable(prompt, 400),
                        "\"; prompts and seeds of clips that exist cannot change, only be added");
   }
   auto latent = file.read(kLatent);

@@ -31,6 +31,7 @@ class Segments {
   const std::string& file() const { return file_; }
   /// `line`: where the segment begins; it becomes the segment's origin.
   void add(PromptSegment segment, std::int64_t line);
+  bool empty() const { return segments_.empty(); }
   std::vector<PromptSegment> take() { return std::move(segments_); }
 
  private:

@@ -20,8 +20,8 @@ constexpr std::string_view kQuoteIt =
     "a prompt that holds ': ' or ' #' or begins with a sign must stand in quotes";
 
 const std::vector<std::string>& item_keys() {
-  static const std::vector<std::string> keys = {"prompt", "duration",   "clips",
-                                                "seed",   "transition", "image"};
+  static const std::vector<std::string> keys = {"prompt",     "duration", "clips", "seed",
+                                                "transition", "image",    "blend"};
   return keys;
 }
 
@@ -126,6 +126,8 @@ class Builder {
     if (key_ == "duration") segment_.seconds = number<double>(text, line, "seconds above 0", kMost);
     if (key_ == "clips")
       segment_.clips = number<std::int64_t>(text, line, "a whole number of at least 1", kMost);
+    if (key_ == "blend")
+      segment_.blend = number<std::int64_t>(text, line, "a whole number of at least 1", kMost);
     if (key_ == "seed")
       segment_.seed = number<std::int64_t>(text, line, "a whole number from 0 to 2^63 - 1", {});
     if (key_ == "transition") {
@@ -160,6 +162,10 @@ class Builder {
     if (segment_.clips > 0 && segment_.seconds > 0) wrong("give `duration` or `clips`, not both");
     if ((segment_.transition == Transition::cut) != !segment_.image.empty())
       wrong("a cut needs an `image` to begin with, and only a cut takes one");
+    const bool blends = segment_.transition == Transition::blend;
+    if (segment_.blend > 0 && !blends) wrong("only `transition: blend` takes `blend`, in clips");
+    if (blends && segments_.empty()) wrong("the first prompt has none before it to blend from");
+    if (blends && segment_.blend == 0) segment_.blend = 1;
     segments_.add(std::move(segment_), segment_line_);
   }
 

@@ -3,10 +3,12 @@ set(SVI_GENERATE_SOURCES
   src/generate/film_maker.cpp
   src/generate/film_output.cpp
   src/generate/frame_size.cpp
+  src/generate/prompt_blend.cpp
   src/generate/prompt_document.cpp
   src/generate/prompt_file.cpp
   src/generate/prompt_literal.cpp
   src/generate/sample_files.cpp
   src/generate/story_script.cpp
   src/generate/storyboard.cpp
+  src/generate/time_line.cpp
 )

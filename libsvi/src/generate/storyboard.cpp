@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "svi/core/check.hpp"
+#include "svi/generate/prompt_blend.hpp"
 
 namespace svi {
 
@@ -12,13 +13,18 @@ Storyboard::Storyboard(std::vector<PromptSegment> segments, const Method& method
     : segments_(std::move(segments)), method_(method) {
   SVI_CHECK(!segments_.empty(), "a film needs a prompt");
   const auto says = [](const PromptSegment& segment) {
-    return segment.seconds > 0 || segment.clips > 0 || segment.transition == Transition::cut;
+    return segment.seconds > 0 || segment.clips > 0 || segment.transition != Transition::proceed;
   };
   if (std::none_of(segments_.begin(), segments_.end(), says)) return;
   for (const auto& segment : segments_) {
     begins_.push_back(clips_);
     const auto by_time = std::llround(segment.seconds / clip_seconds);
-    clips_ += std::max<std::int64_t>(1, segment.clips > 0 ? segment.clips : by_time);
+    const auto told = segment.clips > 0 ? segment.clips : by_time;
+    if (told > 0 && told <= segment.blend) {
+      raise<ConfigError>(segment.origin, ": a blend of ", segment.blend, " clips in a segment of ",
+                         told, " never arrives; make `blend` smaller or the segment longer");
+    }
+    clips_ += std::max<std::int64_t>(told, 1 + segment.blend);
   }
 }
 
@@ -33,7 +39,10 @@ ClipOrder Storyboard::clip(std::int64_t index) const {
   const auto& segment = segments_[which];
   const auto within = index - begins_[which];
   const bool cut = segment.transition == Transition::cut && within == 0;
-  return {.prompt = segment.prompt,
+  const bool blends = which > 0 && within < segment.blend;
+  const auto& before = segments_[which > 0 ? which - 1 : 0].prompt;
+  return {.prompt = blends ? blended_prompt({before, segment.prompt, within + 1, segment.blend + 1})
+                           : segment.prompt,
           .seed = segment.seed,
           .clip_of_segment = within,
           .cut = cut,

@@ -13,6 +13,7 @@ set(SVI_IO_SOURCES
   src/io/results/hdf5_file.cpp
   src/io/results/hdf5_text.cpp
   src/io/lock_holder.cpp
+  src/io/net/http.cpp
   src/io/mapping.cpp
   src/io/weights/old_checkpoint.cpp
   src/io/output_path.cpp

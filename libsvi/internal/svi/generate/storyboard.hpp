@@ -13,7 +13,7 @@ namespace svi {
 
 /// What one clip of a film is asked to show, and how it begins.
 struct ClipOrder {
-  std::string prompt;                     // what the clip shows
+  std::string prompt;  // what the clip shows; between two prompts a blended_prompt
   std::optional<std::int64_t> seed = {};  // of its segment, where the prompt file gives one
   std::int64_t clip_of_segment = 0;       // from 0
   bool cut = false;                       // begins a new scene from `image`
@@ -26,7 +26,8 @@ struct ClipOrder {
 /// the method decides which prompt a clip gets.
 class SVI_EXPORT Storyboard {
  public:
-  /// `clip_seconds`: how much film one clip adds. Borrows the method.
+  /// `clip_seconds`: how much film one clip adds. Borrows the method. Throws ConfigError where a
+  /// blend is as long as its segment.
   Storyboard(std::vector<PromptSegment> segments, const Method& method, double clip_seconds);
 
   ClipOrder clip(std::int64_t index) const;  // index >= 0

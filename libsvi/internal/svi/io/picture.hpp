@@ -13,4 +13,8 @@ namespace svi {
 /// IoError if this FFmpeg cannot write JPEG, Error for an image of less than 2 x 2 pixels.
 SVI_EXPORT std::string jpeg_picture(const at::Tensor& image);
 
+/// The same as the bytes of a PNG file, without any loss. Throws IoError if this FFmpeg cannot
+/// write PNG.
+SVI_EXPORT std::string png_picture(const at::Tensor& image);
+
 }  // namespace svi

@@ -1,0 +1,17 @@
+set(SVI_STORY_SOURCES
+  src/story/answer_cache.cpp
+  src/story/builtins.cpp
+  src/story/default_grammar.cpp
+  src/story/grammar.cpp
+  src/story/grammar_teller.cpp
+  src/story/image_source.cpp
+  src/story/local_images.cpp
+  src/story/mllm.cpp
+  src/story/mllm_answer.cpp
+  src/story/openverse.cpp
+  src/story/picture_bytes.cpp
+  src/story/prompt_check.cpp
+  src/story/story.cpp
+  src/story/story_files.cpp
+  src/story/storyteller.cpp
+)
