@@ -42,7 +42,8 @@ fs::path temporary_folder() {
 
 FilmStory::FilmStory(Arguments& a, const Registry& registry, const Communicator& world) {
   std::vector<std::string> own, others;
-  for (const auto& setting : a.settings) (is_story_setting(setting) ? own : others).push_back(setting);
+  for (const auto& setting : a.settings)
+    (is_story_setting(setting) ? own : others).push_back(setting);
   if (a.keyword.empty()) {
     if (!own.empty())
       raise<ConfigError>("command line: --set ", own.front(), " is of a story; give its --keyword");

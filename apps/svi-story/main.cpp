@@ -1,4 +1,5 @@
-// svi-story: a keyword to a picture and a prompt for each clip, as svi-generate --samples reads them.
+// svi-story: a keyword to a picture and a prompt for each clip, as svi-generate --samples reads
+// them.
 //
 // Sample runs:
 //   svi-story --keyword motorcycle --clips 10 --out stories/motorcycle

@@ -63,7 +63,8 @@ at::Tensor PocketStory::render(std::int64_t first, std::int64_t count, std::int6
     const auto clip = std::min(frame == 0 ? 0 : (frame - 1) / step_, last_clip);
     auto end = first + count;
     if (clip < last_clip) end = std::min(end, (clip + 1) * step_ + 1);
-    parts.push_back(scenes_[static_cast<std::size_t>(clip)].render(frame, end - frame, height, width));
+    parts.push_back(
+        scenes_[static_cast<std::size_t>(clip)].render(frame, end - frame, height, width));
     frame = end;
   }
   return at::cat(parts, 1);

@@ -92,8 +92,8 @@ TEST(PocketStory, IsRenderedAlikeInOneGoAndInPieces) {
 
   for (std::int64_t first = 0; first < 40; first += 7) {
     const auto count = std::min<std::int64_t>(7, 40 - first);
-    EXPECT_TRUE(at::equal(*world.truth(2, first, count, kStoryShape),
-                          whole.narrow(1, first, count)));
+    EXPECT_TRUE(
+        at::equal(*world.truth(2, first, count, kStoryShape), whole.narrow(1, first, count)));
   }
 }
 

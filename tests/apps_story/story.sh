@@ -45,7 +45,8 @@ good film --keyword motorcycle --clips 3 --out one.mp4
 cmp one.story/prompt.txt stories/motorcycle/prompt.txt || fail "svi-generate tells another story than svi-story"
 good "$mpirun" -n 2 "$generate" --threads 1 --steps 2 --keyword motorcycle --clips 3 --out two.mp4
 cmp one.mp4 two.mp4 || fail "two ranks make another film"
-good film --samples stories --clips 3 --variant film --out films2
+good film --samples stories --clips 3 --set method.prompts=stream --out films2
+cmp one.mp4 films2/motorcycle.mp4 || fail "the sample gives another film than the keyword"
 good film --keyword motorcycle --clips 4 --out one.mp4 --resume
 [ "$(frames one.mp4)" = 17 ] || fail "made longer: $(frames one.mp4) frames"
 refused "is no story of 'cat'" film --keyword cat --out one.mp4

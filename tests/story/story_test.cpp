@@ -72,8 +72,8 @@ TEST(Story, OfAnotherWordOrSeedIsAnotherOne) {
 
 TEST(Story, IsASampleThatFilmsRead) {
   const TemporaryFolder folder;
-  const auto story = tell_story(
-      settings_of({{"story.keyword", "a cat"}, {"story.clips", "12"}}), registry());
+  const auto story =
+      tell_story(settings_of({{"story.keyword", "a cat"}, {"story.clips", "12"}}), registry());
   write_story(story, folder / "cat");
 
   const auto sample = find_sample(folder / "cat");
@@ -92,8 +92,8 @@ TEST(Story, IsASampleThatFilmsRead) {
 }
 
 TEST(Story, OfThePocketBeginsAsItsPictureAndChangesTheScene) {
-  const auto story = tell_story(
-      settings_of({{"story.keyword", "harbour"}, {"story.clips", "20"}}), registry());
+  const auto story =
+      tell_story(settings_of({{"story.keyword", "harbour"}, {"story.clips", "20"}}), registry());
 
   auto before = parse_pocket_prompt(story.picture.caption);
   ASSERT_TRUE(before.has_value());
@@ -113,8 +113,7 @@ TEST(Story, OfThePocketBeginsAsItsPictureAndChangesTheScene) {
 
 TEST(Story, StartsFromAPictureThatIsGiven) {
   const TemporaryFolder folder;
-  const auto frame =
-      tell_story(settings_of({{"story.keyword", "x"}}), registry()).picture.bytes;
+  const auto frame = tell_story(settings_of({{"story.keyword", "x"}}), registry()).picture.bytes;
   write_bytes(folder / "mine.png", frame);
 
   const auto story = tell_story(settings_of({{"story.keyword", "x"},
@@ -253,7 +252,8 @@ TEST(Grammar, RefusesRulesThatCannotHold) {
     }
     return "no error";
   };
-  const std::string head = "[grammar]\nstate = a {c}\nmotion = goes on\nprompt = {state} {motion}\n";
+  const std::string head =
+      "[grammar]\nstate = a {c}\nmotion = goes on\nprompt = {state} {motion}\n";
   EXPECT_THAT(error(head), HasSubstr("{c} has no [slot.c]"));
   EXPECT_THAT(error(head + "[slot.c]\n"), HasSubstr("[slot.c] has no values"));
   EXPECT_THAT(error(head + "[slot.c]\nvalues = a, b\n"), HasSubstr("words for 2 different clips"));

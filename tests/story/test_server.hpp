@@ -45,7 +45,9 @@ class TestServer {
   }
 
   /// Its address with a behaviour of server.py.
-  std::string url(const std::string& mode) const { return "http://127.0.0.1:" + port_ + "/" + mode; }
+  std::string url(const std::string& mode) const {
+    return "http://127.0.0.1:" + port_ + "/" + mode;
+  }
   /// What it was asked so far.
   std::vector<nlohmann::json> requests() const {
     std::istringstream lines(bytes_of_file(log_));

@@ -57,8 +57,8 @@ at::Tensor encode_blends(const std::vector<std::string>& prompts, const EncodeTe
     const auto ends = encode({blend->from, blend->to});  // [2, L, D]
     const auto share = static_cast<double>(blend->step) / static_cast<double>(blend->steps);
     const auto wide = ends.to(at::kFloat);
-    rows.push_back(((1 - share) * wide.narrow(0, 0, 1) + share * wide.narrow(0, 1, 1))
-                       .to(ends.scalar_type()));
+    rows.push_back(
+        ((1 - share) * wide.narrow(0, 0, 1) + share * wide.narrow(0, 1, 1)).to(ends.scalar_type()));
   }
   return at::cat(rows);
 }

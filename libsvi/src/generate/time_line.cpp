@@ -83,7 +83,8 @@ std::vector<TimeLineEntry> time_line(
   };
   for (std::int64_t c = 0; c < clips; ++c) {
     const auto order = storyboard.clip(c);
-    if (!entries.empty() && !order.cut && order.prompt == last && order.seed == entries.back().seed) {
+    if (!entries.empty() && !order.cut && order.prompt == last &&
+        order.seed == entries.back().seed) {
       entries.back().clips += 1;
       continue;
     }

@@ -156,8 +156,8 @@ bool Grammar::read(std::string_view caption, Values& values) const {
     if (!fit || open == text.size()) break;
     const auto close = text.find('}', open);
     const auto name = text.substr(open + 1, close - open - 1);
-    const auto slot = std::find_if(slots_.begin(), slots_.end(),
-                                   [&](const Slot& of) { return of.name == name; });
+    const auto slot =
+        std::find_if(slots_.begin(), slots_.end(), [&](const Slot& of) { return of.name == name; });
     fit = slot != slots_.end();
     if (!fit) break;
     const auto value = std::find_if(slot->values.begin(), slot->values.end(), take);
@@ -173,7 +173,8 @@ bool Grammar::read(std::string_view caption, Values& values) const {
 Grammar::Values Grammar::drawn(Draws& draws) const {
   Values values(slots_.size());
   for (int left = kMostTries; left > 0; --left) {
-    for (std::size_t i = 0; i < slots_.size(); ++i) values[i] = draws.below(slots_[i].values.size());
+    for (std::size_t i = 0; i < slots_.size(); ++i)
+      values[i] = draws.below(slots_[i].values.size());
     if (fits(values)) return values;
   }
   raise<ConfigError>(file_.empty() ? "the grammar" : file_,

@@ -5,9 +5,10 @@
 namespace svi {
 
 void GrammarTeller::Config::describe(OptionVisitor& visit) {
-  visit(file, {.key = "file",
-               .help = "grammar of the prompts; empty: grammar.ini of the folder of weights, or the "
-                       "library's own"});
+  visit(file,
+        {.key = "file",
+         .help = "grammar of the prompts; empty: grammar.ini of the folder of weights, or the "
+                 "library's own"});
 }
 
 std::vector<StoryBeat> GrammarTeller::do_tell(const StoryRequest& request) const {

@@ -81,8 +81,8 @@ std::map<std::string, std::string> captions_of_table(const std::string& table) {
 std::size_t words_in_common(const std::set<std::string>& wanted, std::string_view text) {
   const auto words = words_of_text(text);
   const std::set<std::string> there(words.begin(), words.end());
-  return static_cast<std::size_t>(
-      std::count_if(wanted.begin(), wanted.end(), [&](const auto& w) { return there.contains(w); }));
+  return static_cast<std::size_t>(std::count_if(wanted.begin(), wanted.end(),
+                                                [&](const auto& w) { return there.contains(w); }));
 }
 
 /// A number below `count` for a keyword, the same everywhere.
@@ -152,8 +152,8 @@ StoryPicture FolderImages::do_find(const ImageRequest& request) const {
     best.push_back({file, caption});
   }
   if (best.empty()) {
-    raise<ConfigError>(config_.folder, ": none of its ", files.size(),
-                       " pictures has a word of '", printable(request.keyword),
+    raise<ConfigError>(config_.folder, ": none of its ", files.size(), " pictures has a word of '",
+                       printable(request.keyword),
                        "' in its caption or name; rename one, or write a caption beside it");
   }
   const auto which = static_cast<std::uint64_t>(request.seed) % best.size();
@@ -164,8 +164,9 @@ StoryPicture FolderImages::do_find(const ImageRequest& request) const {
 }
 
 void WorldImages::Config::describe(OptionVisitor& visit) {
-  visit(world, {.key = "world",
-                .help = "data source whose scenes are shown; empty: that of the folder of weights"});
+  visit(world,
+        {.key = "world",
+         .help = "data source whose scenes are shown; empty: that of the folder of weights"});
   visit(height, {.key = "height",
                  .help = "of the picture; 0: as films of the folder of weights are",
                  .unit = "px",
@@ -189,8 +190,8 @@ StoryPicture WorldImages::do_find(const ImageRequest& request) const {
   shape.height = side("height", config_.height, shape.height);
   shape.width = side("width", config_.width, shape.width);
   const auto source = request.registry.make<ClipSource>(Document{}, world);
-  const auto scene = source->scene(
-      place_of(request.keyword, request.seed, source->scene_count()), shape);
+  const auto scene =
+      source->scene(place_of(request.keyword, request.seed, source->scene_count()), shape);
   const auto levels = ((scene.image + 1) * 127.5).round().clamp(0, 255).to(at::kByte);
   return {.bytes = png_picture(levels),
           .caption = scene.prompts.front(),

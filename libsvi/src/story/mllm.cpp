@@ -34,13 +34,9 @@ void MllmTeller::Config::describe(OptionVisitor& visit) {
   visit(form, {.key = "form",
                .help = "how the server is told the form of the answer; none where it refuses the "
                        "others"});
-  visit(temperature,
-        {.key = "temperature", .help = "0: the likeliest words", .min = 0, .max = 2});
-  visit(most_tokens, {.key = "most_tokens",
-                      .help = "longest answer",
-                      .unit = "tokens",
-                      .min = 16,
-                      .max = 1e6});
+  visit(temperature, {.key = "temperature", .help = "0: the likeliest words", .min = 0, .max = 2});
+  visit(most_tokens,
+        {.key = "most_tokens", .help = "longest answer", .unit = "tokens", .min = 16, .max = 1e6});
   visit(repairs, {.key = "repairs",
                   .help = "how often the model may mend an answer that does not fit",
                   .min = 0,

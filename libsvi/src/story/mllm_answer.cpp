@@ -32,12 +32,15 @@ std::string task(const StoryRequest& request) {
       "You plan a film that begins with the given picture and is made clip by clip, five seconds "
       "each, without a cut. Its keyword is: ",
       request.keyword, ".\n");
-  if (!request.caption.empty()) text += cat("The picture is described as: ", request.caption, ".\n");
+  if (!request.caption.empty())
+    text += cat("The picture is described as: ", request.caption, ".\n");
   text += cat(
       "Write ", request.clips,
-      " beats, one for each clip, in order. Each beat has two texts in English: `state`, what is to "
+      " beats, one for each clip, in order. Each beat has two texts in English: `state`, what is "
+      "to "
       "be seen (subject, place, light), and `motion`, what moves in this clip and how the camera "
-      "moves. The first state describes the picture. Each next beat goes on from the one before and "
+      "moves. The first state describes the picture. Each next beat goes on from the one before "
+      "and "
       "changes something that can be seen. No two beats are alike. Each text is one sentence of 5 "
       "to 40 words, without line breaks.\n"
       "Answer with JSON alone: {\"beats\": [{\"state\": \"...\", \"motion\": \"...\"}, ...]}.");
@@ -65,7 +68,8 @@ std::string as_sentence(std::string text) {
 /// Without the fence of Markdown that models like to put around JSON.
 std::string_view unfenced(std::string_view text) {
   const auto open = text.find('{'), close = text.rfind('}');
-  if (open == std::string_view::npos || close == std::string_view::npos || close < open) return text;
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open)
+    return text;
   const auto before = text.substr(0, open);
   return before.find("```") == std::string_view::npos ? text : text.substr(open, close - open + 1);
 }
@@ -99,8 +103,7 @@ std::string chat_request(const MllmTeller::Config& config, const std::string& mo
                {"max_tokens", config.most_tokens},
                {"seed", request.seed},
                {"stream", false}};
-  if (config.form == AnswerForm::json_object)
-    body["response_format"] = {{"type", "json_object"}};
+  if (config.form == AnswerForm::json_object) body["response_format"] = {{"type", "json_object"}};
   if (config.form == AnswerForm::json_schema) {
     body["response_format"] = {
         {"type", "json_schema"},
@@ -138,8 +141,7 @@ std::vector<StoryBeat> beats_of_answer(std::string_view answer, std::string& pro
   for (const auto& item : json["beats"]) {
     const auto text = [&](const char* name) -> std::string {
       if (!item.is_object() || !item.contains(name) || !item[name].is_string()) {
-        if (problem.empty())
-          problem = cat("beat ", beats.size() + 1, " has no text `", name, "`");
+        if (problem.empty()) problem = cat("beat ", beats.size() + 1, " has no text `", name, "`");
         return {};
       }
       return joined_line(item[name].get<std::string>());

@@ -93,22 +93,22 @@ std::string OpenverseImages::answer_to(const std::string& url, const ImageReques
   limits.most_bytes = config_.most_mib << 20;
   if (url.starts_with(config_.url)) limits.most_bytes = std::min(limits.most_bytes, kMostListBytes);
   auto answer = ask_server({.url = url}, limits);
-  if (answer.status != 200)
-    raise<IoError>(shown_url(url), ": answers with state ", answer.status);
+  if (answer.status != 200) raise<IoError>(shown_url(url), ": answers with state ", answer.status);
   cache.keep(url, answer.body);
   return std::move(answer.body);
 }
 
 StoryPicture OpenverseImages::do_find(const ImageRequest& request) const {
-  auto url = cat(config_.url, "/images/?q=", url_escaped(request.keyword),
-                 "&license=", url_escaped(join(config_.licenses, ",")),
-                 "&page_size=", config_.candidates);
+  auto url =
+      cat(config_.url, "/images/?q=", url_escaped(request.keyword),
+          "&license=", url_escaped(join(config_.licenses, ",")), "&page_size=", config_.candidates);
   if (!config_.aspect.empty()) url += "&aspect_ratio=" + config_.aspect;
   const auto list = Json::parse(answer_to(url, request), nullptr, false);
   const auto results = list.is_object() ? list.find("results") : list.end();
   if (list.is_discarded() || results == list.end() || !results->is_array()) {
-    raise<IoError>(shown_url(url), ": does not answer as Openverse does (a JSON object with "
-                                   "`results`); is [image_source] url right?");
+    raise<IoError>(shown_url(url),
+                   ": does not answer as Openverse does (a JSON object with "
+                   "`results`); is [image_source] url right?");
   }
   std::vector<Json> usable;  // what has an address and a licence that was asked for
   for (const auto& entry : *results) {

@@ -22,8 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 using StoryJson = nlohmann::ordered_json;
 
-constexpr std::size_t kLongestKeyword = 500;             // bytes
-constexpr std::int64_t kMostCounted = 1'000'000;         // tokens of one prompt
+constexpr std::size_t kLongestKeyword = 500;                    // bytes
+constexpr std::int64_t kMostCounted = 1'000'000;                // tokens of one prompt
 constexpr const char* kTrainedTransformer = "dit.safetensors";  // of weights trained here
 
 bool were_trained_here(const fs::path& weights) {
@@ -62,8 +62,7 @@ PromptRules small_rules(const fs::path& weights, const Registry& registry, Promp
   return rules;
 }
 
-PromptRules rules_of(const StoryConfig& config, const fs::path& weights,
-                     const Registry& registry) {
+PromptRules rules_of(const StoryConfig& config, const fs::path& weights, const Registry& registry) {
   PromptRules rules{.clips = config.clips};
   if (were_trained_here(weights)) return small_rules(weights, registry, std::move(rules));
   if (const auto tokenizer = tokenizer_of(config, weights)) {
@@ -136,12 +135,14 @@ void StoryConfig::describe(OptionVisitor& visit) {
                 .min = 1,
                 .max = 10000});
   visit(seed, {.key = "seed", .help = "another one gives another story", .min = 0, .max = 1e15});
-  visit(model, {.key = "model",
-                .help = "folder of the weights that will make the film; empty: those that come with "
-                        "svi"});
-  visit(tokenizer, {.key = "tokenizer",
-                    .help = "spiece.model that counts tokens; empty: that of the folder of weights, "
-                            "where it has one"});
+  visit(model,
+        {.key = "model",
+         .help = "folder of the weights that will make the film; empty: those that come with "
+                 "svi"});
+  visit(tokenizer,
+        {.key = "tokenizer",
+         .help = "spiece.model that counts tokens; empty: that of the folder of weights, "
+                 "where it has one"});
   visit(longest_tokens, {.key = "longest_tokens",
                          .help = "longest prompt, with a tokenizer; umT5 reads 512",
                          .unit = "tokens",
@@ -185,8 +186,8 @@ Story tell_story(const Document& settings, const Registry& registry) {
   const auto rules = rules_of(config, weights, registry);
   for (const auto* kind : {"image_source", "storyteller"}) {
     const auto type = settings.get(kind, "type");
-    resolved.set(kind, "type", type.value_or(std::string_view(kind) == "storyteller" ? "grammar"
-                                                                                     : usual_source),
+    resolved.set(kind, "type",
+                 type.value_or(std::string_view(kind) == "storyteller" ? "grammar" : usual_source),
                  "");
   }
   Story story;

@@ -24,11 +24,11 @@ struct StoryPicture {
 
 /// What a picture is wanted for.
 struct ImageRequest {
-  std::string keyword;            // UTF-8, not empty
-  std::int64_t seed = 0;          // chooses among pictures that fit alike
+  std::string keyword;                 // UTF-8, not empty
+  std::int64_t seed = 0;               // chooses among pictures that fit alike
   std::filesystem::path weights = {};  // folder of the weights that will make the film
   std::filesystem::path cache = {};    // folder of kept answers; empty: none
-  const Registry& registry;       // the worlds of plugins; borrowed
+  const Registry& registry;            // the worlds of plugins; borrowed
 };
 
 /// Finds the picture that a film starts from by a keyword.

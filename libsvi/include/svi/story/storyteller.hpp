@@ -20,9 +20,9 @@ struct StoryBeat {
 
 /// What a story is asked for.
 struct StoryRequest {
-  std::string keyword;            // UTF-8, not empty
-  std::int64_t clips = 1;         // beats of the story, one for each clip
-  std::int64_t seed = 0;          // another one tells another story
+  std::string keyword;                 // UTF-8, not empty
+  std::int64_t clips = 1;              // beats of the story, one for each clip
+  std::int64_t seed = 0;               // another one tells another story
   std::string caption = {};            // what the picture shows, where its source says so
   std::string picture = {};            // the bytes of its file
   std::filesystem::path weights = {};  // folder of the weights that will make the film

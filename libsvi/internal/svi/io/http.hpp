@@ -18,7 +18,7 @@ struct HttpLimits {
 
 /// One question to a server.
 struct HttpRequest {
-  std::string url;   // http or https, without user and password
+  std::string url;        // http or https, without user and password
   std::string body = {};  // of a POST; empty: a GET
   std::string body_type = "application/json";
   std::string key = {};  // sent as a bearer token, to this server alone; never written anywhere

@@ -23,7 +23,7 @@ class SVI_EXPORT AnswerCache {
   /// An empty path keeps nothing.
   explicit AnswerCache(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
-  std::optional<std::string> find(std::string_view question) const;    // the answer, if it is there
+  std::optional<std::string> find(std::string_view question) const;  // the answer, if it is there
   void keep(std::string_view question, std::string_view answer) const;  // replaces an earlier one
   /// The file of a question's answer; empty without a folder.
   std::filesystem::path file_of(std::string_view question) const;

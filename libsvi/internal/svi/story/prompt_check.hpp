@@ -15,7 +15,7 @@ namespace svi {
 struct PromptRules {
   std::int64_t clips = 1;    // as many beats
   std::int64_t longest = 0;  // of a prompt, in `unit`
-  std::string unit = {};          // "words" or "tokens", for messages
+  std::string unit = {};     // "words" or "tokens", for messages
   /// How many units a prompt has.
   std::function<std::int64_t(std::string_view)> length = {};
 };

@@ -34,9 +34,9 @@ struct StoryConfig {
 struct Story {
   StoryPicture picture;
   std::vector<StoryBeat> beats;
-  std::string frame_name;    // "frame.jpg", by the picture's kind
-  std::string prompt_text;   // content of prompt.txt, in the published form
-  std::string description;   // content of story.json
+  std::string frame_name;   // "frame.jpg", by the picture's kind
+  std::string prompt_text;  // content of prompt.txt, in the published form
+  std::string description;  // content of story.json
 };
 
 /// Finds the picture and tells the story that the settings ask for: [story], [image_source] and

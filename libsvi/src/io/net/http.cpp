@@ -152,9 +152,10 @@ HttpTry try_once(const HttpRequest& request, const HttpLimits& limits) {
 
 bool is_worth_retrying(const HttpTry& made) {
   static constexpr std::array<CURLcode, 8> kPassing = {
-      CURLE_COULDNT_CONNECT, CURLE_COULDNT_RESOLVE_HOST, CURLE_OPERATION_TIMEDOUT,
-      CURLE_GOT_NOTHING,     CURLE_RECV_ERROR,           CURLE_SEND_ERROR,
-      CURLE_PARTIAL_FILE,    CURLE_HTTP2};
+      CURLE_COULDNT_CONNECT,    CURLE_COULDNT_RESOLVE_HOST,
+      CURLE_OPERATION_TIMEDOUT, CURLE_GOT_NOTHING,
+      CURLE_RECV_ERROR,         CURLE_SEND_ERROR,
+      CURLE_PARTIAL_FILE,       CURLE_HTTP2};
   static constexpr std::array<long, 5> kBusy = {429, 500, 502, 503, 504};
   if (made.code == CURLE_OK)
     return std::find(kBusy.begin(), kBusy.end(), made.answer.status) != kBusy.end();
@@ -199,8 +200,8 @@ HttpAnswer ask_server(const HttpRequest& request, const HttpLimits& limits) {
                      again && retry > 0 ? cat(", ", retry + 1, " times") : "");
     }
     const auto pause =
-        std::min(kLongestPause, std::max(made.wait, limits.backoff_seconds *
-                                                        static_cast<double>(1LL << retry)));
+        std::min(kLongestPause,
+                 std::max(made.wait, limits.backoff_seconds * static_cast<double>(1LL << retry)));
     SVI_INFO("net", shown_url(request.url), ": ", what, "; asking again in ", pause, " s");
     std::this_thread::sleep_for(std::chrono::duration<double>(pause));
   }
