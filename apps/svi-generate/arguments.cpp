@@ -179,6 +179,10 @@ Arguments parse_arguments(int argc, char** argv) {
   if (!a.keyword.empty() &&
       (!a.samples.empty() || !a.prompts.empty() || !a.prompt.empty() || a.images.size() > 1))
     raise<ConfigError>("command line: --keyword brings its own prompts, and one picture");
+  if (a.split && a.split_batch) {
+    raise<ConfigError>(
+        "command line: --split and --split-batch both say how ranks share a film; leave one out");
+  }
   if (!a.sheet.empty()) {
     if (!a.sheet.ends_with(".svg"))
       raise<ConfigError>("command line: --sheet ", a.sheet, ": must end with .svg");

@@ -112,24 +112,24 @@ void load_folder_plugin(const std::filesystem::path& folder, Registry& registry)
   if (!plugin.empty()) load_plugin(find_plugin(plugin), registry);
 }
 
-}  // namespace
-
-int make_films(const Arguments& given, Registry& registry, const Communicator& world) {
-  auto a = given;
+void set_threads(const Arguments& a, const Communicator& world) {
   if (a.threads) {
     at::set_num_threads(static_cast<int>(*a.threads));
   } else if (world.size() == 1) {
     at::set_num_threads(static_cast<int>(std::thread::hardware_concurrency()));
   }
+}
+
+}  // namespace
+
+int make_films(const Arguments& given, Registry& registry, const Communicator& world) {
+  auto a = given;
+  set_threads(a, world);
   Pretrained model(model_config(a), choose_device(device_choice(a)), registry);
   const bool official = model.files().layout != ModelLayout::trained;
   load_plugin(find_plugin(variant_name(a, official)), registry);
   if (!official) load_folder_plugin(model.files().folder, registry);
   a.method_settings = registry.make<Method>(settings_of(a, official), "")->film_settings();
-  if (a.split && a.split_batch) {
-    raise<ConfigError>(
-        "command line: --split and --split-batch both say how ranks share a film; leave one out");
-  }
   const bool by_tokens = a.split && world.size() > 1;
   const bool together = by_tokens || a.split_batch;
   const FilmStory story(a, registry, world);

@@ -82,13 +82,12 @@ TEST(PromptBlend, OfAStoryboardLeadsFromOnePromptToTheNext) {
 
 TEST(PromptBlend, ThatNeverArrivesIsRefused) {
   const auto method = any_chain();
-  const std::vector<PromptSegment> segments = {
-      {.prompt = "a"},
-      {.prompt = "b",
-       .clips = 2,
-       .transition = Transition::blend,
-       .blend = 2,
-       .origin = "film.yaml:3"}};
+  const std::vector<PromptSegment> segments = {{.prompt = "a"},
+                                               {.prompt = "b",
+                                                .clips = 2,
+                                                .transition = Transition::blend,
+                                                .blend = 2,
+                                                .origin = "film.yaml:3"}};
   try {
     Storyboard(segments, method, 5);
     FAIL();
@@ -98,10 +97,10 @@ TEST(PromptBlend, ThatNeverArrivesIsRefused) {
 }
 
 TEST(PromptBlend, IsReadFromPromptFiles) {
-  const auto segments =
-      parse_prompts("- a\n- {prompt: b, transition: blend, blend: 3}\n"
-                    "- {prompt: c, transition: blend}\n",
-                    "film.yaml");
+  const auto segments = parse_prompts(
+      "- a\n- {prompt: b, transition: blend, blend: 3}\n"
+      "- {prompt: c, transition: blend}\n",
+      "film.yaml");
   EXPECT_EQ(segments[1].transition, Transition::blend);
   EXPECT_EQ(segments[1].blend, 3);
   EXPECT_EQ(segments[2].blend, 1);
