@@ -98,9 +98,14 @@ void ForcingFilm::do_accept(const at::Tensor& latent, const at::Tensor&) {
 void ForcingFilm::remember(const at::Tensor& made) {
   context_ = at::cat({context_, made}, 2);
   made_.insert(made_.end(), static_cast<std::size_t>(made.size(2)), true);
-  const auto kept = std::min(context_.size(2), plan_.context);
-  context_ = context_.narrow(2, context_.size(2) - kept, kept).clone();
-  made_.erase(made_.begin(), made_.end() - kept);
+  const auto left = context_.size(2) - plan_.context;
+  if (left > 0) {  // behind the first ones, which stay
+    const auto end = context_.size(2) - plan_.sink - left;
+    context_ =
+        at::cat({context_.narrow(2, 0, plan_.sink), context_.narrow(2, plan_.sink + left, end)}, 2);
+    made_.erase(made_.begin() + plan_.sink, made_.begin() + plan_.sink + left);
+  }
+  context_ = context_.clone();
 }
 
 ForcingFilm::Chunk ForcingFilm::chunk_behind(const at::Tensor& context,

@@ -31,6 +31,11 @@ void ForcingMethod::do_check(const svi::ClipShape& shape, std::int64_t stride,
                                  " latent frames has no room for new ones; the largest context is ",
                                  window - 1);
   }
+  if (plan_.sink >= plan_.context && plan_.sink > 0) {
+    svi::raise<svi::ConfigError>(
+        "[method] sink = ", plan_.sink, ": a history of ", plan_.context,
+        " latent frames has no room for the last ones; make context larger");
+  }
   // Every schedule that a film will want: behind the image alone, and behind a whole history.
   const auto steps = static_cast<std::int64_t>(sampler.sigmas().size());
   const auto most = plan_.chunk > 0 ? plan_.chunk : window - plan_.context;

@@ -17,6 +17,7 @@ struct ForcingPlan {
                                                       std::int64_t ready, std::int64_t window)>;
   Rows rows;
   std::int64_t context = 1;    // latent frames of history that a chunk sees
+  std::int64_t sink = 0;       // of these, so many are the film's first, the others its last
   std::int64_t window = 0;     // latent frames that the model sees; 0: those of a clip
   std::int64_t chunk = 0;      // new latent frames of a schedule, at most; 0: the window's rest
   double context_level = 0;    // flow time that the model is told of the history

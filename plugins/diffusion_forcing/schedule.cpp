@@ -30,6 +30,19 @@ void require_seen(const ScheduleRow& row, std::int64_t ready) {
   }
 }
 
+/// A step of the block that begins at frame `begin`, which sees what stands before it; `levels` are
+/// those after it then.
+ScheduleRow block_row(std::vector<std::int64_t>& levels, std::int64_t begin, std::int64_t block,
+                      std::int64_t ready, std::int64_t window) {
+  ScheduleRow row{levels, levels};
+  for (auto f = begin; f < begin + block; ++f) --row.to[static_cast<std::size_t>(f)];
+  row.end = ready + begin + block;
+  row.first = std::max<std::int64_t>(0, row.end - window);
+  require_seen(row, ready);
+  levels = row.to;
+  return row;
+}
+
 std::int64_t delay(Matrix kind, std::int64_t steps, std::int64_t frames, double uncertainty,
                    std::int64_t frame) {
   const auto place = kind == Matrix::trapezoid ? std::min(frame, frames - 1 - frame) : frame;
@@ -109,17 +122,23 @@ std::vector<ScheduleRow> hierarchical_rows(std::int64_t steps, std::int64_t fram
   require_blocks(frames, block);
   std::vector<ScheduleRow> rows;
   std::vector<std::int64_t> levels(static_cast<std::size_t>(frames), steps);
-  for (std::int64_t s = 0; s < steps; ++s) {
+  for (std::int64_t level = steps; level > 0; --level) {
     for (std::int64_t begin = 0; begin < frames; begin += block) {
-      ScheduleRow row{levels, levels};
-      std::fill_n(row.to.begin() + begin, block, steps - s - 1);
-      row.end = ready + begin + block;
-      row.first = std::max<std::int64_t>(0, row.end - window);
-      row.context = steps - s - 1;
-      require_seen(row, ready);
-      levels = row.to;
-      rows.push_back(std::move(row));
+      rows.push_back(block_row(levels, begin, block, ready, window));
+      rows.back().context = level - 1;
     }
+  }
+  return rows;
+}
+
+std::vector<ScheduleRow> causal_rows(std::int64_t steps, std::int64_t frames, std::int64_t block,
+                                     std::int64_t ready, std::int64_t window) {
+  require_blocks(frames, block);
+  std::vector<ScheduleRow> rows;
+  std::vector<std::int64_t> levels(static_cast<std::size_t>(frames), steps);
+  for (std::int64_t begin = 0; begin < frames; begin += block) {
+    for (std::int64_t level = steps; level > 0; --level)
+      rows.push_back(block_row(levels, begin, block, ready, window));
   }
   return rows;
 }

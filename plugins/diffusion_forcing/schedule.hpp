@@ -51,4 +51,10 @@ std::vector<ScheduleRow> hierarchical_rows(std::int64_t steps, std::int64_t fram
                                            std::int64_t block, std::int64_t ready,
                                            std::int64_t window);
 
+/// Blocks one after the other, as of Self-Forcing (Huang et al. 2025): a block goes from noise to
+/// clean in K steps, sees the clean blocks before it and the history, and nothing behind it. N /
+/// block x K rows.
+std::vector<ScheduleRow> causal_rows(std::int64_t steps, std::int64_t frames, std::int64_t block,
+                                     std::int64_t ready, std::int64_t window);
+
 }  // namespace forcing

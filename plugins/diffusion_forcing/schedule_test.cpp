@@ -75,6 +75,7 @@ TEST(Schedule, TakesAsManyPassesAsTheClosedForms) {
   EXPECT_EQ(skyreels_rows(10, 12, 0, 3, 1, 13).size(), 10u);
   EXPECT_EQ(skyreels_rows(10, 12, 2, 3, 1, 13).size(), 10u + 3 * 2);
   EXPECT_EQ(hierarchical_rows(10, 12, 3, 1, 13).size(), 10u * 4);
+  EXPECT_EQ(causal_rows(10, 12, 3, 1, 13).size(), 10u * 4);
 }
 
 TEST(Schedule, EveryFrameGoesFromNoiseToCleanOneStepAtATime) {

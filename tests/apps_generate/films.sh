@@ -122,7 +122,19 @@ made --variant noise_rolling --clips 3 --out rolled.mp4
 made --variant noise_rolling --clips 1 --out rolled2.mp4
 made --variant noise_rolling --clips 3 --out rolled2.mp4 --resume
 same_film rolled.mp4 rolled2.mp4
-# Its windows as one batch, whose samples ranks share: the same film on any number of them.
+for variant in diffusion_forcing history_guidance hierarchical_denoising self_forcing test_time_correction; do
+  options="--variant $variant --set method.context=1"
+  [ $variant != test_time_correction ] || options="--variant $variant"
+  [ $variant != self_forcing ] || options="$options --set method.sink=0"
+  # shellcheck disable=SC2086  # the words of $options
+  made $options --clips 3 --out $variant.mp4
+  # shellcheck disable=SC2086
+  made $options --clips 1 --out longer_$variant.mp4
+  # shellcheck disable=SC2086
+  made $options --clips 3 --out longer_$variant.mp4 --resume
+  same_film $variant.mp4 longer_$variant.mp4
+done
+# Windows of a queue as one batch, whose samples ranks share: the same film on any number of them.
 for ranks in 1 2 4; do
   "$mpirun" -n $ranks "$generate" --split-batch --threads 1 --steps 8 --cfg 1 --clips 1 --variant noise_rolling \
     --set method.partitions=together --out shared$ranks.mp4 > out.txt 2> err.txt || fail "windows on $ranks: $(cat err.txt)"
