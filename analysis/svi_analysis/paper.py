@@ -37,6 +37,18 @@ COMPONENTS = (
 CONSISTENT = {"SVI-Shot": {SUBJECT: 98.13, BACKGROUND: 98.19, AESTHETIC: 63.84, IMAGING: 71.88, DYNAMIC: 17.61,
                            SMOOTH: 98.93}}
 
+# Films that follow a sound or a skeleton: columns of the table, our quantities for them, and where along a film of N
+# clips each is taken: the mean over its clips, or, of quantities that tell of the film so far, its last one.
+PSNR, SSIM, VIDEO_DISTANCE = "PSNR", "SSIM", "video distance"
+OFFSET, CONFIDENCE = "offset", "confidence"
+CONDITIONAL = (PSNR, SSIM, VIDEO_DISTANCE, OFFSET, CONFIDENCE)
+FOLLOWING = {PSNR: ("psnr",), SSIM: ("ssim",), VIDEO_DISTANCE: ("motion_frechet", "critic_frechet"),
+             OFFSET: ("mouth_lag", "figure_lag"), CONFIDENCE: ("mouth_lag_confidence", "figure_lag_confidence")}
+SO_FAR = (OFFSET, CONFIDENCE)
+# SyncNet's Sync-C and Sync-D are no lag and no correlation of ours, and FVD is I3D's: named in the row, not in a column.
+THEIR_CONDITIONAL = ("SVI-Talk: Sync-C 6.12, Sync-D 8.74, FVD 390", "SVI-Dance: FVD 299")
+THEIR_DANCE = {PSNR: 20.01, SSIM: 0.71}
+
 SECONDS_PER_CLIP = 5  # 81 frames at 16 a second
 LENGTHS = (10, 50)  # clips of the 50 s and 250 s films
 

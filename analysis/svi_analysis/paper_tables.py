@@ -87,6 +87,41 @@ def consistent(results, lengths=paper.LENGTHS, column_map=None, arms=None):
                  [_heading(column, quantity) for column, quantity in ours.items()], rows, "method", notes + _lacking(found))
 
 
+def conditional(result, lengths=paper.LENGTHS, column_map=None):
+    """Films told a sound or a skeleton, of each of `lengths` clips: quality, distance as a set, and whether they follow."""
+    chosen, names = column_map or {}, [quantity.name for quantity in result.quantities]
+    found = {column: chosen[column] if column in chosen else next((name for name in candidates if name in names), "")
+             for column, candidates in paper.FOLLOWING.items()}
+    ours = {column: result.quantity(name) for column, name in found.items() if name}
+    rows, missing = [], []
+    for length in lengths:
+        point = Point.parse(f"clips 1..{length}")
+        try:
+            point.window(len(result.clips))
+        except PointError:
+            missing.append(f"{length} clips, which these films do not have")
+            continue
+        rows.append(Row(f"{length} clips", [""] * len(ours), "part"))
+        places = [Point.parse(f"clip {length}") if column in paper.SO_FAR else point for column in ours]
+        columns = [_bold_best(quantity, [comparing.value_at(result, quantity, place, arm)
+                                         for arm in range(len(result.arms))])
+                   for quantity, place in zip(ours.values(), places)]
+        columns = [[Cell(cell.value) for cell in cells] if column == paper.OFFSET else cells
+                   for column, cells in zip(ours, columns)]  # the nearest to 0 is best, not the lowest
+        rows += [Row(label, list(cells)) for label, cells in zip(result.labels, zip(*columns))]
+    if paper.OFFSET in ours and ours[paper.OFFSET].name.startswith("figure"):
+        rows.append(Row("SVI-Dance (paper's scale)", [f"{paper.THEIR_DANCE[column]:.2f}" if column in paper.THEIR_DANCE
+                                                      else None for column in ours], "paper"))
+    notes = [f"{MEANS} PSNR, SSIM and distance: mean over the first clips of each film; offset (frames, 0 is best) and "
+             "confidence: over these clips as one film.",
+             "The video distance is not FVD, offset and confidence are not those of SyncNet (Sync-D, Sync-C): "
+             f"they compare arms of this table alone. The paper has, on other scales, {'; '.join(paper.THEIR_CONDITIONAL)}."]
+    notes += [f"Left out: {'; '.join(missing)}."] if missing else []
+    return Table("conditional", f"{result.name}: films that follow what they are told",
+                 [_heading(column, quantity) if column != paper.OFFSET else f"{column}: {quantity.title}, 0 is best"
+                  for column, quantity in ours.items()], rows, "method", notes)
+
+
 def ablation(results, runs, baseline=None, quantities=None, points=("first", "last", "drift")):
     """Any experiment's arms: what each changes, its values, and its difference to the baseline."""
     points = [Point.parse(point) for point in points]

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "figure_metric.hpp"
 #include "pose_net.hpp"
 #include "stick_figure.hpp"
 
@@ -49,4 +50,5 @@ SVI_PLUGIN("svi-dance", "0.1.0", registrar) {
   registrar.add<svi::ModelExtension, PoseNet>(
       "svi_dance", "UniAnimate-DiT's pose net, with the official tensor names");
   add_stick_figure(registrar);
+  add_figure_metric(registrar);
 }

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "mouth_metric.hpp"
 #include "talk_audio.hpp"
 #include "talk_folder.hpp"
 #include "talk_guidance.hpp"
@@ -49,4 +50,5 @@ SVI_PLUGIN("svi-talk", "0.1.0", registrar) {
   add_talk_guidance(registrar);
   add_talking_face(registrar);
   add_talk_folder(registrar);
+  add_mouth_metric(registrar);
 }

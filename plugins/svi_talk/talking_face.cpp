@@ -15,6 +15,7 @@
 #include <svi/model/condition.hpp>
 #include <vector>
 
+#include "face_shape.hpp"
 #include "speech/features.hpp"
 #include "speech/loudness.hpp"
 #include "speech/windows.hpp"
@@ -87,16 +88,21 @@ struct FaceScene {
       return (half_y - (down - at_y).abs() + 0.5).clamp(0, 1) *
              (half_x - (right - at_x).abs() + 0.5).clamp(0, 1);
     };
-    const auto far = ((down / side).square() + (right / (0.75 * side)).square()).sqrt();
+    const auto far =
+        ((down / side).square() + (right / (svi::face::kHeadHalfWidth * side)).square()).sqrt();
     const auto head = ((1 - far) * side * 0.75 + 0.5).clamp(0, 1);
     auto video = colour(ground) + (colour(skin) - colour(ground)) * head;
     const auto eye = at::full({}, 0.12 * side);
     for (const double place : {-0.32, 0.32})
       video = video * (1 - box(-0.25 * side, place * side, eye, 0.12 * side)) -
               0.9 * box(-0.25 * side, place * side, eye, 0.12 * side);
-    const auto half = (opening(first, count) * 0.28 * side + 0.02 * side).view({-1, 1, 1});
-    const auto mouth = box(0.42 * side, 0, half, 0.38 * side).unsqueeze(0);  // [1, count, H, W]
-    return (video * (1 - mouth) + colour({0.1, -0.8, -0.7}) * mouth).to(at::kFloat);
+    namespace face = svi::face;
+    const auto half = (opening(first, count) * face::kMouthOpens * side + face::kMouthShut * side)
+                          .view({-1, 1, 1});
+    const auto mouth = box(face::kMouthDown * side, 0, half, face::kMouthHalfWidth * side)
+                           .unsqueeze(0);  // [1, count, H, W]
+    const std::vector<double> red(face::kMouth.begin(), face::kMouth.end());
+    return (video * (1 - mouth) + colour(red) * mouth).to(at::kFloat);
   }
 };
 

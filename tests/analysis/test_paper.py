@@ -75,6 +75,24 @@ class PaperTables(WithStudy):
         self.assertIn("98.13", done.stdout)
         self.assertIn("fewer than 50 clips", script("table_consistent", self.path).stdout)
 
+    def test_films_that_follow_at_two_lengths(self):
+        path = write_result(self.folder / "talk.h5", ("psnr", "ssim", "mouth_lag", "mouth_lag_confidence"))
+        done = script("table_conditional", path, "--lengths", "4,12,50", "--format", "csv")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = [row for row in csv.DictReader(io.StringIO(done.stdout)) if row["row"] == LABELS[0]]
+
+        def of(column):
+            return [float(row["value"]) for row in rows if row["column"].startswith(column)]
+
+        # Curve i falls by 1.5 / (i + 1) a clip: means over clips 1..4 and 1..12, but what tells of the film so far at its end.
+        np.testing.assert_allclose(of("PSNR: psnr"), [30 - 1.5 * 1.5, 30 - 1.5 * 5.5], atol=0.02)
+        np.testing.assert_allclose(of("offset: mouth_lag"), [30 - 0.5 * 3, 30 - 0.5 * 11], atol=0.03)
+        np.testing.assert_allclose(of("confidence: mouth_lag_confidence"), [30 - 0.375 * 3, 30 - 0.375 * 11], atol=0.03)
+        text = script("table_conditional", path).stdout
+        self.assertIn("Left out: 50 clips", text)
+        self.assertIn("not those of SyncNet", text)
+        self.assertEqual(script("table_conditional", path, "--columns", "distance=psnr").returncode, 2)
+
     def test_ablation_says_what_each_arm_changes(self):
         out = self.folder / "tables"
         done = script("table_ablation", self.path, self.path, "--quantities", "psnr", "--out", out)

@@ -111,11 +111,12 @@ void draw_limb(Canvas& canvas, const Point& from, const Point& to, double pen,
   const double half = std::trunc(std::hypot(right_by, down_by) / 2) + kTouch;
   const double degrees = std::trunc(std::atan2(down_by, right_by) * 180 / std::numbers::pi);
   const double turn = degrees * std::numbers::pi / 180, side = pen + kTouch;
+  const double cosine = std::cos(turn), sine = std::sin(turn);
   const double x = std::trunc((canvas.x(from) + canvas.x(to)) / 2);
   const double y = std::trunc((canvas.y(from) + canvas.y(to)) / 2);
   canvas.fill(x, y, std::max(half, side), colour, [&](double right, double down) {
-    const double along = (right * std::cos(turn) + down * std::sin(turn)) / half;
-    const double across = (down * std::cos(turn) - right * std::sin(turn)) / side;
+    const double along = (right * cosine + down * sine) / half;
+    const double across = (down * cosine - right * sine) / side;
     return along * along + across * across <= 1;
   });
 }
