@@ -44,7 +44,9 @@ TEST(LagCorrelation, LeavesOutLagsOfTooFewFrames) {
   const auto series = walk(4, 15, 1);
   follow::LagCorrelation lags(10, 12);
   for (std::int64_t t = 0; t < 15; ++t) {
-    if (t < 13) EXPECT_TRUE(std::isnan(lags.lag().confidence)) << t;
+    if (t < 13) {
+      EXPECT_TRUE(std::isnan(lags.lag().confidence)) << t;
+    }
     lags.add(series[t], series[t]);
   }
   const auto all = lags.correlations();

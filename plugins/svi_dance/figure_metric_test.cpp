@@ -2,13 +2,14 @@
 #include <gtest/gtest.h>
 
 #include "support/late_film.hpp"
+#include "svi/core/check.hpp"
 #include "svi/data/clip_source.hpp"
 #include "svi/plugin/loader.hpp"
 
 namespace svi {
 namespace {
 
-constexpr std::int64_t kDance = 64;
+constexpr std::int64_t kDance = 40;
 
 class FigureTest : public ::testing::Test {
  protected:

@@ -6,13 +6,14 @@
 #include "drawn_mouth.hpp"
 #include "metric/recording_sink.hpp"
 #include "support/late_film.hpp"
+#include "svi/core/check.hpp"
 #include "svi/data/clip_source.hpp"
 #include "svi/plugin/loader.hpp"
 
 namespace svi {
 namespace {
 
-constexpr std::int64_t kFilm = 64;
+constexpr std::int64_t kFilm = 40;
 
 class MouthTest : public ::testing::Test {
  protected:
@@ -72,8 +73,12 @@ TEST_F(MouthTest, OfAnotherSoundIsNotConfident) {
   for (std::int64_t i = 0; i < 20; ++i) {
     const auto film = true_film(*faces, i, shape);
     // A film shown backwards moves as much, but not with its sound.
-    heard += measure(*mouth, film, 4, film).clips["mouth_lag_confidence"].back() / 20;
-    deaf += measure(*mouth, film.flip(1), 4, film).clips["mouth_lag_confidence"].back() / 20;
+    const auto confidence = [&](const at::Tensor& shown) {
+      const double value = measure(*mouth, shown, 4, film).clips["mouth_lag_confidence"].back();
+      return std::isnan(value) ? 0 : value / 20;  // nothing correlates above 0
+    };
+    heard += confidence(film);
+    deaf += confidence(film.flip(1));
   }
   EXPECT_GT(heard, 0.7);
   EXPECT_LT(deaf, 0.5);

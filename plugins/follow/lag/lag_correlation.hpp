@@ -30,8 +30,8 @@ class LagCorrelation {
   void add(const at::Tensor& shown, const at::Tensor& truth);
   /// [2 longest + 1], from lag -longest on; NaN where too few frames are in common.
   std::vector<double> correlations() const;
-  /// Of the frames so far. NaN confidence where no lag or only one has enough frames, or where
-  /// nothing correlates; then `frames` means nothing. The shorter of two equal lags wins.
+  /// Of the frames so far. NaN confidence where no lag or only one has enough frames, or where no
+  /// correlation is above 0; then `frames` means nothing. The shorter of two equal lags wins.
   Lag lag() const;
 
  private:
