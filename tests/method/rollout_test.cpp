@@ -225,8 +225,8 @@ TEST(Rollout, HoldsATracksFirstFrameWhereAFilmGoesOnFromAnother) {
   const FilmRequest request{films[0].image.unsqueeze(0), at::zeros({1, 3, 9, 16, 16}), 2, script};
   method.begin(studio, request)->make();
   ASSERT_EQ(model.heard.size(), 1);
-  EXPECT_TRUE(at::equal(model.heard[0].view(-1),
-                        at::cat({at::ones({5}), at::arange(1, 13, at::kFloat)})));
+  EXPECT_TRUE(
+      at::equal(model.heard[0].view(-1), at::cat({at::ones({5}), at::arange(1, 13, at::kFloat)})));
 }
 
 TEST(Rollout, TellsTheLastClipTheImageAtTheEnd) {
