@@ -50,6 +50,10 @@ po::options_description described(Arguments& a, RawArguments& raw) {
   add("colors", po::value(&a.colors),
       "exact: the same frames on every processor; fast: by SIMD code, a few levels off");
   add("matrix", po::value(&a.matrix), "tagged (as the file says), bt601 or bt709");
+  add("strict", po::bool_switch(&a.strict),
+      "end with exit code 2 at the first film that cannot be read, instead of measuring the "
+      "others, "
+      "listing it, and ending with 4");
   add("cache", po::value(&a.cache),
       "folder that keeps scores by the content of films and metrics; 'none': keep nothing; "
       "default: ~/.cache/svi/scores");

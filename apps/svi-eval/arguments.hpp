@@ -22,6 +22,7 @@ struct Arguments {
   double fps = 0;
   std::string colors = "exact", matrix = "tagged";
   Layout layout = Layout::svi;
+  bool strict = false;  // a broken film ends the run
   bool list = false, help = false, version = false, verbose = false;
 };
 

@@ -88,6 +88,15 @@ Json arm_json(const Scores& scores, const std::string& arm) {
   return json;
 }
 
+/// {FILE: reason} of the films that could not be read.
+Json broken_json(const Scores& scores) {
+  auto json = Json::object();
+  for (const auto& film : scores.films) {
+    if (!film.broken.empty()) json[key_of(film)] = film.broken;
+  }
+  return json;
+}
+
 std::string vbench_json(const Scores& scores) {
   Json json;
   for (const auto& quantity : scores.quantities) {
@@ -103,6 +112,7 @@ std::string vbench_json(const Scores& scores) {
         Json::array({number(quantity.mean(scores.films, scores.arms.front())), videos});
   }
   if (!scores.missing.empty()) json["missing"] = scores.missing;
+  if (const auto broken = broken_json(scores); !broken.empty()) json["broken"] = broken;
   return json.dump(2) + "\n";
 }
 
@@ -120,6 +130,7 @@ std::string scores_json(const Scores& scores, Layout layout) {
   if (layout == Layout::vbench) return vbench_json(scores);
   Json json = {{"videos", Json::object()}};
   for (std::size_t i = 0; i < scores.films.size(); ++i) {
+    if (!scores.films[i].broken.empty()) continue;
     auto& film = json["videos"][key_of(scores.films[i])];
     film = Json::object();
     for (const auto& quantity : scores.quantities) {
@@ -139,6 +150,7 @@ std::string scores_json(const Scores& scores, Layout layout) {
         enum_names(quantity.better).at(static_cast<std::size_t>(quantity.better));
   }
   for (const auto& film : scores.films) {
+    if (!film.broken.empty()) continue;
     auto& about = json["films"][key_of(film)];
     about = {{"arm", film.arm}, {"fps", film.fps > 0 ? Json(film.fps) : Json()}};
     if (film.frames > 0) about["frames"] = film.frames;
@@ -149,6 +161,7 @@ std::string scores_json(const Scores& scores, Layout layout) {
     options = Json::object();
     for (const auto& entry : section.entries) options[entry.key] = entry.value;
   }
+  json["broken"] = broken_json(scores);
   json["unmeasured"] = Json::array();
   for (const auto& quantity : scores.quantities) {
     if (!quantity.measured()) json["unmeasured"].push_back(quantity.name);

@@ -139,6 +139,7 @@ Document experiment_of(const Arguments& a, const Films& films, const Registry& r
   set("run", "threads", cat(a.threads));
   set("films", "colors", a.colors);
   set("films", "matrix", a.matrix);
+  set("films", "broken", a.strict ? "stop" : "list");
   const auto cache = a.cache.empty() ? user_score_folder().string() : a.cache;
   if (cache != "none") set("films", "cache", cache);
   if (a.clip_frames > 0) set("clip", "frames", cat(a.clip_frames));

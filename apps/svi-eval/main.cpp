@@ -34,6 +34,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// The films that could be read are measured, some could not be.
+constexpr int kBrokenExitCode = 4;
+
 /// Of --list: each metric, where it comes from, and the files it needs.
 std::string metric_list(const Registry& registry, const fs::path& weights) {
   std::ostringstream out;
@@ -165,16 +168,19 @@ int measure(const Arguments& a, const KnownMetrics& known, const Communicator& w
   options.silent = true;
   options.program = "svi-eval";
   const auto end = run_experiment(plan, registry, world, options);
+  bool broken = false;
   if (end == RunEnd::complete && world.rank() == 0) {
     const auto result = fs::path(plan.folder()) / (plan.experiment.name + ".h5");
     const auto scores = read_scores(result, films.videos);
     write_outputs(a, scores, result);
     std::cout << scores_table(scores);
+    broken = !scores.broken_lines().empty();
     for (const auto& file : a.out) std::cout << file << "\n";
     if (!a.page.empty()) std::cout << a.page << "\n";
   }
-  world.barrier();  // before the folder goes
-  return end == RunEnd::complete ? 0 : kStoppedExitCode;
+  broken = world.broadcast(std::string(broken ? "1" : "")) == "1";  // waits: the folder goes now
+  if (end != RunEnd::complete) return kStoppedExitCode;
+  return broken ? kBrokenExitCode : 0;
 }
 
 int run(const Arguments& a, const Communicator& world) {

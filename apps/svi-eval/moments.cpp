@@ -58,11 +58,17 @@ std::vector<WorstMoment> worst_moments(const Scores& scores, const ScoredQuantit
   return moments;
 }
 
-Pictures moment_pictures(const Scores& scores) {
+std::vector<std::vector<WorstMoment>> worst_moments(const Scores& scores) {
+  std::vector<std::vector<WorstMoment>> moments;
+  for (const auto& quantity : scores.quantities) moments.push_back(worst_moments(scores, quantity));
+  return moments;
+}
+
+Pictures moment_pictures(const Scores& scores,
+                         const std::vector<std::vector<WorstMoment>>& moments) {
   std::map<std::size_t, std::set<std::size_t>> frames;  // of each film
-  for (const auto& quantity : scores.quantities) {
-    for (const auto& moment : worst_moments(scores, quantity))
-      frames[moment.film].insert(moment.frame);
+  for (const auto& of_quantity : moments) {
+    for (const auto& moment : of_quantity) frames[moment.film].insert(moment.frame);
   }
   Pictures pictures;
   for (const auto& [film, wanted] : frames) {

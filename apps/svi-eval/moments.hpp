@@ -21,11 +21,15 @@ struct WorstMoment {
 /// a quantity that has no better and worse, or no values of frames.
 std::vector<WorstMoment> worst_moments(const Scores& scores, const ScoredQuantity& quantity);
 
+/// The same of every quantity, in their order.
+std::vector<std::vector<WorstMoment>> worst_moments(const Scores& scores);
+
 /// Small JPEG pictures, by film and frame.
 using Pictures = std::map<std::pair<std::size_t, std::size_t>, std::string>;
 
-/// Pictures of all worst moments of all quantities. Each film is decoded once. A film that cannot
+/// Pictures of these moments. Each film is decoded once. A film that cannot
 /// be read any more has none, which the log tells.
-Pictures moment_pictures(const Scores& scores);
+Pictures moment_pictures(const Scores& scores,
+                         const std::vector<std::vector<WorstMoment>>& moments);
 
 }  // namespace svi::eval

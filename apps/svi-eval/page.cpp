@@ -140,7 +140,9 @@ void draw_band(std::ostream& out, const PlotFrame& frame, const Band& band, cons
 }
 
 void draw_curves(std::ostream& out, const Scores& scores, const ScoredQuantity& quantity) {
-  const bool by_second = !quantity.frames.empty() && !quantity.seconds(scores.films, 0).empty();
+  bool by_second = false;
+  for (std::size_t i = 0; i < scores.films.size(); ++i)
+    by_second = by_second || !quantity.seconds(scores.films, i).empty();
   std::vector<Band> bands;
   for (const auto& arm : scores.arms) bands.push_back(band_of(scores, quantity, arm, by_second));
   const auto frame = frame_of(bands);
@@ -183,9 +185,9 @@ std::string picture_address(const std::string& jpeg) {
   return out;
 }
 
-void show_moments(std::ostream& out, const Scores& scores, const ScoredQuantity& quantity,
+void show_moments(std::ostream& out, const Scores& scores, const std::vector<WorstMoment>& moments,
                   const Pictures& pictures, const fs::path& folder) {
-  for (const auto& moment : worst_moments(scores, quantity)) {
+  for (const auto& moment : moments) {
     const auto& film = scores.films[moment.film];
     const auto second = static_cast<double>(moment.frame) / film.fps;
     const auto picture = pictures.find({moment.film, moment.frame});
@@ -228,21 +230,26 @@ void write_means(std::ostream& out, const Scores& scores) {
 
 std::string scores_page(const Scores& scores, const fs::path& page) {
   const auto folder = fs::weakly_canonical(fs::absolute(page)).parent_path();
-  const auto pictures = moment_pictures(scores);
+  const auto moments = worst_moments(scores);
+  const auto pictures = moment_pictures(scores, moments);
+  std::size_t count = 0;
+  for (const auto& arm : scores.arms) count += scores.count(arm);
   std::ostringstream out;
   out << "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">"
-      << "<meta name=\"viewport\" content=\"width=device-width\"><title>svi-eval: "
-      << scores.films.size() << " films</title>\n"
-      << kPageStyle << "</head>\n<body>\n<h1>" << scores.films.size() << " films</h1>\n";
+      << "<meta name=\"viewport\" content=\"width=device-width\"><title>svi-eval: " << count
+      << " films</title>\n"
+      << kPageStyle << "</head>\n<body>\n<h1>" << count << " films</h1>\n";
   write_means(out, scores);
   write_list(out, "Where films begin to drift", drift_sentences(scores));
+  write_list(out, "Broken, and not among the films above", scores.broken_lines());
   write_list(out, "Missing, for want of a file", scores.missing);
-  for (const auto& quantity : scores.quantities) {
+  for (std::size_t q = 0; q < scores.quantities.size(); ++q) {
+    const auto& quantity = scores.quantities[q];
     if (!quantity.measured() || (quantity.frames.empty() && quantity.clips.empty())) continue;
     out << "<h2>" << escaped(quantity.name) << "</h2>\n<p>" << escaped(quantity.meaning)
         << "</p>\n";
     draw_curves(out, scores, quantity);
-    show_moments(out, scores, quantity, pictures, folder);
+    show_moments(out, scores, moments[q], pictures, folder);
   }
   std::vector<std::string> facts;
   for (const auto& [name, value] : scores.facts) facts.push_back(name + ": " + value);

@@ -98,16 +98,27 @@ class ResultReader {
     return found;
   }
 
+  /// The lines of a text of the file, each cut at the first `mark`; none where there is no text.
+  std::vector<std::pair<std::string, std::string>> pairs(const std::string& name, char mark) const {
+    std::vector<std::pair<std::string, std::string>> found;
+    if (!file_.contains(name)) return found;
+    for (const auto& line : lines(file_.text(name))) {
+      const auto cut = line.find(mark);
+      if (cut != std::string::npos) found.emplace_back(line.substr(0, cut), line.substr(cut + 1));
+    }
+    return found;
+  }
+
   /// Films are in the order of arms, then of scenes; those of the files that were read alone.
   void read_films() {
     scores_.arms = file_.strings("/arm");
     const auto scenes = file_.strings("/scene");
     std::vector<std::string> read;
-    if (file_.contains("/film_files")) {
-      for (const auto& line : lines(file_.text("/film_files"))) {
-        if (const auto space = line.find(' '); space != std::string::npos)
-          read.push_back(line.substr(space + 1));
-      }
+    for (const auto& [hash, path] : pairs("/film_files", ' ')) read.push_back(path);
+    std::map<std::string, std::string> broken;
+    for (const auto& [path, reason] : pairs("/broken_films", '\t')) {
+      read.push_back(path);
+      broken[path] = reason;
     }
     for (std::size_t a = 0; a < scores_.arms.size(); ++a) {
       for (std::size_t i = 0; i < scenes.size(); ++i) {
@@ -116,7 +127,12 @@ class ResultReader {
         auto path = path_named(videos_, scenes[i]);
         if (path.empty()) path = path_named(read, arm + "/" + scenes[i]);
         if (path.empty() && scores_.arms.size() == 1) path = path_named(read, scenes[i]);
-        scores_.films.push_back({scenes[i], path, arm, fps_of(path), 0});
+        const auto reason = broken.find(path);
+        if (reason == broken.end()) {
+          scores_.films.push_back({scenes[i], path, arm, fps_of(path), 0});
+        } else {
+          scores_.films.push_back({scenes[i], path, arm, 0, 0, reason->second});
+        }
       }
     }
   }
@@ -212,6 +228,20 @@ std::vector<double> ScoredQuantity::seconds(const std::vector<ScoredFilm>& about
                                             std::size_t film) const {
   if (film >= frames.size()) return {};
   return per_second(frames[film], about[film].fps);
+}
+
+std::size_t Scores::count(const std::string& arm) const {
+  return static_cast<std::size_t>(std::count_if(
+      films.begin(), films.end(),
+      [&](const ScoredFilm& film) { return film.arm == arm && film.broken.empty(); }));
+}
+
+std::vector<std::string> Scores::broken_lines() const {
+  std::vector<std::string> told;
+  for (const auto& film : films) {
+    if (!film.broken.empty()) told.push_back(cat(film.path, ": ", film.broken));
+  }
+  return told;
 }
 
 const ScoredQuantity* Scores::find(const std::string& name) const {

@@ -17,6 +17,7 @@ struct ScoredFilm {
   std::string name, path, arm;  // path may be empty
   double fps = 0;               // frames per second; 0: not known
   std::int64_t frames = 0;      // that were measured, if a metric gives numbers of frames; else 0
+  std::string broken = {};      // why it could not be read; empty: it was
 };
 
 /// What one quantity says of all films; NaN where it says nothing.
@@ -47,6 +48,10 @@ struct Scores {
   std::map<std::string, std::string> facts;  // provenance: versions, files and their hashes
   Document settings;                         // resolved: every option of every metric
 
+  /// The arm's films that could be read.
+  std::size_t count(const std::string& arm) const;
+  /// Each film that could not be read, with the reason, a line each.
+  std::vector<std::string> broken_lines() const;
   const ScoredQuantity* find(const std::string& name) const;
   /// The arm's films at each second, or at each clip: [time][film], of those that are so long.
   std::vector<std::vector<double>> columns(const ScoredQuantity& quantity, const std::string& arm,

@@ -64,8 +64,7 @@ std::string scores_table(const Scores& scores) {
   std::size_t widest = 8;
   for (const auto& quantity : scores.quantities) widest = std::max(widest, quantity.name.size());
   for (const auto& arm : scores.arms) {
-    std::size_t films = 0;
-    for (const auto& film : scores.films) films += film.arm == arm;
+    const auto films = scores.count(arm);
     out << "\n"
         << (scores.arms.size() > 1 ? arm + ", " : "") << films
         << (films == 1 ? " film\n" : " films; mean [95 % bootstrap interval] over films\n");
@@ -96,6 +95,9 @@ std::string scores_table(const Scores& scores) {
     if (!quantity.measured())
       out << "\n" << quantity.name << " says nothing of these films (without --truth, perhaps)\n";
   }
+  const auto broken = scores.broken_lines();
+  if (!broken.empty()) out << "\nBroken, and not among the films above:\n";
+  for (const auto& line : broken) out << "  " << line << "\n";
   if (!scores.missing.empty()) out << "\nMissing, for want of a file:\n";
   for (const auto& line : scores.missing) out << "  " << line << "\n";
   return out.str();

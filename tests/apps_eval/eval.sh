@@ -126,6 +126,42 @@ grep -q "needs data/metrics/alexnet" out.txt || fail "--list names no file"
 measured --help
 measured --version
 
+# A film that cannot be read is listed with its reason, and the others are measured: on one rank and on two.
+mkdir mixed
+cp a/film[12].mp4 mixed
+head -c 3000 a/film3.mp4 > mixed/cut.mp4
+: > mixed/empty.mp4
+cp a/film1.mp4 mixed/record.mp4
+echo '{"format": 1, "height": 48, "width": 64, "enlargement": 1, "clips": [{"first_frame": 0, "frames": 5, "prompt": ""}]}' \
+  > mixed/record.json
+broken() {  # broken COMMAND...: exit code 4
+  local code=0
+  "$@" > out.txt 2> err.txt || code=$?
+  [ "$code" -eq 4 ] || fail "$*: exit code $code instead of 4: $(cat err.txt)"
+}
+broken "$program" mixed --metrics temporal_flicker --out broken.json --out scores.csv --out scores.h5 --page scores.html
+grep -q "2 films; mean" out.txt || fail "not two films: $(cat out.txt)"
+for name in cut empty record; do
+  grep -q "^  .*/mixed/$name.mp4: " out.txt || fail "no reason for $name.mp4: $(cat out.txt)"
+  grep -q "<li>.*/mixed/$name.mp4: " scores.html || fail "$name.mp4 is not on the page"
+done
+broken "$mpirun" -n 2 "$program" mixed --metrics temporal_flicker --cache none --out two.json
+python3 - << 'END' || fail "broken films are not told: $(cat broken.json)"
+import json, os
+one, two = (json.load(open(name)) for name in ("broken.json", "two.json"))
+assert one["broken"] == two["broken"] and one["videos"] == two["videos"] and one["mean"] == two["mean"]
+assert sorted(map(os.path.basename, one["broken"])) == ["cut.mp4", "empty.mp4", "record.mp4"], one["broken"]
+assert all(reason and "mixed/" not in reason.split(";")[0].split(" ")[0] for reason in one["broken"].values())
+assert "holds 32 frames" in next(reason for name, reason in one["broken"].items() if "record" in name)
+values = [film["temporal_flicker"] for film in one["videos"].values()]
+assert len(values) == 2 and abs(one["mean"]["temporal_flicker"] - sum(values) / 2) < 1e-12
+assert json.load(open("one.json"))["broken"] == {}
+END
+h5dump -d /broken_films scores.h5 > out.txt  # whole: grep -q would end it by a signal
+grep -q "empty.mp4" out.txt || fail "the result file names no broken film"
+broken "$program" mixed --metrics temporal_flicker --layout vbench --out vbench.json
+python3 -c "import json; assert len(json.load(open('vbench.json'))['broken']) == 3" || fail "VBench's layout names none"
+
 rm -rf moved ./*.json ./*.csv ./*.h5 ./*.html
 refused "name the videos"
 refused "no video is there" none
@@ -142,6 +178,7 @@ refused "no key there is the name of a film, such as film1" a --prompts prompts.
 echo '["a test card"]' > prompts.txt
 refused "is no JSON object of texts" a --prompts prompts.txt
 refused "none.json: cannot be opened" a --prompts none.json
+refused "mixed/cut.mp4" mixed --strict --cache none
 head -c 3000 a/film1.mp4 > broken.mp4
 refused "broken.mp4" broken.mp4
 : > empty.mp4

@@ -212,6 +212,13 @@ struct EvaluationConfig {
   }
 };
 
+/// What becomes of a run with a film that cannot be read.
+enum class BrokenFilms {
+  stop,  // it ends with the error
+  list,  // it goes on without the film, which results name with the reason
+};
+inline std::vector<std::string> enum_names(BrokenFilms) { return {"stop", "list"}; }
+
 /// `[films]`: the video files that `kind = measure` measures.
 struct FilmsConfig {
   std::string path;
@@ -220,6 +227,7 @@ struct FilmsConfig {
   double fps = 0;
   FilmColors colors = FilmColors::exact;
   ColorMatrix matrix = ColorMatrix::tagged;
+  BrokenFilms broken = BrokenFilms::stop;
   std::string cache;
 
   void describe(OptionVisitor& visit) {
@@ -247,6 +255,9 @@ struct FilmsConfig {
           {.key = "matrix",
            .help = "what turns Y'CbCr into RGB; tagged: what the file says, BT.601 where it "
                    "says nothing"});
+    visit(broken, {.key = "broken",
+                   .help = "a film that cannot be read: stop: ends the run; list: is left out, and "
+                           "the result file names it with the reason"});
     visit(cache, {.key = "cache",
                   .help = "folder that keeps what metrics say of a film, by the content of both, "
                           "for the next run; empty: nothing is kept"});

@@ -83,8 +83,12 @@ void FilmMeasurement::add(std::int64_t index, const HashedFilm& film) {
     if (context_.stop.requested()) throw JobStopped();
   });
   const auto clips = static_cast<std::int64_t>(film.file.clips.size());
-  const auto numbers =
-      numbers_of(measure_films(source, ready.metrics(), clips, film.file.frames), 0);
+  NamedTensors numbers;
+  try {
+    numbers = numbers_of(measure_films(source, ready.metrics(), clips, film.file.frames), 0);
+  } catch (const IoError& error) {
+    throw FilmError(error.what());
+  }
   for (const auto& [section, key] : keys_) {
     if (!lacking.contains(section)) continue;
     const auto own = numbers_among(numbers, quantities_[section]);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "experiment/jobs/jobs.hpp"
+#include "svi/core/check.hpp"
 #include "svi/measure/film_file.hpp"
 #include "svi/measure/score_cache.hpp"
 
@@ -17,6 +18,12 @@ struct HashedFilm {
   std::string sha256 = {}, truth_sha256 = {};  // the latter is empty where there is no truth
 };
 
+/// A film that could not be read to its end; the text names it.
+class FilmError : public IoError {
+ public:
+  using IoError::IoError;
+};
+
 /// Measures the films of a job one by one, by those metrics of its arm whose files are there and
 /// that have not seen the film yet, as [films] cache tells.
 class FilmMeasurement {
@@ -24,7 +31,8 @@ class FilmMeasurement {
   /// The context outlives it. Networks are loaded when the first film needs them.
   FilmMeasurement(const JobContext& context, const FilmFileOptions& options);
 
-  /// Measures the job's film of that index; throws JobStopped if the run is asked to stop.
+  /// Measures the job's film of that index; throws JobStopped if the run is asked to stop, and
+  /// FilmError, with none of the film's new numbers kept, if the film breaks off.
   void add(std::int64_t index, const HashedFilm& film);
   /// Of all films of the job; NaN where none was added.
   const FilmScores& scores() const { return scores_; }
