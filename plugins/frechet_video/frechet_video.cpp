@@ -2,7 +2,6 @@
 // their truth or from a folder of real videos.
 #include <ATen/ATen.h>
 
-#include <cmath>
 #include <limits>
 #include <svi/core/check.hpp>
 #include <svi/core/log.hpp>
@@ -51,15 +50,8 @@ class FvdSession final : public svi::MetricSession {
   bool has_truth_;
 };
 
-/// Rows whose unbiased covariance is the biased one of `rows`: drawn a little to their mean.
-at::Tensor drawn_to_mean(const at::Tensor& rows) {
-  const auto N = static_cast<double>(rows.size(0));
-  const auto mean = rows.mean(0, true);
-  return mean + (rows - mean) * std::sqrt((N - 1) / N);
-}
-
 /// `fvd`: Frechet distance of a set of films in the logits of I3D.
-class FrechetVideo final : public svi::Metric {
+class FrechetVideo final : public svi::Metric, public svi::JudgesMoments {
  public:
   struct Config {
     Sampling sampling;
@@ -114,7 +106,7 @@ class FrechetVideo final : public svi::Metric {
     context.features.get<RealVideos>(  // once a run: every video is read through
         svi::cat("real videos ", real.videos, " in ", real.cache, ": ", real.text()), file.sha256,
         [&] {
-          make_features(real, file.sha256, network_, device_);
+          make_moments(real, file.sha256, network_, device_);
           return std::make_shared<RealVideos>(real);
         });
   }
@@ -124,17 +116,28 @@ class FrechetVideo final : public svi::Metric {
     return std::make_unique<FvdSession>(windows, windows, config_.real.empty());
   }
 
-  double of_set(std::size_t, const at::Tensor& shown, const at::Tensor& truth) const override {
-    const auto a = shown.to(at::kDouble);
-    const auto b = (config_.real.empty() ? truth : read_features(real_videos())).to(at::kDouble);
-    const auto fewest = std::min(a.size(0), b.size(0));
+  double of_set(std::size_t quantity, const at::Tensor& shown,
+                const at::Tensor& truth) const override {
+    const auto moments = [](const at::Tensor& rows) {
+      svi::RunningMoments running(I3d::kClasses);
+      if (rows.defined()) running.add(rows);
+      return running.moments();
+    };
+    return of_moments(quantity, moments(shown), moments(truth));
+  }
+  double of_moments(std::size_t, const svi::SetMoments& shown,
+                    const svi::SetMoments& truth) const override {
+    const auto real = config_.real.empty() ? truth : read_moments(real_videos());
+    const auto fewest = std::min(shown.count, real.count);
     if (fewest < 2) return kUndefined;
     if (fewest <= I3d::kClasses) {
-      SVI_WARN("fvd", "sets of ", a.size(0), " and ", b.size(0), " windows for ", I3d::kClasses,
+      SVI_WARN("fvd", "sets of ", shown.count, " and ", real.count, " windows for ", I3d::kClasses,
                " features: the distance is too large; compare only sets of equal sizes");
     }
-    if (config_.covariance == Covariance::sample) return svi::frechet_distance(a, b);
-    return svi::frechet_distance(drawn_to_mean(a), drawn_to_mean(b));
+    return svi::frechet_distance(shown, real,
+                                 config_.covariance == Covariance::sample
+                                     ? svi::CovarianceOver::count_less_one
+                                     : svi::CovarianceOver::count);
   }
 
  private:

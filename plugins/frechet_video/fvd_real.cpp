@@ -16,7 +16,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kRows = "features";    // [N, 400]
+constexpr const char* kCount = "count";      // int64 [1]: windows
+constexpr const char* kMean = "mean";        // fp64 [400]
+constexpr const char* kScatter = "scatter";  // fp64 [400, 400]
 constexpr const char* kWeights = "weights";  // uint8 [64]: digits of the SHA-256
 
 /// The videos by name and content, the network as far as options tell, and the sampling.
@@ -24,7 +26,8 @@ std::string key_of(const RealVideos& real) {
   svi::Sha256 sum;
   for (const auto& video : videos_of(real.videos))
     sum.add(svi::cat(fs::path(video).filename().string(), " ", svi::sha256_file(video), "\n"));
-  return svi::cat("fvd, real videos ", sum.hex(), ", ", real.text(), ", network ", real.network);
+  return svi::cat("fvd, moments of real videos ", sum.hex(), ", ", real.text(), ", network ",
+                  real.network);
 }
 
 svi::ScoreCache cache_of(const RealVideos& real) {
@@ -100,8 +103,8 @@ std::int64_t drawn_start(const std::string& name, std::int64_t count) {
   return static_cast<std::int64_t>(number % static_cast<std::uint64_t>(count));
 }
 
-void make_features(const RealVideos& real, const std::string& weights,
-                   const std::shared_ptr<const svi::vision::I3d>& network, at::Device device) {
+void make_moments(const RealVideos& real, const std::string& weights,
+                  const std::shared_ptr<const svi::vision::I3d>& network, at::Device device) {
   const auto cache = cache_of(real);
   const auto key = key_of(real);
   const auto digits = as_levels(weights);
@@ -110,27 +113,35 @@ void make_features(const RealVideos& real, const std::string& weights,
   }
   const auto videos = videos_of(real.videos);
   SVI_INFO("fvd", "computes features of ", videos.size(), " real videos of ", real.videos);
-  std::vector<at::Tensor> rows;
+  svi::RunningMoments running(svi::vision::I3d::kClasses);
   for (const auto& video : videos) {
-    auto found = rows_of_video(video, real, Windows(network, device, real.sampling));
+    const auto found = rows_of_video(video, real, Windows(network, device, real.sampling));
     if (found.defined()) {
-      rows.push_back(std::move(found));
+      running.add(found);
     } else {
       SVI_WARN("fvd", video, " is left out: it has fewer than ", real.sampling.span(), " frames");
     }
   }
-  if (rows.empty()) {
+  if (running.count() == 0) {
     svi::raise<svi::IoError>(real.videos, ": no video has the ", real.sampling.span(),
                              " frames that a window needs");
   }
-  cache.keep(key, {{kRows, at::cat(rows)}, {kWeights, digits}});
+  const auto moments = running.moments();
+  cache.keep(key, {{kCount, at::tensor(std::vector<std::int64_t>{moments.count})},
+                   {kMean, moments.mean},
+                   {kScatter, moments.scatter},
+                   {kWeights, digits}});
 }
 
-at::Tensor read_features(const RealVideos& real) {
+svi::SetMoments read_moments(const RealVideos& real) {
+  svi::SetMoments moments;
   for (const auto& [name, tensor] :
        cache_of(real).find(key_of(real)).value_or(svi::NamedTensors())) {
-    if (name == kRows) return tensor.clone();
+    if (name == kCount) moments.count = tensor.item<std::int64_t>();
+    if (name == kMean) moments.mean = tensor.clone();
+    if (name == kScatter) moments.scatter = tensor.clone();
   }
+  if (moments.mean.defined() && moments.scatter.defined()) return moments;
   svi::raise<svi::IoError>(
       real.videos,
       ": features of these videos are not kept, since they changed "

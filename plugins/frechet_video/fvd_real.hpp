@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <svi/metric/moments.hpp>
 #include <vector>
 
 #include "fvd_windows.hpp"
@@ -13,8 +14,8 @@ enum class Start { first, drawn };
 /// "first", "drawn".
 std::vector<std::string> enum_names(Start);
 
-/// Real videos that films are compared with. Their features are kept on disk: they are made where
-/// the network is, and read again where the films of all ranks come together.
+/// Real videos that films are compared with. The moments of their features are kept on disk: they
+/// are made where the network is, and read again where the films of all ranks come together.
 struct RealVideos {
   std::string videos = {};   // a folder or a pattern
   std::string cache = {};    // a folder; empty: the user's
@@ -33,12 +34,12 @@ std::vector<std::string> videos_of(const std::string& text);
 /// it is the same on every rank and with other videos beside it.
 std::int64_t drawn_start(const std::string& name, std::int64_t count);
 
-/// Makes the features unless they are kept, of these videos by content, of this sampling and of
+/// Makes the moments unless they are kept, of these videos by content, of this sampling and of
 /// weights of this SHA-256. Throws IoError where they cannot be kept.
-void make_features(const RealVideos& real, const std::string& weights,
-                   const std::shared_ptr<const svi::vision::I3d>& network, at::Device device);
+void make_moments(const RealVideos& real, const std::string& weights,
+                  const std::shared_ptr<const svi::vision::I3d>& network, at::Device device);
 
-/// Features [N, 400] that make_features() kept; IoError where there are none.
-at::Tensor read_features(const RealVideos& real);
+/// Those that make_moments() kept; IoError where there are none.
+svi::SetMoments read_moments(const RealVideos& real);
 
 }  // namespace fvd

@@ -72,6 +72,54 @@ TEST(FrechetDistance, IsThatOfScipysMatrixRoot) {
   EXPECT_NEAR(frechet_distance(a, b), 6.752479195251679, 1e-10);
 }
 
+/// spread * sin(a i + b j + c i j) + place for i < rows, j < 64: with a place far from the origin,
+/// sums of squares lose digits.
+at::Tensor waves(std::int64_t rows, double a, double b, double c, double spread, double place) {
+  const auto i = at::arange(rows, at::kDouble).view({-1, 1});
+  const auto j = at::arange(64, at::kDouble).view({1, -1});
+  return spread * (a * i + b * j + c * i * j).sin() + place;
+}
+
+// NumPy and SciPy as above, of waves(); over N with np.cov(..., bias=True).
+TEST(FrechetDistance, OfRunningMomentsIsThatOfNumPyAndSciPy) {
+  RunningMoments a(64), b(64);
+  a.add(waves(700, 1.3, 2.1, 0.37, 0.5, 1000));
+  b.add(waves(500, 0.9, 1.7, 0.23, 0.75, 1000.25));
+
+  EXPECT_NEAR(frechet_distance(a.moments(), b.moments()), 6.583403897045878, 1e-10 * 6.58);
+  EXPECT_NEAR(frechet_distance(a.moments(), b.moments(), CovarianceOver::count), 6.576111314767163,
+              1e-10 * 6.57);
+}
+
+TEST(RunningMoments, HaveTheSameBitsHoweverRowsCome) {
+  const auto rows = random_rows(333, 64, 7) + 3;
+  RunningMoments whole(64);
+  whole.add(rows);
+  const auto wanted = whole.moments();
+  for (const std::int64_t part : {1, 7, 64, 100}) {
+    RunningMoments parted(64);
+    for (const auto& some : rows.split(part)) {
+      parted.add(some);
+      parted.moments();  // asking changes nothing
+    }
+    const auto seen = parted.moments();
+    EXPECT_EQ(seen.count, 333);
+    EXPECT_TRUE(at::equal(seen.mean, wanted.mean)) << part;
+    EXPECT_TRUE(at::equal(seen.scatter, wanted.scatter)) << part;
+  }
+  const auto centred = rows - rows.mean(0);
+  EXPECT_LT((wanted.mean - rows.mean(0)).abs().max().item<double>(), 1e-13);
+  EXPECT_LT((wanted.scatter - centred.t().mm(centred)).abs().max().item<double>(), 1e-11);
+}
+
+TEST(RunningMoments, OfNothingAreZeros) {
+  const RunningMoments none(3);
+  EXPECT_EQ(none.moments().count, 0);
+  EXPECT_EQ(none.moments().mean.abs().sum().item<double>(), 0);
+  EXPECT_THROW(RunningMoments(3).add(at::full({2, 3}, NAN)), Error);
+  EXPECT_THROW(RunningMoments(3).add(at::zeros({2, 4})), Error);
+}
+
 TEST(FrechetDistance, RefusesWhatHasNoCovariance) {
   const auto set = random_rows(10, 3, 5);
   auto broken = set.clone();

@@ -11,24 +11,17 @@
 namespace svi {
 namespace {
 
-using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
 struct Gaussian {
-  Eigen::RowVectorXd mean;
+  Eigen::VectorXd mean;
   Eigen::MatrixXd covariance;
 };
 
-Gaussian fit(const at::Tensor& rows) {
-  const auto packed = rows.to(at::kCPU, at::kDouble).contiguous();
-  const Eigen::Map<const Matrix> values(packed.const_data_ptr<double>(), packed.size(0),
-                                        packed.size(1));
-  SVI_CHECK(values.allFinite(), "features that are not finite");
-  Gaussian gaussian;
-  gaussian.mean = values.colwise().mean();
-  const Matrix centred = values.rowwise() - gaussian.mean;
-  gaussian.covariance = centred.transpose() * centred /
-                        static_cast<double>(std::max<Eigen::Index>(1, values.rows() - 1));
-  return gaussian;
+Gaussian gaussian_of(const SetMoments& moments, CovarianceOver over) {
+  const auto D = moments.mean.size(0);
+  const auto divisor = moments.count - (over == CovarianceOver::count ? 0 : 1);
+  return {Eigen::Map<const Eigen::VectorXd>(moments.mean.const_data_ptr<double>(), D),
+          Eigen::Map<const Eigen::MatrixXd>(moments.scatter.const_data_ptr<double>(), D, D) /
+              static_cast<double>(divisor)};
 }
 
 /// The square roots of the eigenvalues of a symmetric matrix that has none below 0 but by rounding.
@@ -52,11 +45,19 @@ double trace_of_root(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b) {
 }  // namespace
 
 double frechet_distance(const at::Tensor& a, const at::Tensor& b) {
-  const auto [N, D] = dims<2>(a, "features [N, D]");
-  const auto [M, E] = dims<2>(b, "features [M, D]");
-  SVI_CHECK(N >= 2 && M >= 2 && D >= 1 && D == E, "Frechet distance of sets ", a.sizes(), " and ",
-            b.sizes());
-  const auto left = fit(a), right = fit(b);
+  const auto moments = [](const at::Tensor& rows) {
+    RunningMoments running(dims<2>(rows, "features [N, D]")[1]);
+    running.add(rows);
+    return running.moments();
+  };
+  return frechet_distance(moments(a), moments(b));
+}
+
+double frechet_distance(const SetMoments& a, const SetMoments& b, CovarianceOver over) {
+  SVI_CHECK(a.count >= 2 && b.count >= 2 && a.mean.numel() == b.mean.numel(),
+            "Frechet distance of sets of ", a.count, " x ", a.mean.numel(), " and ", b.count, " x ",
+            b.mean.numel(), " features");
+  const auto left = gaussian_of(a, over), right = gaussian_of(b, over);
   const double distance = (left.mean - right.mean).squaredNorm() + left.covariance.trace() +
                           right.covariance.trace() -
                           2 * trace_of_root(left.covariance, right.covariance);

@@ -7,6 +7,7 @@ set(SVI_METRIC_SOURCES
   src/metric/frechet.cpp
   src/metric/metric.cpp
   src/metric/metric_context.cpp
+  src/metric/moments.cpp
   src/metric/psnr.cpp
   src/metric/ssim.cpp
   src/metric/temporal.cpp)

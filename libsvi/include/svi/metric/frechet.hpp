@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "svi/core/export.hpp"
+#include "svi/metric/moments.hpp"
 
 namespace svi {
 
@@ -16,5 +17,12 @@ namespace svi {
 /// than D + 1 rows a covariance does not have full rank: compare only distances of sets of equal
 /// sizes. Throws Error for other shapes and for values that are not finite.
 SVI_EXPORT double frechet_distance(const at::Tensor& a, const at::Tensor& b);
+
+/// What a sum of squares is divided by to give a covariance.
+enum class CovarianceOver { count_less_one, count };
+
+/// The same of sets by their moments.
+SVI_EXPORT double frechet_distance(const SetMoments& a, const SetMoments& b,
+                                   CovarianceOver over = CovarianceOver::count_less_one);
 
 }  // namespace svi
