@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 
+#include "model/wan/vae/vae_winograd.hpp"
 #include "svi/core/check.hpp"
 #include "svi/tensor/dims.hpp"
 #include "vision/preprocess.hpp"
@@ -56,15 +57,35 @@ at::Tensor same_max_pool(const at::Tensor& x, at::IntArrayRef kernel, at::IntArr
 }
 
 /// A convolution without bias and its batch norm, of equal sides.
-I3dUnit i3d_unit(Weights& weights, const std::string& name, std::int64_t in, std::int64_t out,
-                 std::int64_t side, std::int64_t stride = 1) {
+Conv i3d_conv(Weights& weights, const std::string& name, std::int64_t in, std::int64_t out,
+              std::int64_t side, std::int64_t stride = 1) {
   const Conv conv(weights, name + ".conv3d", in, out,
                   {.kernel = {side, side, side},
                    .stride = {stride, stride, stride},
                    .padding = {0, 0, 0},
                    .biased = false});
-  return {folded(conv, BatchNorm(weights, name + ".bn", out, 1e-5)), true};
+  return folded(conv, BatchNorm(weights, name + ".bn", out, 1e-5));
 }
+
+/// Convolutions of the same input as one.
+Conv side_by_side(const std::vector<Conv>& convs) {
+  Conv all = convs.front();
+  std::vector<at::Tensor> weights, biases;
+  for (const auto& conv : convs) {
+    weights.push_back(conv.weight);
+    biases.push_back(conv.bias);
+  }
+  all.weight = at::cat(weights);
+  all.bias = at::cat(biases);
+  return all;
+}
+
+bool has_sides(const Conv& conv, std::int64_t side) {
+  return conv.shape.kernel == std::vector<std::int64_t>(3, side) &&
+         conv.shape.stride == std::vector<std::int64_t>(3, 1);
+}
+
+std::int64_t whole_registers(std::int64_t channels) { return (channels + 15) / 16 * 16; }
 
 /// The short side becomes 224, the long one in proportion, rounded up; then the middle is cut out,
 /// the smaller margin on top and left.
@@ -83,38 +104,77 @@ at::Tensor short_side_and_crop(const at::Tensor& levels) {  // [3, H, W]
 
 }  // namespace
 
+I3dUnit::I3dUnit(Conv conv, bool rectified) : conv_(std::move(conv)), rectified_(rectified) {
+  const auto in = conv_.weight.size(1), out = conv_.weight.size(0);
+  if (!conv_.weight.is_cpu() || !has_sides(conv_, 3) || out % 16 != 0) return;
+  const auto weight =
+      at::constant_pad_nd(conv_.weight, {0, 0, 0, 0, 0, 0, 0, whole_registers(in) - in});
+  made_ = wan::winograd_weight(weight.contiguous(), 3);
+  conv_.weight = at::Tensor();
+}
+
 at::Tensor I3dUnit::operator()(const at::Tensor& x) const {
-  const auto y = conv(same_padded(x, conv.shape.kernel, conv.shape.stride));
-  return rectified ? at::relu(y) : y;
+  at::Tensor y;
+  if (made_.defined()) {
+    y = in_tiles(x);
+  } else if (x.is_cpu() && has_sides(conv_, 1)) {
+    const auto places = x.permute({0, 2, 3, 4, 1});  // [B, T, H, W, in]
+    y = at::linear(places, conv_.weight.flatten(1), conv_.bias).permute({0, 4, 1, 2, 3});
+  } else {
+    y = conv_(same_padded(x, conv_.shape.kernel, conv_.shape.stride));
+  }
+  return rectified_ ? y.relu_() : y;
+}
+
+/// Every frame with the one before and the one behind: three taps of a convolution of frames.
+at::Tensor I3dUnit::in_tiles(const at::Tensor& x) const {
+  const auto places = x.permute({0, 2, 3, 4, 1});
+  const auto B = places.size(0), T = places.size(1), in = places.size(4), out = conv_.bias.size(0);
+  const auto padded =
+      at::constant_pad_nd(places, {0, whole_registers(in) - in, 0, 0, 0, 0, 1, 1}).contiguous();
+  auto result = at::empty({B, T, places.size(2), places.size(3), out}, places.options());
+  for (std::int64_t b = 0; b < B; ++b) {
+    auto into = result[b];
+    wan::WinogradInput frames;
+    for (std::int64_t tap = 0; tap < 3; ++tap) frames.frames.push_back(padded[b].narrow(0, tap, T));
+    wan::winograd_convolution_made(frames, made_, conv_.bias, {}, into);
+  }
+  return result.permute({0, 4, 1, 2, 3});
 }
 
 at::Tensor I3dMixed::operator()(const at::Tensor& x) const {
-  return at::cat({one(x), three_a(reduce_a(x)), three_b(reduce_b(x)),
+  const auto entered = entry(x);
+  return at::cat({entered.narrow(1, 0, one), three_a(entered.narrow(1, one, reduce_a)),
+                  three_b(entered.narrow(1, one + reduce_a, reduce_b)),
                   pooled(same_max_pool(x, {3, 3, 3}, {1, 1, 1}))},
                  1);
 }
 
 I3d::I3d(Weights weights) {
-  first_ = i3d_unit(weights, "Conv3d_1a_7x7", 3, 64, 7, 2);
-  second_ = i3d_unit(weights, "Conv3d_2b_1x1", 64, 64, 1);
-  third_ = i3d_unit(weights, "Conv3d_2c_3x3", 64, 192, 3);
+  first_ = I3dUnit(i3d_conv(weights, "Conv3d_1a_7x7", 3, 64, 7, 2));
+  second_ = I3dUnit(i3d_conv(weights, "Conv3d_2b_1x1", 64, 64, 1));
+  third_ = I3dUnit(i3d_conv(weights, "Conv3d_2c_3x3", 64, 192, 3));
   for (const auto& s : kMixedShapes) {
-    const auto unit = [&](const char* branch, std::int64_t in, std::int64_t out,
+    const auto conv = [&](const char* branch, std::int64_t in, std::int64_t out,
                           std::int64_t side) {
-      return i3d_unit(weights, std::string(s.name) + branch, in, out, side);
+      return i3d_conv(weights, std::string(s.name) + branch, in, out, side);
     };
-    mixed_.push_back({unit(".b0", s.in, s.one, 1), unit(".b1a", s.in, s.reduce_a, 1),
-                      unit(".b1b", s.reduce_a, s.three_a, 3), unit(".b2a", s.in, s.reduce_b, 1),
-                      unit(".b2b", s.reduce_b, s.three_b, 3), unit(".b3b", s.in, s.pooled, 1)});
+    mixed_.push_back(
+        {I3dUnit(side_by_side({conv(".b0", s.in, s.one, 1), conv(".b1a", s.in, s.reduce_a, 1),
+                               conv(".b2a", s.in, s.reduce_b, 1)})),
+         s.one, s.reduce_a, s.reduce_b, I3dUnit(conv(".b1b", s.reduce_a, s.three_a, 3)),
+         I3dUnit(conv(".b2b", s.reduce_b, s.three_b, 3)),
+         I3dUnit(conv(".b3b", s.in, s.pooled, 1))});
   }
-  last_ = {Conv(weights, "logits.conv3d", 1024, kClasses,
-                {.kernel = {1, 1, 1}, .stride = {1, 1, 1}, .padding = {0, 0, 0}}),
-           false};
+  last_ = I3dUnit(Conv(weights, "logits.conv3d", 1024, kClasses,
+                       {.kernel = {1, 1, 1}, .stride = {1, 1, 1}, .padding = {0, 0, 0}}),
+                  /*rectified=*/false);
   weights.finish();
 }
 
 at::Tensor I3d::trunk(const at::Tensor& clips) const {
-  auto x = same_max_pool(first_(clips), {1, 3, 3}, {1, 2, 2});
+  const auto laid_out = clips.contiguous(at::MemoryFormat::ChannelsLast3d);
+  auto x = same_max_pool(first_(laid_out), {1, 3, 3}, {1, 2, 2});
   x = same_max_pool(third_(second_(x)), {1, 3, 3}, {1, 2, 2});
   for (std::size_t i = 0; i < mixed_.size(); ++i) {
     if (i == kFirstOfFour) x = same_max_pool(x, {3, 3, 3}, {2, 2, 2});

@@ -12,19 +12,28 @@ namespace svi::vision {
 
 /// Convolution over time, rows and columns, batch norm drawn in, and ReLU unless it is the last
 /// one. Its zero padding is TensorFlow's SAME: as much as ceil(length / stride) places need, the
-/// odd one behind.
-struct I3dUnit {
-  Conv conv;
-  bool rectified = true;
+/// odd one behind. On a CPU channels lie last, kernels of 1 x 1 x 1 are products of matrices, and
+/// those of 3 x 3 x 3 take a quarter of the multiplications (Winograd).
+class I3dUnit {
+ public:
+  I3dUnit() = default;
+  explicit I3dUnit(Conv conv, bool rectified = true);
   at::Tensor operator()(const at::Tensor& x) const;  // [B, C, T, H, W]
+
+ private:
+  at::Tensor in_tiles(const at::Tensor& x) const;
+
+  Conv conv_;
+  bool rectified_ = true;
+  at::Tensor made_;  // the weight as the tiles' product reads it; undefined where it is not used
 };
 
 /// Four branches side by side.
 struct I3dMixed {
-  I3dUnit one;                // 1 x 1 x 1
-  I3dUnit reduce_a, three_a;  // 1 x 1 x 1, then 3 x 3 x 3
-  I3dUnit reduce_b, three_b;  // the same again
-  I3dUnit pooled;             // 1 x 1 x 1 of the maximum over 3 x 3 x 3
+  I3dUnit entry;                                     // 1 x 1 x 1, of three branches in one
+  std::int64_t one = 0, reduce_a = 0, reduce_b = 0;  // channels of these
+  I3dUnit three_a, three_b;                          // 3 x 3 x 3 of the last two
+  I3dUnit pooled;                                    // 1 x 1 x 1 of the maximum over 3 x 3 x 3
   at::Tensor operator()(const at::Tensor& x) const;
 };
 

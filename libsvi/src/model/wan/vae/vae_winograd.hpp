@@ -5,8 +5,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "svi/core/export.hpp"
+
 namespace svi::wan {
 
+/// Plugins of this source tree use these, too, so they are exported.
+///
 /// Convolution of one frame (and the frames before it) by Winograd's F(4x4, 3x3): a quarter of the
 /// multiplications of the plain sum. fp32 on the CPU, without gradients.
 ///
@@ -28,10 +32,11 @@ void winograd_convolution(const WinogradInput& input, const at::Tensor& weight,
                           const at::Tensor& bias, const at::Tensor& add, at::Tensor& out);
 
 /// The same with a weight that winograd_weight() has made, once for many calls.
-void winograd_convolution_made(const WinogradInput& input, const at::Tensor& made,
-                               const at::Tensor& bias, const at::Tensor& add, at::Tensor& out);
+SVI_EXPORT void winograd_convolution_made(const WinogradInput& input, const at::Tensor& made,
+                                          const at::Tensor& bias, const at::Tensor& add,
+                                          at::Tensor& out);
 /// The last `taps` of a weight [out, in, ..., 3, 3] as the product reads it, on this processor.
-at::Tensor winograd_weight(const at::Tensor& weight, std::int64_t taps);
+SVI_EXPORT at::Tensor winograd_weight(const at::Tensor& weight, std::int64_t taps);
 
 /// Bytes that one call needs for itself.
 std::int64_t winograd_scratch_bytes(std::int64_t in, std::int64_t out, std::int64_t taps);
