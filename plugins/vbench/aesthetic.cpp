@@ -8,6 +8,7 @@
 #include "frame_values.hpp"
 #include "networks.hpp"
 #include "registration.hpp"
+#include "vbench/long/long_dimension.hpp"
 #include "vision/layers.hpp"
 
 namespace svi::vbench {
@@ -42,7 +43,7 @@ class AestheticSession final : public FrameValues {
 
 /// `aesthetic_quality`: a film's value is the mean over its frames, a set's
 /// over its films.
-class AestheticMetric final : public Metric {
+class AestheticMetric final : public OneNetworkMetric<AestheticSession, const Aesthetic> {
  public:
   struct Config {
     std::string file, head;
@@ -73,18 +74,11 @@ class AestheticMetric final : public Metric {
     judge->head.weight = weights.take("weight", {1, weights.size("weight", 1)});
     judge->head.bias = weights.take("bias", {1});
     weights.finish();
-    judge_ = judge;
-  }
-  std::unique_ptr<MetricSession> open() const override {
-    return std::make_unique<AestheticSession>(judge_);
-  }
-  double of_set(std::size_t, const at::Tensor& shown, const at::Tensor&) const override {
-    return mean_of_films(shown);
+    network_ = judge;
   }
 
  private:
   Config config_;
-  std::shared_ptr<const Aesthetic> judge_;
 };
 
 }  // namespace
@@ -92,6 +86,8 @@ class AestheticMetric final : public Metric {
 void add_aesthetic(Registrar& registrar) {
   registrar.add<Metric, AestheticMetric>(
       "aesthetic_quality", "VBench: how beautiful frames are, by CLIP and LAION's head");
+  registrar.add<Metric, LongDimension<AestheticMetric>>(
+      "long_aesthetic_quality", "VBench-Long: how beautiful a long film is, clip by clip");
 }
 
 }  // namespace svi::vbench

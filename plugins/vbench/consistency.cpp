@@ -57,7 +57,8 @@ struct Background {
 /// over its frames without the first; a set's counts every such frame of all
 /// films once.
 template <class Kind>
-class ConsistencyMetric final : public Metric {
+class ConsistencyMetric final
+    : public OneNetworkMetric<ConsistencySession, FrameNetwork, mean_of_values> {
  public:
   struct Config {
     std::string file;
@@ -76,18 +77,11 @@ class ConsistencyMetric final : public Metric {
   }
   std::vector<MetricFile> needs() const override { return {Kind::file(config_.file)}; }
   void ready(const MetricContext& context) override {
-    network_ = Kind::network(context, config_.file.empty());
-  }
-  std::unique_ptr<MetricSession> open() const override {
-    return std::make_unique<ConsistencySession>(network_);
-  }
-  double of_set(std::size_t, const at::Tensor& shown, const at::Tensor&) const override {
-    return mean_of_values(shown);
+    this->network_ = Kind::network(context, config_.file.empty());
   }
 
  private:
   Config config_;
-  std::shared_ptr<FrameNetwork> network_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "frame_values.hpp"
 #include "registration.hpp"
+#include "vbench/long/long_dimension.hpp"
 
 namespace svi::vbench {
 namespace {
@@ -52,6 +53,8 @@ class FlickeringMetric final : public Metric {
 void add_flickering(Registrar& registrar) {
   registrar.add<Metric, FlickeringMetric>(
       "temporal_flickering", "VBench: how little a film's pixels change from frame to frame");
+  registrar.add<Metric, LongDimension<FlickeringMetric>>(
+      "long_temporal_flickering", "VBench-Long: how little a long film flickers, clip by clip");
 }
 
 }  // namespace svi::vbench

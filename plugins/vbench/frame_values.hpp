@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
 #include <svi/metric/metric.hpp>
 #include <vector>
@@ -45,6 +46,20 @@ class FrameValues : public MetricSession {
 double mean_of_values(const at::Tensor& rows);
 /// The same where each film counts once.
 double mean_of_films(const at::Tensor& rows);
+
+/// What metrics do alike whose sessions need one network, which ready() makes: they open a Session
+/// with it; kOfSet makes the number of a set.
+template <class Session, class Network, double (*kOfSet)(const at::Tensor&) = mean_of_films>
+class OneNetworkMetric : public Metric {
+ public:
+  std::unique_ptr<MetricSession> open() const final { return std::make_unique<Session>(network_); }
+  double of_set(std::size_t, const at::Tensor& shown, const at::Tensor&) const final {
+    return kOfSet(shown);
+  }
+
+ protected:
+  std::shared_ptr<Network> network_;
+};
 
 /// Cosine of the angle between two vectors [D], at least 0; 0 where one of them
 /// is 0.

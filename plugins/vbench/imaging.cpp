@@ -11,6 +11,7 @@
 #include "frame_values.hpp"
 #include "networks.hpp"
 #include "registration.hpp"
+#include "vbench/long/long_dimension.hpp"
 #include "vision/preprocess.hpp"
 #include "vision/transformers/musiq.hpp"
 
@@ -62,7 +63,7 @@ class ImagingSession final : public FrameValues {
 
 /// `imaging_quality`: a film's value is the mean over its frames, a set's over
 /// its films.
-class ImagingMetric final : public Metric {
+class ImagingMetric final : public OneNetworkMetric<ImagingSession, FrameNetwork> {
  public:
   struct Config {
     std::string file;
@@ -99,16 +100,9 @@ class ImagingMetric final : public Metric {
               context.device, 1);
         });
   }
-  std::unique_ptr<MetricSession> open() const override {
-    return std::make_unique<ImagingSession>(network_);
-  }
-  double of_set(std::size_t, const at::Tensor& shown, const at::Tensor&) const override {
-    return mean_of_films(shown);
-  }
 
  private:
   Config config_;
-  std::shared_ptr<FrameNetwork> network_;
 };
 
 }  // namespace
@@ -117,6 +111,9 @@ void add_imaging(Registrar& registrar) {
   registrar.add<Metric, ImagingMetric>("imaging_quality",
                                        "VBench: how free of noise, blur and "
                                        "wrong exposure frames are, by MUSIQ");
+  registrar.add<Metric, LongDimension<ImagingMetric>>(
+      "long_imaging_quality",
+      "VBench-Long: how free of noise and blur a long film is, clip by clip");
 }
 
 }  // namespace svi::vbench

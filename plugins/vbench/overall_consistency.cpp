@@ -15,6 +15,7 @@
 #include "consistency_frames.hpp"
 #include "frame_values.hpp"
 #include "registration.hpp"
+#include "vbench/long/long_dimension.hpp"
 #include "vision/preprocess.hpp"
 #include "vision/transformers/clip_tokenizer.hpp"
 #include "vision/transformers/viclip.hpp"
@@ -174,6 +175,9 @@ class OverallConsistency final : public Metric {
 void add_overall_consistency(Registrar& registrar) {
   registrar.add<Metric, OverallConsistency>("overall_consistency",
                                             "VBench: how well a film fits its prompt (ViCLIP)");
+  registrar.add<Metric, LongDimension<OverallConsistency>>(
+      "long_overall_consistency",
+      "VBench-Long: how well a long film fits its prompt, clip by clip");
 }
 
 }  // namespace svi::vbench

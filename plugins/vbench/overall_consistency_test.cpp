@@ -4,11 +4,10 @@
 
 #include <cmath>
 
+#include "metric/plugin_metrics.hpp"
 #include "metric/recording_sink.hpp"
-#include "support/temporary_folder.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/safetensors.hpp"
-#include "svi/plugin/loader.hpp"
 #include "vbench/consistency_frames.hpp"
 #include "vision/hashed_frame.hpp"
 #include "vision/preprocess.hpp"
@@ -31,21 +30,16 @@ TEST(MiddleFrames, AreThoseOfVBench) {  // by its get_frame_indices(8, N, "middl
 const std::string kPrompt = "A cat plays with a ball of wool.";
 const std::string kTable = SVI_SOURCE_DIR "/tests/data/vision/clip_table.txt";
 
-class OverallConsistencyTest : public ::testing::Test {
+class OverallConsistencyTest : public PluginMetrics {
  protected:
-  OverallConsistencyTest() {
-    load_plugin(PLUGIN_FILE, registry_);
+  OverallConsistencyTest() : PluginMetrics(PLUGIN_FILE) {
     save_safetensors(folder_ / "viclip.safetensors", weights_);
   }
 
-  std::unique_ptr<Metric> ready(const std::string& options) {
-    const auto text = cat("[metric.overall_consistency]\nfile = ", folder_ / "viclip.safetensors",
-                          "\ntable = ", kTable, "\n", options);
-    auto metric = registry_.make<Metric>(Document::parse(text, "t.ini"), "overall_consistency",
-                                         nullptr, "metric.overall_consistency");
-    for (const auto& need : metric->needs()) context_.files[need.name] = locate(need, "");
-    metric->ready(context_);
-    return metric;
+  std::unique_ptr<Metric> ready(const std::string& options,
+                                const std::string& name = "overall_consistency") {
+    return PluginMetrics::ready(
+        name, cat("file = ", folder_ / "viclip.safetensors", "\ntable = ", kTable, "\n", options));
   }
 
   /// Frames of a film as the network reads them, against a text.
@@ -71,11 +65,6 @@ class OverallConsistencyTest : public ::testing::Test {
   }
 
   NamedTensors weights_ = testing::hashed_weights(testing::tensor_list("viclip_small_tensors.tsv"));
-  TemporaryFolder folder_;
-  Registry registry_;
-  FeatureStore store_;
-  Communicator alone_ = Communicator::self();
-  MetricContext context_{at::kCPU, alone_, 0, store_, {}};
 };
 
 TEST_F(OverallConsistencyTest, ComparesTheMiddleFramesOfAFilmWithItsPrompt) {
@@ -97,6 +86,21 @@ TEST_F(OverallConsistencyTest, ComparesEachClipWithItsOwnPrompt) {
   EXPECT_NEAR(clips[0], plain(shown, vbench::middle_frames(9, 8), kPrompt), 1e-6);
   EXPECT_NEAR(clips[1], plain(shown.narrow(1, 9, 6), vbench::middle_frames(6, 8), kPrompt), 1e-6);
   EXPECT_NEAR(seen.films.at("overall_consistency").at(0), (clips[0] + clips[1]) / 2, 1e-12);
+}
+
+TEST_F(OverallConsistencyTest, OfALongFilmIsTheMeanOverItsClips) {
+  const auto shown = film(20);  // at 8 frames a second: clips from frames 0, 8 and 12 on
+  const auto metric = ready("seconds = 1\n", "long_overall_consistency");
+  double wanted = 0;
+  for (const std::int64_t first : {0, 8, 12})
+    wanted += plain(shown.narrow(1, first, 8), vbench::middle_frames(8, 8), kPrompt) / 3;
+  for (const std::int64_t length : {5, 20}) {
+    const auto seen = measure(*metric, shown, length, {}, kPrompt);
+    EXPECT_NEAR(seen.films.at("long_overall_consistency").at(0), wanted, 1e-6);
+  }
+  const auto brief = measure(*metric, shown.narrow(1, 0, 6), 4, {}, kPrompt);
+  EXPECT_NEAR(brief.films.at("long_overall_consistency").at(0),
+              plain(shown.narrow(1, 0, 6), vbench::middle_frames(6, 8), kPrompt), 1e-6);
 }
 
 TEST_F(OverallConsistencyTest, RefusesATableThatTheNetworkDoesNotKnow) {

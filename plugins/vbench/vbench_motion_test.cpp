@@ -4,13 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <list>
 
+#include "metric/plugin_metrics.hpp"
 #include "metric/recording_sink.hpp"
-#include "support/temporary_folder.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/safetensors.hpp"
-#include "svi/plugin/loader.hpp"
 #include "vbench/motion/motion_rules.hpp"
 #include "vision/flow/amt.hpp"
 #include "vision/flow/raft.hpp"
@@ -51,29 +49,17 @@ at::Tensor film_of(const std::vector<std::string>& names, std::int64_t height, s
   return at::stack(frames, 1);
 }
 
-class VBenchMotionTest : public ::testing::Test {
+class VBenchMotionTest : public PluginMetrics {
  protected:
-  VBenchMotionTest() { load_plugin(PLUGIN_FILE, registry_); }
+  VBenchMotionTest() : PluginMetrics(PLUGIN_FILE) {}
 
-  /// A metric of these options on hashed weights, made ready as an experiment does it.
+  /// A metric of these options on these weights.
   std::unique_ptr<Metric> ready(const std::string& type, const std::string& options,
                                 const NamedTensors& weights) {
     const auto path = folder_ / (type + ".safetensors");
     save_safetensors(path, weights);
-    auto metric = registry_.make<Metric>(
-        Document::parse(cat("[metric.", type, "]\nfile = ", path, "\n", options), "t.ini"), type,
-        nullptr, "metric." + type);
-    const auto need = metric->needs().at(0);
-    contexts_.push_back({at::kCPU, alone_, 0, store_, {{need.name, locate(need, "nowhere")}}});
-    metric->ready(contexts_.back());
-    return metric;
+    return PluginMetrics::ready(type, cat("file = ", path, "\n", options));
   }
-
-  TemporaryFolder folder_;
-  Registry registry_;
-  FeatureStore store_;
-  Communicator alone_ = Communicator::self();
-  std::list<MetricContext> contexts_;
 };
 
 /// RAFT whose flows are `factor` as large as those of hashed weights would be.

@@ -4,17 +4,15 @@
 
 #include <cmath>
 #include <filesystem>
-#include <list>
 
+#include "metric/plugin_metrics.hpp"
 #include "metric/recording_sink.hpp"
 #include "support/hashed_weights.hpp"
 #include "support/picture_files.hpp"
-#include "support/temporary_folder.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/atomic_file.hpp"
 #include "svi/io/safetensors.hpp"
 #include "svi/io/video_reader.hpp"
-#include "svi/plugin/loader.hpp"
 #include "vision/network_shapes.hpp"
 
 namespace svi {
@@ -57,14 +55,10 @@ std::string bmp_of(const at::Tensor& picture) {
   return bytes;
 }
 
-class VbenchTest : public ::testing::Test {
+class VbenchTest : public PluginMetrics {
  protected:
-  VbenchTest() { load_plugin(PLUGIN_FILE, registry_); }
+  VbenchTest() : PluginMetrics(PLUGIN_FILE) {}
 
-  std::unique_ptr<Metric> make(const std::string& name, const std::string& options) {
-    return registry_.make<Metric>(Document::parse("[metric." + name + "]\n" + options, "test.ini"),
-                                  name, nullptr, "metric." + name);
-  }
   /// A file of hashed weights; values are hashed by `hash` + name.
   std::string save(const std::string& file, const testing::Shapes& shapes,
                    const std::string& hash = "") {
@@ -77,24 +71,6 @@ class VbenchTest : public ::testing::Test {
   }
   std::string save_dino() { return save("dino", testing::dino_shapes(64, 1, 16, 14)); }
   std::string save_clip() { return save("clip", testing::clip_shapes(64, 1, 32, 7, 768)); }
-
-  /// A metric with these options, as an experiment makes it ready.
-  std::unique_ptr<Metric> ready(const std::string& name, const std::string& options) {
-    auto metric = make(name, options);
-    contexts_.push_back({at::kCPU, alone_, 0, store_, {}});
-    for (const auto& need : metric->needs()) {
-      contexts_.back().files[need.name] = locate(need, folder_.path());
-      EXPECT_EQ(contexts_.back().files[need.name].problem, "") << need.name;
-    }
-    metric->ready(contexts_.back());
-    return metric;
-  }
-
-  TemporaryFolder folder_;
-  Registry registry_;
-  FeatureStore store_;
-  Communicator alone_ = Communicator::self();
-  std::list<MetricContext> contexts_;
 };
 
 /// Values per frame of all clips in a row.
@@ -220,6 +196,65 @@ TEST_F(VbenchTest, LongFilmsAreCutIntoClipsOfWhichTheLastOverlaps) {
   EXPECT_EQ(brief.films.count("long_subject_clip_to_clip"), 0u);
 }
 
+/// Two scenes of 20 and 15 frames that have nothing in common.
+at::Tensor two_scenes() {
+  const auto picture = some_film(1, 36, 52);  // seen for a scene, with a little noise
+  const auto still = at::cat({(picture * 0.4).expand({3, 20, 36, 52}),
+                              (1 - picture.flip({0, 3}) * 0.4).expand({3, 15, 36, 52})},
+                             1);
+  return (still * 255 + 3 * hashed("a little", {3, 35, 36, 52})).round().clamp(0, 255) / 255;
+}
+
+TEST_F(VbenchTest, ADimensionOfALongFilmIsTheMeanOverItsClipsEachAsAFilm) {
+  const auto film = two_scenes();
+  const auto brief = make("temporal_flickering");
+  const auto mean = [&](const std::vector<std::pair<std::int64_t, std::int64_t>>& clips) {
+    double sum = 0;
+    for (const auto& [first, frames] : clips)
+      sum += measure(*brief, film.narrow(1, first, frames), frames)
+                 .films.at("temporal_flickering")
+                 .at(0);
+    return sum / static_cast<double>(clips.size());
+  };
+  const auto seen = [&](const std::string& options, std::int64_t length) {
+    const auto metric = make("long_temporal_flickering", "seconds = 1\n" + options);
+    const auto sink = measure(*metric, film, length);
+    const auto row = sink.shown.at("long_temporal_flickering").at(0);
+    EXPECT_NEAR(metric->of_set(0, row, {}), sink.films.at("long_temporal_flickering").at(0), 1e-15);
+    return sink.films.at("long_temporal_flickering").at(0);
+  };
+  const auto whole = mean({{0, 8}, {8, 8}, {16, 8}, {24, 8}, {27, 8}});
+  const auto scenes = mean({{0, 8}, {8, 8}, {12, 8}, {20, 8}, {27, 8}});
+  ASSERT_GT(std::abs(whole - scenes), 1e-3);
+  for (const std::int64_t length : {35, 6}) {
+    EXPECT_NEAR(seen("", length), whole, 1e-6);
+    EXPECT_NEAR(seen("scenes = yes\n", length), scenes, 1e-6);
+    // Scenes must be longer than the second one is here: one film again.
+    EXPECT_NEAR(seen("scenes = yes\nscene_frames = 21\n", length), whole, 1e-6);
+  }
+}
+
+TEST_F(VbenchTest, ALongFilmIsComparedWithinItsScenesOnly) {
+  const auto dino = save_dino(), dinov2 = save("dinov2", testing::dino_shapes(64, 1, 14, 16, true));
+  const auto files = cat("dino = ", dino, "\ndinov2 = ", dinov2, "\nseconds = 1\n");
+  const std::string name = "long_subject_consistency";
+  const auto film = two_scenes();
+  const auto metric = ready(name, files + "scenes = yes\n"), plain = ready(name, files);
+  const auto seen = measure(*metric, film, 9);
+  const auto first = measure(*plain, film.narrow(1, 0, 20), 9);
+  const auto second = measure(*plain, film.narrow(1, 20, 15), 9);
+  const auto mean = [&](const char* quantity, double a, double b) {  // a and b are weights
+    return (a * first.films.at(quantity).at(0) + b * second.films.at(quantity).at(0)) / (a + b);
+  };
+  EXPECT_NEAR(seen.films.at(name).at(0), mean(name.c_str(), 3, 2), 1e-6);
+  EXPECT_NEAR(seen.films.at("long_subject_in_clips").at(0), mean("long_subject_in_clips", 3, 2),
+              1e-6);
+  EXPECT_NEAR(seen.films.at("long_subject_clip_to_clip").at(0),
+              mean("long_subject_clip_to_clip", 2, 1), 1e-6);
+  EXPECT_GT(std::abs(measure(*plain, film, 9).films.at(name).at(0) - seen.films.at(name).at(0)),
+            1e-4);
+}
+
 TEST_F(VbenchTest, DreamSimSeesThatAFrozenFilmKeepsItsBackground) {
   const auto dino = save("dino", testing::dino_shapes(64, 1, 8, 3), "dino.");
   const auto clip = save("dreamsim_clip", testing::dreamsim_clip_shapes(64, 1, 8, 3, 32), "clip.");
@@ -300,13 +335,20 @@ TEST_F(VbenchTest, OneFrameHasNoConsistencyAndAFrozenFilmAllOfIt) {
 TEST_F(VbenchTest, SetsAreWhatUpstreamMakesOfADimension) {
   const auto rows = at::tensor({1.5, 2.0, 0.4, 1.0}, at::kDouble).view({2, 2});  // sum, count
   for (const auto* name : {"subject_consistency", "background_consistency"})
-    EXPECT_DOUBLE_EQ(make(name, "")->of_set(0, rows, {}), 1.9 / 3) << name;
+    EXPECT_DOUBLE_EQ(make(name)->of_set(0, rows, {}), 1.9 / 3) << name;
   for (const auto* name : {"aesthetic_quality", "imaging_quality", "temporal_flickering"})
-    EXPECT_DOUBLE_EQ(make(name, "")->of_set(0, rows, {}), (0.75 + 0.4) / 2) << name;
+    EXPECT_DOUBLE_EQ(make(name)->of_set(0, rows, {}), (0.75 + 0.4) / 2) << name;
   const std::string far = "long_subject_consistency";
-  EXPECT_DOUBLE_EQ(make(far, "")->of_set(0, rows, {}), 1.9 / 3);
+  EXPECT_DOUBLE_EQ(make(far)->of_set(0, rows, {}), 1.9 / 3);
+  for (const auto* name :
+       {"long_aesthetic_quality", "long_imaging_quality", "long_temporal_flickering",
+        "long_motion_smoothness", "long_dynamic_degree", "long_static_flicker",
+        "long_overall_consistency"}) {
+    EXPECT_DOUBLE_EQ(make(name)->of_set(0, rows, {}), 1.9 / 3) << name;
+    EXPECT_EQ(make(name)->quantities().at(0).name, name);
+  }
   EXPECT_DOUBLE_EQ(make(far, "set = films\n")->of_set(0, rows, {}), (0.75 + 0.4) / 2);
-  EXPECT_TRUE(std::isnan(make(far, "")->of_set(0, at::empty({0, 2}, at::kDouble), {})));
+  EXPECT_TRUE(std::isnan(make(far)->of_set(0, at::empty({0, 2}, at::kDouble), {})));
 }
 
 TEST_F(VbenchTest, SharesOneNetworkBetweenMetricsOnTheSameFile) {
@@ -320,7 +362,7 @@ TEST_F(VbenchTest, SaysWhichFilesAreMissing) {
   std::vector<std::string> files;
   for (const auto* name : {"subject_consistency", "background_consistency", "aesthetic_quality",
                            "imaging_quality", "long_subject_consistency"}) {
-    for (const auto& need : make(name, "")->needs()) {
+    for (const auto& need : make(name)->needs()) {
       const auto found = locate(need, folder_.path());
       EXPECT_EQ(found.problem, "does not exist");
       EXPECT_THAT(missing_text(need, found, cat("metric.", name)),

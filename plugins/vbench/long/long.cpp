@@ -9,16 +9,13 @@
 #include "vbench/dreamsim_network.hpp"
 #include "vbench/frame_values.hpp"
 #include "vbench/long/long_clips.hpp"
+#include "vbench/long/long_dimension.hpp"
 #include "vbench/long/long_tables.hpp"
 #include "vbench/networks.hpp"
 #include "vbench/registration.hpp"
 #include "vision/preprocess.hpp"
 
 namespace svi::vbench {
-
-/// How films become the number of a set.
-enum class LongSet { clips, films };
-std::vector<std::string> enum_names(LongSet) { return {"clips", "films"}; }
 
 namespace {
 
@@ -28,21 +25,12 @@ struct LongNetworks {
   const std::array<double, 101>* table = nullptr;
 };
 
-struct LongOptions {
-  std::int64_t seconds = 2;
-  LongSet set = LongSet::clips;
+/// How first frames of clips are resized, and all films are cut.
+struct LongConsistencyOptions : LongOptions {
   bool antialias = true;
 
   void describe(OptionVisitor& visit) {
-    visit(seconds, {.key = "seconds",
-                    .help = "length of the clips that a film is cut into",
-                    .unit = "s",
-                    .min = 1,
-                    .max = 3600});
-    visit(set, {.key = "set",
-                .help = "what counts once in the number of a set: clips, as "
-                        "upstream's code has "
-                        "it, or films"});
+    LongOptions::describe(visit);
     visit(antialias, {.key = "antialias",
                       .help = "first frames of clips are resized with antialias, as torchvision "
                               "has done since 0.17"});
@@ -51,28 +39,28 @@ struct LongOptions {
 
 class LongSession final : public MetricSession {
  public:
-  LongSession(LongNetworks networks, std::int64_t seconds)
-      : networks_(std::move(networks)), seconds_(seconds) {}
+  LongSession(LongNetworks networks, const LongCutOptions& options)
+      : networks_(std::move(networks)), options_(options) {}
 
   void add(const ClipView& clip, MetricSink&) override {
     if (!clips_) {
-      const auto length = static_cast<std::int64_t>(std::floor(clip.fps)) * seconds_;
+      const auto length = static_cast<std::int64_t>(std::floor(clip.fps)) * options_.seconds;
       if (length < 2) return;  // the speed is not known: no clips, no number
       const auto network = networks_.between;
-      clips_.emplace(length, [network](const at::Tensor& prepared) {
+      clips_.emplace(length, options_, *networks_.table, [network](const at::Tensor& prepared) {
         return network->look(prepared.to(network->device()))[0].cpu();
       });
     }
     const auto features = networks_.within->features(clip.frames);  // [T, D]
     for (std::int64_t t = 0; t < features.size(0); ++t) {
-      const auto levels = vision::levels(clip.frames.select(1, t)).unsqueeze(0);
-      clips_->push(features[t], networks_.between->prepared(levels));
+      const auto levels = vision::levels(clip.frames.select(1, t));
+      clips_->push(features[t], networks_.between->prepared(levels.unsqueeze(0)), levels);
     }
   }
 
   void finish(const FilmView&, MetricSink& sink) override {
     if (!clips_) return;
-    const auto values = clips_->finish(*networks_.table);
+    const auto values = clips_->finish();
     if (values.fused.count == 0) return;  // a film of one frame
     sink.film(0, values.fused.value());
     sink.film_features(0, values.fused.row(), {});
@@ -82,7 +70,7 @@ class LongSession final : public MetricSession {
 
  private:
   LongNetworks networks_;
-  std::int64_t seconds_;
+  LongCutOptions options_;
   std::optional<LongClips> clips_;
 };
 
@@ -106,10 +94,10 @@ class LongMetric : public Metric {
  public:
   explicit LongMetric(const LongOptions& cut) : cut_(cut) {}
   std::unique_ptr<MetricSession> open() const final {
-    return std::make_unique<LongSession>(networks_, cut_.seconds);
+    return std::make_unique<LongSession>(networks_, cut_);
   }
   double of_set(std::size_t, const at::Tensor& shown, const at::Tensor&) const final {
-    return cut_.set == LongSet::clips ? mean_of_values(shown) : mean_of_films(shown);
+    return cut_.of_set(shown);
   }
 
  protected:
@@ -124,7 +112,7 @@ class LongSubjectMetric final : public LongMetric {
  public:
   struct Config {
     std::string dino, dinov2;
-    LongOptions cut;
+    LongConsistencyOptions cut;
 
     void describe(OptionVisitor& visit) {
       visit(dino, {.key = "dino",
@@ -160,7 +148,7 @@ class LongBackgroundMetric final : public LongMetric {
   struct Config {
     std::string clip_b32;
     DreamSimOptions dreamsim;
-    LongOptions cut;
+    LongConsistencyOptions cut;
 
     void describe(OptionVisitor& visit) {
       visit(clip_b32, {.key = "clip_b32",

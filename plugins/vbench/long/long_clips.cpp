@@ -14,38 +14,44 @@ double looked_up(const std::array<double, 101>& table, double x) {
   return table[below] + share * (table[below + 1] - table[below]);
 }
 
-void LongClips::push(const at::Tensor& features, const at::Tensor& prepared) {
-  if (frames_ % length_ == 0) {
-    within_.restart();
-    clip_ = {};
-    opening_ = prepared;
-  }
-  clip_.add(within_.add(features));
-  last_.push_back({features, prepared});
-  if (static_cast<std::int64_t>(last_.size()) > length_) last_.pop_front();
-  ++frames_;
-  if (frames_ % length_ == 0) close(clip_.value(), opening_);
+LongClips::LongClips(std::int64_t length, const LongCutOptions& options,
+                     const std::array<double, 101>& table, Look look)
+    : table_(table),
+      look_(std::move(look)),
+      cuts_(
+          length, options, [this](const auto& frames) { close_clip(frames); },
+          [this] { close_scene(); }) {}
+
+void LongClips::push(const at::Tensor& features, const at::Tensor& prepared,
+                     const at::Tensor& levels) {
+  cuts_.push({features, prepared}, levels);
 }
 
-void LongClips::close(double consistency, const at::Tensor& first) {
-  clips_.add(consistency);
-  between_.add(first_frames_.add(look_(first)));
+void LongClips::close_clip(const std::deque<Frame>& frames) {
+  Chain chain;
+  Mean clip;
+  for (const auto& frame : frames) clip.add(chain.add(frame.features));
+  scene_.add(clip.value());
+  scene_between_.add(first_frames_.add(look_(frames.front().prepared)));
 }
 
-LongValues LongClips::finish(const std::array<double, 101>& table) {
-  if (frames_ < length_) {
-    clips_.add(clip_.value());  // the whole film
-  } else if (frames_ % length_ != 0) {
-    Chain chain;
-    Mean clip;
-    for (const auto& frame : last_) clip.add(chain.add(frame.features));
-    close(clip.value(), last_.front().prepared);
+/// Each clip counts half by itself and half by its scene, where that has several clips.
+void LongClips::close_scene() {
+  const double mapped = scene_between_.count > 0 ? looked_up(table_, scene_between_.value()) : 0;
+  fused_.sum +=
+      mapped > 0 ? 0.5 * scene_.sum + 0.5 * mapped * static_cast<double>(scene_.count) : scene_.sum;
+  fused_.count += scene_.count;
+  for (auto [all, scene] : {std::pair(&clips_, &scene_), std::pair(&between_, &scene_between_)}) {
+    all->sum += scene->sum;
+    all->count += scene->count;
+    *scene = {};
   }
-  LongValues values{clips_.value(), between_.value(), clips_};
-  const double mapped = between_.count > 0 ? looked_up(table, between_.value()) : 0;
-  if (mapped > 0)
-    values.fused.sum = 0.5 * clips_.sum + 0.5 * mapped * static_cast<double>(clips_.count);
-  return values;
+  first_frames_.restart();
+}
+
+LongValues LongClips::finish() {
+  cuts_.finish();
+  return {clips_.value(), between_.value(), fused_};
 }
 
 }  // namespace svi::vbench

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "vbench/frame_values.hpp"
+#include "vbench/long/long_dimension.hpp"
 #include "vbench/motion/flow_strength.hpp"
 #include "vbench/motion/motion_rules.hpp"
 #include "vbench/registration.hpp"
@@ -146,6 +147,8 @@ class DynamicDegree final : public Metric {
 void add_dynamic_degree(Registrar& registrar) {
   registrar.add<Metric, DynamicDegree>("dynamic_degree",
                                        "VBench's dynamic degree: whether a film moves (RAFT)");
+  registrar.add<Metric, LongDimension<DynamicDegree>>(
+      "long_dynamic_degree", "VBench-Long: how many clips of a long film move, clip by clip");
 }
 
 }  // namespace svi::vbench

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "vbench/frame_values.hpp"
+#include "vbench/long/long_dimension.hpp"
 #include "vbench/registration.hpp"
 #include "vision/flow/amt.hpp"
 #include "vision/preprocess.hpp"
@@ -63,7 +64,7 @@ class MotionSmoothnessSession final : public FrameValues {
 };
 
 /// `motion_smoothness`: 1 where every odd frame is the one that AMT-S makes of its neighbours.
-class MotionSmoothness final : public Metric {
+class MotionSmoothness final : public OneNetworkMetric<MotionSmoothnessSession, Amt> {
  public:
   using Config = MotionSmoothnessConfig;
 
@@ -88,16 +89,9 @@ class MotionSmoothness final : public Metric {
       return std::make_shared<Amt>(vision::Weights::open(file.path, context.device));
     });
   }
-  std::unique_ptr<MetricSession> open() const override {
-    return std::make_unique<MotionSmoothnessSession>(network_);
-  }
-  double of_set(std::size_t, const at::Tensor& shown, const at::Tensor&) const override {
-    return mean_of_films(shown);
-  }
 
  private:
   Config config_;
-  std::shared_ptr<Amt> network_;
 };
 
 }  // namespace
@@ -105,6 +99,8 @@ class MotionSmoothness final : public Metric {
 void add_motion_smoothness(Registrar& registrar) {
   registrar.add<Metric, MotionSmoothness>(
       "motion_smoothness", "VBench's motion smoothness: odd frames against AMT-S's guesses");
+  registrar.add<Metric, LongDimension<MotionSmoothness>>(
+      "long_motion_smoothness", "VBench-Long: how smoothly a long film moves, clip by clip");
 }
 
 }  // namespace svi::vbench

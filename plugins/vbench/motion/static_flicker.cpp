@@ -10,6 +10,7 @@
 #include <svi/plugin/registry.hpp>
 
 #include "vbench/frame_values.hpp"
+#include "vbench/long/long_dimension.hpp"
 #include "vbench/motion/flow_strength.hpp"
 #include "vbench/motion/motion_rules.hpp"
 #include "vbench/registration.hpp"
@@ -125,6 +126,9 @@ class StaticFlicker final : public Metric {
 void add_static_flicker(Registrar& registrar) {
   registrar.add<Metric, StaticFlicker>(
       "static_flicker", "VBench's static filter, and temporal flickering behind it (RAFT)");
+  registrar.add<Metric, LongDimension<StaticFlicker, 1>>(
+      "long_static_flicker",
+      "VBench-Long: flickering of the clips that pass the static filter, clip by clip");
 }
 
 }  // namespace svi::vbench
