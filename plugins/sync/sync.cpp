@@ -14,6 +14,7 @@
 #include <svi/metric/metric.hpp>
 #include <svi/plugin/plugin.hpp>
 
+#include "found_faces.hpp"
 #include "vision/preprocess.hpp"
 #include "vision/sync/face_track.hpp"
 #include "vision/sync/lag_distances.hpp"
@@ -36,7 +37,9 @@ struct SyncTools {
   at::Device device = at::kCPU;
   Mfcc mfcc = {};
   bool whole_frames = true;
-  std::map<std::string, svi::vision::FaceBoxes> boxes = {};  // by film, unless whole_frames
+  std::map<std::string, svi::vision::FaceBoxes> boxes = {};  // by film, of a file of boxes
+  std::shared_ptr<svi::vision::S3fd> detector = nullptr;     // which finds them otherwise
+  FoundFaces rules = {};
 };
 
 /// A file's sound at 16 kHz, mono, int16 [N].
@@ -81,8 +84,12 @@ class SyncSession final : public svi::MetricSession {
     const std::string file(clip.file);
     if (!tools_->whole_frames) {
       const auto name = std::filesystem::path(file).stem().string();
-      const auto boxes = tools_->boxes.find(name);
-      if (boxes != tools_->boxes.end()) track_ = svi::vision::track_of(boxes->second, clip.fps);
+      if (tools_->detector) {
+        track_ =
+            svi::vision::track_of(found_faces(clip, *tools_->detector, tools_->rules), clip.fps);
+      } else if (const auto boxes = tools_->boxes.find(name); boxes != tools_->boxes.end()) {
+        track_ = svi::vision::track_of(boxes->second, clip.fps);
+      }
       if (!track_) {
         SVI_WARN("sync", file, ": [metric.sync] faces has no 13 frames with a face of ", name);
         return;
@@ -163,18 +170,24 @@ class Sync final : public svi::Metric {
  public:
   struct Config {
     std::string faces = "frame";
-    std::string file, sha256;
+    std::string file, sha256, detector;
+    FoundFaces found;
 
     void describe(svi::OptionVisitor& visit) {
       visit(faces, {.key = "faces",
-                    .help = "frame: every frame is a cropped face; else a CSV file of boxes with "
-                            "the columns film, frame, left, top, right, bottom"});
+                    .help = "frame: every frame is a cropped face; find: S3FD finds the face that "
+                            "is longest in the film; else a CSV file of boxes with the columns "
+                            "film, frame, left, top, right, bottom"});
       visit(file, {.key = "file",
                    .help = "weights of SyncNet in the names of syncnet_v2.model; empty: that file "
                            "in the folder of [evaluation] weights"});
       visit(sha256,
             {.key = "sha256",
              .help = "SHA-256 that the weights must have, or its first digits; empty: any"});
+      visit(detector, {.key = "detector",
+                       .help = "faces = find: weights of S3FD in the names of sfd_face.pth; empty: "
+                               "that file in the folder of [evaluation] weights"});
+      found.describe(visit);
     }
   };
 
@@ -216,7 +229,17 @@ class Sync final : public svi::Metric {
                    "(about 52 MB; the repository joonson/syncnet_python is MIT)",
          .given = config_.file,
          .option = "file"}};
-    if (!whole_frames()) {  // a file like the others: scores that are kept depend on its content
+    if (finds_faces()) {
+      files.push_back({.name = "s3fd",
+                       .what = "S3FD, a detector of faces",
+                       .file = "sfd_face.pth",
+                       .source =
+                           "https://www.robots.ox.ac.uk/~vgg/software/lipsync/data/sfd_face.pth "
+                           "(about 86 MB; the repository joonson/syncnet_python is MIT)",
+                       .given = config_.detector,
+                       .option = "detector"});
+    } else if (!whole_frames()) {
+      // A file like the others: scores that are kept depend on its content.
       files.push_back({.name = "faces",
                        .what = "boxes of faces: film, frame, left, top, right, bottom",
                        .file = std::filesystem::path(config_.faces).filename().string(),
@@ -232,7 +255,16 @@ class Sync final : public svi::Metric {
     auto tools = std::make_shared<SyncTools>();
     tools->device = context.device;
     tools->whole_frames = whole_frames();
-    if (!whole_frames()) tools->boxes = svi::vision::read_boxes(context.file("faces").path);
+    tools->rules = config_.found;
+    if (finds_faces()) {
+      const auto& weights = context.file("s3fd");
+      tools->detector = context.features.get<svi::vision::S3fd>("s3fd", weights.sha256, [&] {
+        return std::make_shared<svi::vision::S3fd>(
+            svi::vision::Weights::open(weights.path, context.device));
+      });
+    } else if (!whole_frames()) {
+      tools->boxes = svi::vision::read_boxes(context.file("faces").path);
+    }
     tools->network = context.features.get<SyncNet>("syncnet", file.sha256, [&] {
       return std::make_shared<SyncNet>(svi::vision::Weights::open(file.path, context.device));
     });
@@ -249,6 +281,7 @@ class Sync final : public svi::Metric {
 
  private:
   bool whole_frames() const { return config_.faces == "frame"; }
+  bool finds_faces() const { return config_.faces == "find"; }
 
   Config config_;
   std::shared_ptr<const SyncTools> tools_;
