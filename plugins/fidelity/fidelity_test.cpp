@@ -3,14 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <list>
 
+#include "metric/plugin_metrics.hpp"
 #include "metric/recording_sink.hpp"
-#include "support/temporary_folder.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/safetensors.hpp"
 #include "svi/io/video_reader.hpp"
-#include "svi/plugin/loader.hpp"
 #include "vision/hashed_frame.hpp"
 
 namespace svi {
@@ -29,15 +27,10 @@ at::Tensor golden(const std::string& name) {
   return read_image(kData + "golden/images/" + name + ".png").to(at::kFloat).unsqueeze(1) / 255;
 }
 
-class FidelityTest : public ::testing::Test {
+class FidelityTest : public PluginMetrics {
  protected:
-  FidelityTest() { load_plugin(PLUGIN_FILE, registry_); }
+  FidelityTest() : PluginMetrics(PLUGIN_FILE) {}
 
-  std::unique_ptr<Metric> make(const std::string& name, const std::string& options = "") {
-    const auto section = "metric." + name;
-    return registry_.make<Metric>(Document::parse(cat("[", section, "]\n", options), "test.ini"),
-                                  name, nullptr, section);
-  }
   /// LPIPS on a hashed AlexNet.
   std::unique_ptr<Metric> ready_lpips() {
     const auto path = folder_ / "alexnet.safetensors";
@@ -47,19 +40,8 @@ class FidelityTest : public ::testing::Test {
         trunk.emplace_back(name, testing::hashed_weight(name, sizes));
     }
     save_safetensors(path, trunk);
-    auto metric = make("lpips", "file = " + path + "\n");
-    contexts_.push_back({at::kCPU, alone_, 0, store_, {}});
-    for (const auto& need : metric->needs())
-      contexts_.back().files[need.name] = locate(need, kData + "vision");
-    metric->ready(contexts_.back());
-    return metric;
+    return ready("lpips", "file = " + path + "\n", kData + "vision");
   }
-
-  TemporaryFolder folder_;
-  Registry registry_;
-  FeatureStore store_;
-  Communicator alone_ = Communicator::self();
-  std::list<MetricContext> contexts_;
 };
 
 TEST_F(FidelityTest, MsSsimAgreesWithPytorchMsSsimAndAPlainOneOnLuma) {

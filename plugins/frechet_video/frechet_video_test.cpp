@@ -4,15 +4,13 @@
 
 #include <cmath>
 #include <filesystem>
-#include <list>
 
+#include "metric/plugin_metrics.hpp"
 #include "metric/recording_sink.hpp"
-#include "support/temporary_folder.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/safetensors.hpp"
 #include "svi/io/video_reader.hpp"
 #include "svi/io/video_writer.hpp"
-#include "svi/plugin/loader.hpp"
 #include "svi/tensor/random.hpp"
 #include "vision/hashed_frame.hpp"
 #include "vision/i3d.hpp"
@@ -33,33 +31,22 @@ double fixture(const std::string& name) {
       .item<double>();
 }
 
-class FvdTest : public ::testing::Test {
+class FvdTest : public PluginMetrics {
  protected:
-  FvdTest() { load_plugin(PLUGIN_FILE, registry_); }
+  FvdTest() : PluginMetrics(PLUGIN_FILE) {}
 
   std::unique_ptr<Metric> make(const std::string& options = "") {
-    return registry_.make<Metric>(Document::parse("[metric.fvd]\n" + options, "test.ini"), "fvd",
-                                  nullptr, "metric.fvd");
+    return PluginMetrics::make("fvd", options);
   }
   /// With an I3D of hashed weights.
   std::unique_ptr<Metric> ready(const std::string& options) {
     const auto path = folder_ / "i3d.safetensors";
     if (!std::filesystem::exists(path)) save_safetensors(path, hashed_tensors());
-    auto metric = make("file = " + path + "\n" + options);
-    const auto need = metric->needs().at(0);
-    contexts_.push_back({at::kCPU, alone_, 0, store_, {{need.name, locate(need, "")}}});
-    metric->ready(contexts_.back());
-    return metric;
+    return PluginMetrics::ready("fvd", "file = " + path + "\n" + options);
   }
   static NamedTensors hashed_tensors() {
     return testing::hashed_weights(testing::tensor_list("i3d_tensors.tsv"));
   }
-
-  TemporaryFolder folder_;
-  Registry registry_;
-  FeatureStore store_;
-  Communicator alone_ = Communicator::self();
-  std::list<MetricContext> contexts_;
 };
 
 TEST_F(FvdTest, OfKnownGaussiansIsWhatTheFormulaSays) {

@@ -3,15 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <list>
 
+#include "metric/plugin_metrics.hpp"
 #include "metric/recording_sink.hpp"
 #include "support/ffmpeg_program.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/atomic_file.hpp"
 #include "svi/io/safetensors.hpp"
 #include "svi/measure/film_file.hpp"
-#include "svi/plugin/loader.hpp"
 #include "vision/hashed_frame.hpp"
 
 namespace svi {
@@ -27,10 +26,9 @@ std::string_view raw_bytes(const at::Tensor& tensor) {
   return {static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes()};
 }
 
-class SyncTest : public ::testing::Test {
+class SyncTest : public PluginMetrics {
  protected:
-  SyncTest() {
-    load_plugin(PLUGIN_FILE, registry_);
+  SyncTest() : PluginMetrics(PLUGIN_FILE) {
     auto tensors = testing::hashed_weights(testing::tensor_list("syncnet_tensors.tsv"));
     for (auto& [name, tensor] : tensors) {
       if (name.starts_with("netfclip.3.")) tensor = tensor / 16;  // as make_sync_fixtures.py does
@@ -39,16 +37,12 @@ class SyncTest : public ::testing::Test {
   }
 
   std::unique_ptr<Metric> make(const std::string& options = "") {
-    return registry_.make<Metric>(Document::parse("[metric.sync]\n" + options, "test.ini"), "sync",
-                                  nullptr, "metric.sync");
+    return PluginMetrics::make("sync", options);
   }
   std::vector<std::unique_ptr<Metric>> ready(const std::string& options = "") {
-    auto metric = make("file = " + folder_ / "syncnet.safetensors" + "\n" + options);
-    contexts_.push_back({at::kCPU, alone_, 0, store_, {}});
-    for (const auto& need : metric->needs()) contexts_.back().files[need.name] = locate(need, "");
-    metric->ready(contexts_.back());
     std::vector<std::unique_ptr<Metric>> metrics;
-    metrics.push_back(std::move(metric));
+    metrics.push_back(
+        PluginMetrics::ready("sync", "file = " + folder_ / "syncnet.safetensors" + "\n" + options));
     return metrics;
   }
   /// The film of make_sync_fixtures.py without loss, frames [T, 3, 224, 224]; with its sound.
@@ -76,12 +70,6 @@ class SyncTest : public ::testing::Test {
     VideoFilms films({film}, options);
     return measure_films(films, metrics, 100, 100);
   }
-
-  TemporaryFolder folder_;
-  Registry registry_;
-  FeatureStore store_;
-  Communicator alone_ = Communicator::self();
-  std::list<MetricContext> contexts_;
 };
 
 TEST_F(SyncTest, AgreesWithAWindowByWindowComputationOnAFilmWithSound) {
