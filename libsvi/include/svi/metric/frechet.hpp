@@ -19,7 +19,10 @@ namespace svi {
 SVI_EXPORT double frechet_distance(const at::Tensor& a, const at::Tensor& b);
 
 /// What a sum of squares is divided by to give a covariance.
-enum class CovarianceOver { count_less_one, count };
+enum class CovarianceOver {
+  count_less_one,  // N - 1: unbiased
+  count,           // N
+};
 
 /// The same of sets by their moments.
 SVI_EXPORT double frechet_distance(const SetMoments& a, const SetMoments& b,

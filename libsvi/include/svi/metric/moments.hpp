@@ -27,7 +27,7 @@ class SVI_EXPORT RunningMoments {
 
   /// The next rows, [n, D] floating; throws Error for other shapes and values that are not finite.
   void add(const at::Tensor& rows);
-  std::int64_t count() const { return closed_.count + held_; }
+  std::int64_t count() const { return closed_.count + held_; }  // rows so far
   /// Of all rows so far; zeros where there are none.
   SetMoments moments() const;
 
