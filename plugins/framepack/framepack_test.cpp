@@ -25,12 +25,15 @@ at::Tensor gaussian(std::uint32_t stream, at::IntArrayRef sizes) {
 class Remembering final : public VelocityModel {
  public:
   mutable std::vector<std::vector<double>> indices;  // of each call
+  mutable std::vector<std::vector<double>> rates;    // the same
   mutable std::vector<std::int64_t> frames;          // noisy latent frames of each call
 
   at::Tensor velocity(const at::Tensor& noisy, const at::Tensor& timestep,
                       const Condition& condition) const override {
     const auto row = condition["history_index"][0].to(at::kDouble).contiguous();
     indices.emplace_back(row.const_data_ptr<double>(), row.const_data_ptr<double>() + row.numel());
+    const auto rate = condition["history_rate"][0].to(at::kDouble).contiguous();
+    rates.emplace_back(rate.const_data_ptr<double>(), rate.const_data_ptr<double>() + rate.numel());
     frames.push_back(noisy.size(2));
     EXPECT_EQ(condition[part::kImage].narrow(1, 0, 4).abs().max().item<float>(), 0);  // none known
     const auto mean = condition["history"].mean({2}, /*keepdim=*/true);
@@ -103,6 +106,22 @@ TEST_F(FramePack, HistoryIsBoundedWhateverTheFilmsLength) {
   const auto made = method("order = forward\n");
   roll_out(studio(*made, model, 14), scenes, [](const RolledClip&) {});
   EXPECT_EQ(model.indices.back().size(), 1u + 19u);
+  EXPECT_EQ(model.indices.back().front(), -20);  // the image is told to be as near as the history
+  const Remembering exact;
+  roll_out(studio(*method("order = forward\ngap = exact\n"), exact, 14), scenes,
+           [](const RolledClip&) {});
+  EXPECT_EQ(exact.indices.back().front(), -1 - 13 * 2);
+}
+
+TEST_F(FramePack, TheHistoryIsWhatTheOptionsSay) {
+  const Remembering model;
+  const auto made = method("order = forward\nrates = 1, 3\nhistory = 2, 5\n");
+  roll_out(studio(*made, model, 6), scenes, [](const RolledClip&) {});
+  EXPECT_EQ(model.indices.back().size(), 1u + 7u);
+  EXPECT_EQ(model.rates.back(), (std::vector<double>{1, 1, 1, 3, 3, 3, 3, 3}));
+  EXPECT_THROW(method("rates = 1, 2\n"), ConfigError);     // as many as history
+  EXPECT_THROW(method("rates = 4, 2, 1\n"), ConfigError);  // the nearest first
+  EXPECT_THROW(method("rates = 2, 4, 8\n"), ConfigError);
 }
 
 TEST_F(FramePack, GoesOnFromItsPiecesWithTheSameBits) {
@@ -145,6 +164,8 @@ TEST_F(FramePack, AConstantLatentGivesTheSameTokenAtEveryRate) {
   Condition told;
   told.set("history", value.expand({1, 2, 20, 6, 10}).contiguous());
   told.set("history_index", at::arange(20, at::kFloat).neg().unsqueeze(0));
+  told.set("history_rate",
+           at::cat({at::full({2}, 1.0), at::full({2}, 2.0), at::full({16}, 4.0)}).unsqueeze(0));
   const auto time = at::full({1}, 500.0);
   const std::function<at::Tensor(const at::Tensor&)> embed = [&](const at::Tensor& latent) {
     return dit.embed_patches(latent);
@@ -159,11 +180,18 @@ TEST_F(FramePack, AConstantLatentGivesTheSameTokenAtEveryRate) {
   const auto token = inputs.groups[0].tokens[0][0];
   for (const auto& group : inputs.groups)
     EXPECT_LT((group.tokens - token).abs().max().item<double>(), 1e-5);
-  // Middles: frames 2 and 3 back share tokens, and rows 0 and 1.
-  EXPECT_EQ(inputs.groups[1].positions[0][0].item<double>(), -2.5);
-  EXPECT_EQ(inputs.groups[1].positions[1][0].item<double>(), 0.5);
-  EXPECT_EQ(inputs.groups[2].positions[0][0].item<double>(), -5.5);
-  EXPECT_EQ(inputs.groups[2].positions[2][1].item<double>(), 5.5);
+  // Frames 2 and 3 back share tokens, and rows 0 and 1; the last row and column stand for the pads.
+  const auto places = [&](std::size_t group, std::int64_t axis, std::int64_t place) {
+    const auto row = inputs.groups[group].positions[axis][place].to(at::kDouble).contiguous();
+    return std::vector<double>(row.const_data_ptr<double>(),
+                               row.const_data_ptr<double>() + row.numel());
+  };
+  EXPECT_EQ(places(0, 0, 15), (std::vector<double>{-1}));
+  EXPECT_EQ(places(1, 0, 0), (std::vector<double>{-2, -3}));
+  EXPECT_EQ(places(1, 1, 0), (std::vector<double>{0, 1}));
+  EXPECT_EQ(places(1, 1, 5), (std::vector<double>{2, 2}));
+  EXPECT_EQ(places(2, 0, 0), (std::vector<double>{-4, -5, -6, -7}));
+  EXPECT_EQ(places(2, 2, 1), (std::vector<double>{4, 4, 4, 4}));
 }
 
 TEST_F(FramePack, TheTransformerSeesTheHistoryAndWithoutOneIsItself) {
@@ -185,6 +213,7 @@ TEST_F(FramePack, TheTransformerSeesTheHistoryAndWithoutOneIsItself) {
   auto told = plain;
   told.set("history", gaussian(5, {1, 2, 3, 4, 4}));
   told.set("history_index", at::tensor({-5.0F, -1.0F, -2.0F}).unsqueeze(0));
+  told.set("history_rate", at::tensor({1.0F, 1.0F, 2.0F}).unsqueeze(0));
   EXPECT_THROW(dit.velocity(noisy, time, told), Error);  // nobody reads that part
   const auto before = dit.velocity(noisy, time, plain);
 

@@ -45,11 +45,12 @@ trained() {
   # shellcheck disable=SC2034  # for those who source this
   trained="--set extension.$label.file=results/one/lora/erft-seed0.extension-$label.safetensors --lora results/one/lora/erft-seed0.safetensors"
 }
-# same_however IMAGE ARGUMENTS...: three clips that are killed and resumed, made longer, or dealt over ranks have the bytes
-# of whole.mp4.
-same_however() {
+# Each takes IMAGE ARGUMENTS..., of a film of three clips, whole.mp4, and wants its bytes of films that are killed and
+# resumed, made longer, or dealt over ranks.
+same_when_killed() {
   local image=$1 process
   shift
+  rm -rf killed.mp4 killed.film
   "$generate" --threads 1 --steps 2 --cfg 1 --image "$image" "$@" --out killed.mp4 > out.txt 2> err.txt &
   process=$!
   until [ -e killed.film/clip-00000.h5 ] || ! kill -0 "$process" 2> /dev/null; do sleep 0.02; done
@@ -57,11 +58,25 @@ same_however() {
   wait "$process" 2> /dev/null || true
   made --image "$image" "$@" --out killed.mp4 --resume
   same_film whole.mp4 killed.mp4
+}
+same_when_longer() {
+  local image=$1
+  shift
   made --image "$image" "$@" --clips 1 --out longer.mp4
   made --image "$image" "$@" --clips 3 --out longer.mp4 --resume
   same_film whole.mp4 longer.mp4
+}
+same_on_ranks() {
+  local image=$1
+  shift
   cp "$image" second.png
+  rm -rf two_ranks
   "$mpirun" -n 2 "$generate" --threads 1 --steps 2 --cfg 1 --image "$image" --image second.png "$@" --out two_ranks \
     > out.txt 2> err.txt || fail "two ranks: $(cat err.txt)"
   cmp whole.mp4 "two_ranks/${image%.png}.mp4" || fail "the film of two ranks differs"
+}
+same_however() {
+  same_when_killed "$@"
+  same_when_longer "$@"
+  same_on_ranks "$@"
 }

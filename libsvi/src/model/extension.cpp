@@ -87,10 +87,29 @@ void check_group(const TokenGroup& group, const ExtensionHost& host, std::int64_
   SVI_CHECK(B == batch && D == host.dim && L >= 1, title, " brings tokens ", group.tokens.sizes(),
             " to a pass of ", batch, " samples and width ", host.dim);
   const auto& places = group.positions;
-  SVI_CHECK(places.defined() && places.dim() == 2 && places.size(0) == 3 && places.size(1) == L,
-            title, ": ", L, " tokens need positions [3, ", L, "]");
+  SVI_CHECK(places.defined() && (places.dim() == 2 || places.dim() == 3) && places.size(0) == 3 &&
+                places.size(1) == L && (places.dim() == 2 || places.size(2) >= 1),
+            title, ": ", L, " tokens need positions [3, ", L, "] or [3, ", L, ", n]");
   SVI_CHECK(!group.time.defined() || (group.time.dim() == 1 && group.time.size(0) == B), title,
             ": the time of a token group is [B], one per sample");
+}
+
+void check_views(const AttentionViews& views, const TokenGrid& grid, const std::string& title) {
+  const auto V = static_cast<std::int64_t>(views.first.size());
+  if (V == 0) return;
+  SVI_CHECK(
+      views.frames >= 1 && views.shares.defined() && views.shares.sizes().equals({V, views.frames}),
+      title, ": ", V, " views of ", views.frames, " frames need shares [", V, ", ", views.frames,
+      "]");
+  auto sum = at::zeros({grid.frames}, views.shares.options());
+  for (std::int64_t v = 0; v < V; ++v) {
+    const auto first = views.first[static_cast<std::size_t>(v)];
+    SVI_CHECK(first >= 0 && first + views.frames <= grid.frames, title, ": a view of frames ",
+              first, " to ", first + views.frames, " of ", grid.frames);
+    sum.narrow(0, first, views.frames).add_(views.shares[v]);
+  }
+  SVI_CHECK((sum - 1).abs().max().item<double>() < 1e-4, title,
+            ": the shares of all views sum to one at every frame");
 }
 
 }  // namespace
@@ -190,6 +209,7 @@ ExtensionInputs ModelExtension::begin(const ExtensionPass& pass) const {
                  residual.size(1) == pass.grid.tokens() && residual.size(2) == host_.dim),
             title(), " adds ", residual.sizes(), " to input tokens");
   for (const auto& group : made.groups) check_group(group, host_, pass.batch, title());
+  check_views(made.views, pass.grid, title());
   return made;
 }
 

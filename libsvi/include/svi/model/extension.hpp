@@ -75,7 +75,8 @@ struct ParameterSpec {
 struct TokenGroup {
   at::Tensor tokens;     // [B, L, D]  any floating dtype
   at::Tensor positions;  // [3, L]     frame, row, column on the latent's token grid; may be
-                         //            fractional or negative
+                         //            fractional or negative. [3, L, n]: n places a token, whose
+                         //            rotations are averaged
   at::Tensor time = {};  // [B]        1000 sigma of these tokens; undefined: 0, they are clean
 };
 
@@ -89,10 +90,19 @@ struct ExtensionPass {
   const std::function<at::Tensor(const at::Tensor&)>& embed_patches;
 };
 
+/// Self-attention in views: each goes over a run of latent frames alone, at the places of a clip of
+/// its own, and where views overlap their results are mixed. No views: attention over all tokens.
+struct AttentionViews {
+  std::vector<std::int64_t> first = {};  // first frame of each of the V views, on the token grid
+  std::int64_t frames = 0;               // frames of a view
+  at::Tensor shares = {};  // [V, frames]  fp32: of a view's result; at every frame they sum to one
+};
+
 /// What an extension makes of one pass. Gradients may lead through all of it.
 struct ExtensionInputs {
   at::Tensor residual = {};             // [B, L, D]  added to the latent's tokens; may be undefined
   std::vector<TokenGroup> groups = {};  // tokens of its own
+  AttentionViews views = {};            // one extension may bring them, if none brings groups
   std::vector<at::Tensor> kept = {};    // handed back to each block; anything, undefined too
 };
 

@@ -64,16 +64,30 @@ void check_diagnostics(const Plan& plan) {
   }
 }
 
+/// Throws ConfigError where the method cannot make films of such clips with any codec of Wan's
+/// kind. Which one it is, with strides of 4 in time or none, its weights tell later.
+void check_method(const Method& method, const ClipShape& clip, const Sampler& sampler) {
+  try {
+    method.check(clip, 4, sampler);
+  } catch (const ConfigError&) {
+    try {
+      method.check(clip, 1, sampler);
+      return;
+    } catch (const ConfigError&) {
+    }
+    throw;
+  }
+}
+
 /// Films of every arm can be made of its clips.
 void check_methods(const Plan& plan, const Registry& registry) {
-  constexpr std::int64_t kTemporalStride = 4;  // of every codec of Wan's kind
   if (!makes_films(plan.experiment.kind)) return;
   for (const auto& arm : plan.arms) {
     const auto method = registry.make<Method>(arm.document, "");
     const auto sampler = registry.make<Sampler>(arm.document, "");
     const auto clip = parse_config<ClipConfig>(arm.document, "clip");
     try {
-      method->check(clip, kTemporalStride, *sampler);
+      check_method(*method, clip, *sampler);
     } catch (const ConfigError& error) {
       raise<ConfigError>(plan.original.file(), ": [arm.", arm.name, "]: ", error.what());
     }

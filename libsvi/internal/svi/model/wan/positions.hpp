@@ -22,7 +22,7 @@ SVI_EXPORT std::pair<at::Tensor, at::Tensor> wan_rope(std::int64_t head_dim, std
                                                       std::int64_t rows, std::int64_t columns);
 
 /// The same for tokens anywhere: positions [3, L], frame, row and column of each, which may be
-/// fractional or negative.
+/// fractional or negative; or [3, L, n], of which each token gets the mean of n rotations.
 SVI_EXPORT std::pair<at::Tensor, at::Tensor> wan_rope(std::int64_t head_dim,
                                                       const at::Tensor& positions);
 

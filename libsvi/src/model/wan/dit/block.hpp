@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -33,7 +34,14 @@ struct Stream {
   const Split* split = nullptr;  // where the tokens are this rank's share of them
   FrameOfToken frames = {};      // whose modulation a token takes
   Extended extended = {};        // what model extensions made of this pass
+  WanRope view_rope = {};        // of one of its views of self-attention, where there are some
 };
+
+/// Self-attention over all L tokens, or in the views that an extension asks for. attend(first,
+/// count, rope) is that over so many tokens, with their rotations: [B, count, D].
+at::Tensor attend_in_views(const Stream& stream, std::int64_t L,
+                           const std::function<at::Tensor(std::int64_t first, std::int64_t count,
+                                                          const WanRope& rope)>& attend);
 
 /// WanDit::velocity, watched by `probe` where it is not null.
 at::Tensor forward(const WanDitParts& parts, const at::Tensor& noisy, const at::Tensor& timestep,

@@ -43,9 +43,12 @@ std::vector<at::Tensor> fused_block(const WanBlock& block, std::int64_t index, F
   auto& [x, h] = tokens;
   const auto& frames = stream.frames;
   const auto& self = block.self_attn;
-  const auto attended =
-      fused::self_attention(fused::linear(h, {&self.q, &self.k, &self.v}), self.norm_q, self.norm_k,
-                            stream.rope, config.heads, config.eps);
+  const auto qkv = fused::linear(h, {&self.q, &self.k, &self.v});
+  const auto attended = attend_in_views(
+      stream, h.size(1), [&](std::int64_t first, std::int64_t count, const WanRope& rope) {
+        return fused::self_attention(qkv.narrow(1, first, count).contiguous(), self.norm_q,
+                                     self.norm_k, rope, config.heads, config.eps);
+      });
   std::tie(x, h) =
       fused::add_norm(x, fused::linear(attended, {&self.o}), e.select(-2, 2),
                       {.mul = block.norm3_weight, .add = block.norm3_bias}, frames, config.eps);
@@ -76,7 +79,7 @@ at::Tensor run_blocks_fused(const WanDitParts& parts, at::Tensor x, const Stream
   for (std::size_t i = 0; i < parts.blocks.size(); ++i) {
     const auto block = feed.next();
     const Body body = [&parts, i, held = std::weak_ptr(block), rope = stream.rope,
-                       frames = stream.frames,
+                       frames = stream.frames, view_rope = stream.view_rope,
                        extended = stream.extended](const std::vector<at::Tensor>& in) {
       return fused_block(*held_or_ready(held, parts, i), static_cast<std::int64_t>(i),
                          {in[0], in[1]}, in[2], in[3],
@@ -84,7 +87,8 @@ at::Tensor run_blocks_fused(const WanDitParts& parts, at::Tensor x, const Stream
                           .image = in[5],
                           .rope = rope,
                           .frames = frames,
-                          .extended = extended.with_inputs(in, 6)},
+                          .extended = extended.with_inputs(in, 6),
+                          .view_rope = view_rope},
                          parts.config);
     };
     std::vector<at::Tensor> inputs{x, h, e[i], e[i + 1], stream.text, stream.image};

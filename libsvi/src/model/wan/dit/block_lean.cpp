@@ -59,6 +59,16 @@ at::Tensor split_attention(const WanAttention& layer, const at::Tensor& h, const
 at::Tensor lean_self_attention(const WanAttention& layer, const at::Tensor& h, const Stream& stream,
                                const lean::Heads& heads) {
   if (stream.split != nullptr) return split_attention(layer, h, stream, heads);
+  if (!stream.extended.views().first.empty()) {
+    const auto q = lean::linear(h, layer.q), k = lean::linear(h, layer.k),
+               v = lean::linear(h, layer.v);
+    const auto attend = [&](std::int64_t first, std::int64_t count, const WanRope& rope) {
+      const auto cut = [&](const at::Tensor& x) { return x.narrow(1, first, count).contiguous(); };
+      return lean::attend(cut(q), layer.norm_q, &rope, heads,
+                          lean::keys(cut(k), cut(v), layer.norm_k, &rope, heads));
+    };
+    return lean::linear(attend_in_views(stream, h.size(1), attend), layer.o);
+  }
   const auto& rope = stream.rope;
   const auto keys =
       lean::keys(lean::linear(h, layer.k), lean::linear(h, layer.v), layer.norm_k, &rope, heads);

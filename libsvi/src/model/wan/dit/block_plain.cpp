@@ -11,6 +11,17 @@ namespace {
 
 at::Tensor plain_self_attention(const WanAttention& layer, const at::Tensor& x,
                                 const Stream& stream, const WanDitConfig& config) {
+  if (!stream.extended.views().first.empty()) {
+    const auto q = linear(x, layer.q), k = linear(x, layer.k), v = linear(x, layer.v);
+    const auto attend = [&](std::int64_t first, std::int64_t count, const WanRope& rope) {
+      const auto rotated = [&](const at::Tensor& part, const at::Tensor& norm) {
+        return rms_rope(part.narrow(1, first, count), norm, config.heads, &rope, config.eps);
+      };
+      return attention(rotated(q, layer.norm_q), rotated(k, layer.norm_k),
+                       split_heads(v.narrow(1, first, count), config.heads));
+    };
+    return linear(attend_in_views(stream, x.size(1), attend), layer.o);
+  }
   const auto* rope = &stream.rope;
   auto q = rms_rope(linear(x, layer.q), layer.norm_q, config.heads, rope, config.eps);
   auto k = rms_rope(linear(x, layer.k), layer.norm_k, config.heads, rope, config.eps);
@@ -83,6 +94,7 @@ at::Tensor run_blocks_plain(const WanDitParts& parts, at::Tensor x, const Stream
     const auto block = feed.next();
     const Body body = [&parts, i, held = std::weak_ptr(block), rope = stream.rope,
                        probe = stream.probe, split = stream.split, frames = stream.frames,
+                       view_rope = stream.view_rope,
                        extended = stream.extended](const std::vector<at::Tensor>& in) {
       const Stream seen{.modulation = in[1],
                         .text = in[2],
@@ -91,7 +103,8 @@ at::Tensor run_blocks_plain(const WanDitParts& parts, at::Tensor x, const Stream
                         .probe = probe,
                         .split = split,
                         .frames = frames,
-                        .extended = extended.with_inputs(in, 4)};
+                        .extended = extended.with_inputs(in, 4),
+                        .view_rope = view_rope};
       return std::vector<at::Tensor>{
           plain_block(*held_or_ready(held, parts, i), i, in[0], seen, parts.config)};
     };

@@ -276,6 +276,8 @@ at::Tensor wan::forward(const WanDitParts& parts, const at::Tensor& noisy, const
   stream.probe = probe;
   check_text(config, text);
   stream.extended = wan::Extended::begin(parts, condition, times, B, {f, h, w});
+  if (const auto& views = stream.extended.views(); !views.first.empty())
+    stream.view_rope = parts.rope(views.frames, h, w, input.device());
 
   auto x = patchify(input, config.patch);  // [B, L, C pf ph pw]
   if (parts.split != nullptr) x = own_share(*parts.split, x, stream);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "model/wan/dit/block.hpp"
 #include "model/wan/dit/dit_parts.hpp"
 #include "svi/core/check.hpp"
 #include "svi/model/wan/dit.hpp"
@@ -31,7 +32,16 @@ Extended Extended::begin(const WanDitParts& parts, const Condition& condition,
           made.residual_.defined() ? made.residual_ + inputs.residual : inputs.residual;
     }
     for (auto& group : inputs.groups) made.groups_.push_back(std::move(group));
+    if (!inputs.views.first.empty()) {
+      SVI_CHECK(made.views_.first.empty(), "two extensions bring views of self-attention");
+      made.views_ = std::move(inputs.views);
+    }
     made.all_.push_back({extension, std::move(inputs.kept)});
+  }
+  if (!made.views_.first.empty() && !made.groups_.empty()) {
+    raise<ConfigError>("[extension.", parts.extensions.front()->label(),
+                       "]: views of self-attention hold frames of the latent alone, and another ",
+                       "extension brings tokens of its own; leave one of them out");
   }
   return made;
 }
@@ -67,6 +77,26 @@ Extended Extended::with_inputs(const std::vector<at::Tensor>& inputs, std::size_
     for (auto& kept : one.kept) kept = inputs.at(first++);
   }
   return changed;
+}
+
+at::Tensor attend_in_views(const Stream& stream, std::int64_t L,
+                           const std::function<at::Tensor(std::int64_t first, std::int64_t count,
+                                                          const WanRope& rope)>& attend) {
+  const auto& views = stream.extended.views();
+  if (views.first.empty()) return attend(0, L, stream.rope);
+  const auto n = stream.frames.tokens, count = views.frames * n;
+  at::Tensor sum;
+  for (std::size_t v = 0; v < views.first.size(); ++v) {
+    const auto first = views.first[v] * n;
+    const auto seen = attend(first, count, stream.view_rope);  // [B, count, D]
+    const auto share = views.shares[static_cast<std::int64_t>(v)]
+                           .to(seen.options())
+                           .repeat_interleave(n)
+                           .view({1, count, 1});
+    if (!sum.defined()) sum = seen.new_zeros({seen.size(0), L, seen.size(2)});
+    sum.narrow(1, first, count).add_(seen * share);
+  }
+  return sum;
 }
 
 }  // namespace wan

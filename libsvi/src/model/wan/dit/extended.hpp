@@ -29,6 +29,9 @@ class Extended {
   /// All token groups, in order.
   const std::vector<TokenGroup>& groups() const { return groups_; }
 
+  /// The views of self-attention; none: it goes over all tokens.
+  const AttentionViews& views() const { return views_; }
+
   /// Whether some extension adds behind the cross-attention of a block.
   bool acts_after_cross_attention(std::int64_t block) const;
   /// The sum of what they add there, [B, L, D] in the dtype of x: zero for the tokens of groups,
@@ -49,6 +52,7 @@ class Extended {
   TokenGrid grid_;
   at::Tensor residual_;
   std::vector<TokenGroup> groups_;
+  AttentionViews views_;
 };
 
 /// WanDit::embed_patches.

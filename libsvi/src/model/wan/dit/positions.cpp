@@ -48,14 +48,18 @@ std::pair<at::Tensor, at::Tensor> wan_rope(std::int64_t head_dim, std::int64_t f
 }
 
 std::pair<at::Tensor, at::Tensor> wan_rope(std::int64_t head_dim, const at::Tensor& positions) {
-  SVI_CHECK(positions.dim() == 2 && positions.size(0) == 3, "positions are [3, L], got ",
-            positions.sizes());
+  SVI_CHECK((positions.dim() == 2 || positions.dim() == 3) && positions.size(0) == 3,
+            "positions are [3, L] or [3, L, n], got ", positions.sizes());
   const auto space = 2 * (head_dim / 6);
-  const auto place = positions.to(at::kCPU, at::kDouble);
+  const auto L = positions.size(1), n = positions.dim() == 3 ? positions.size(2) : 1;
+  const auto place = positions.to(at::kCPU, at::kDouble).reshape({3, L * n});
   const auto angle = at::cat(
       {angles(place[0], head_dim - 2 * space), angles(place[1], space), angles(place[2], space)},
-      1);  // [L, head_dim / 2]
-  return {at::cos(angle).to(at::kFloat), at::sin(angle).to(at::kFloat)};
+      1);                                         // [L n, head_dim / 2]
+  const auto pooled = [&](const at::Tensor& x) {  // the mean over the n positions of a token
+    return (n == 1 ? x : x.view({L, n, -1}).mean(1)).to(at::kFloat);
+  };
+  return {pooled(at::cos(angle)), pooled(at::sin(angle))};
 }
 
 at::Tensor wan_positions(std::int64_t frames, std::int64_t rows, std::int64_t columns,
