@@ -1,4 +1,5 @@
 """What the comparisons say of the processor, and how they make it do without its widest instructions."""
+import os
 import pathlib
 import platform
 
@@ -21,7 +22,8 @@ def describe(instructions):
     flags = cpu_line("flags").split()
     widest = "AVX-512 with bf16" if "avx512_bf16" in flags else "AVX-512" if "avx512f" in flags else "AVX2"
     described = {"machine": f"{cpu_line('model name') or platform.processor()}, family {cpu_line('cpu family')}, "
-                            f"model {cpu_line('model')}", "widest_instructions": widest}
+                            f"model {cpu_line('model')}", "widest_instructions": widest, "cores": os.cpu_count(),
+                 "load_average_at_start": round(os.getloadavg()[0], 1)}
     if instructions == "avx2" and widest != "AVX2":
         named = " ".join(f"{key}={value}" for key, value in INSTRUCTIONS["avx2"].items())
         described["emulated"] = f"AVX2, by {named}, and stable-diffusion.cpp built with GGML_AVX512=OFF"

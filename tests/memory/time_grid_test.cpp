@@ -8,6 +8,7 @@
 #include <limits>
 #include <set>
 
+#include "support/captured_log.hpp"
 #include "svi/core/check.hpp"
 #include "svi/tensor/random.hpp"
 
@@ -164,6 +165,21 @@ TEST(TimeGridBank, StaysWithinItsByteBudgetByDroppingTheOldestOfAllBins) {
 
   EXPECT_THAT(values(bank), testing::ElementsAre(3, 4, 5));
   EXPECT_EQ(bank.statistics().bytes, 3 * bytes);
+}
+
+TEST(TimeGridBank, WarnsOnceThatItsByteBudgetIsFull) {
+  const double mebibytes = 3.5 * 120 * 4 / 1048576;
+  TimeGridBank bank({.bins = 7, .storage = StorageType::fp32, .byte_budget = mebibytes});
+  const auto log_of_storing = [&](int first, int last) {
+    const CapturedLog log;
+    for (int i = first; i < last; ++i) bank.store(error(i, 0.15 * i), key(0));
+    return log.text();
+  };
+
+  EXPECT_EQ(log_of_storing(0, 3), "");
+  EXPECT_THAT(log_of_storing(3, 4),
+              testing::HasSubstr("is full with 3 errors of at most 3500 (bins x capacity)"));
+  EXPECT_EQ(log_of_storing(4, 6), "");
 }
 
 TEST(TimeGridBank, NamesTheBudgetThatHoldsNothing) {

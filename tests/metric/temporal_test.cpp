@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "recording_sink.hpp"
+#include "svi/config/parse.hpp"
 #include "svi/core/check.hpp"
 #include "svi/tensor/random.hpp"
 
@@ -34,6 +35,37 @@ TEST(TemporalFlickering, IsOneMinusTheMeanChange) {
   EXPECT_THROW(temporal_flickering(frames.slice(0, 0, 1)), Error);
 }
 
+TEST(TemporalFlickering, AddsInNumPysOrder) {
+  // np.mean of an fp32 array of the changes, NumPy 2.4.6: below, at and above its blocks of 8, its
+  // limit of 128, and ranges halved once and more. Plain sums differ from all but the first two.
+  const std::pair<std::int64_t, double> of_length[] = {
+      {2, 0.6745098039215687},   {8, 0.5902894562365962},   {9, 0.6013071695963542},
+      {10, 0.5886710073433671},  {16, 0.6572548959769454},  {17, 0.654656862745098},
+      {18, 0.6579008214613971},  {128, 0.6668313419117647}, {129, 0.6666768990310968},
+      {130, 0.6647616218118106}, {131, 0.6643740485696231}, {137, 0.6624567368451286},
+      {258, 0.6636301078048407}, {301, 0.6641176410749847}, {1001, 0.6651934455422794}};
+  for (const auto& [length, expected] : of_length) {
+    const auto t = at::arange(length, at::kLong).view({-1, 1, 1, 1});
+    const auto channel = at::arange(3, at::kLong).view({1, 3, 1, 1});
+    const auto levels = (t * t * 7 + t * (31 + 40 * channel) + 90 * channel).remainder(251);
+
+    EXPECT_EQ(temporal_flickering(levels.to(at::kByte)), expected) << length << " frames";
+  }
+}
+
+TEST(TemporalFlicker, IsUndefinedForASingleFrameAlone) {
+  const auto film = ramp({0.1, 0.12});
+
+  const auto one_by_one = measure(TemporalFlickerMetric({}), film, 1).clips.at("temporal_flicker");
+  const auto pair = measure(TemporalFlickerMetric({}), film.slice(1, 0, 2), 2);
+
+  ASSERT_EQ(one_by_one.size(), 3u);
+  EXPECT_TRUE(std::isnan(one_by_one[0]));
+  EXPECT_NEAR(one_by_one[1], 1 - 25.0 / 255, 1e-6);  // levels 26, 51, 82
+  EXPECT_NEAR(one_by_one[2], 1 - 31.0 / 255, 1e-6);
+  EXPECT_NEAR(pair.clips.at("temporal_flicker")[0], 1 - 25.0 / 255, 1e-6);
+}
+
 TEST(TemporalFlicker, OfClipsAveragesToTheWholeFilms) {
   const auto film = normal({4, Purpose::test, 0, 0}, {3, 12, 8, 8}).mul(0.1).add(0.5).clamp(0, 1);
   const auto bytes = (film * 255).round().to(at::kByte).transpose(0, 1);
@@ -56,6 +88,27 @@ TEST(SeamJump, ComparesTheSeamWithTheClipsOwnChange) {
   EXPECT_NEAR(seen[2], 0.5, 1e-3);
 }
 
+TEST(SeamJump, IsUndefinedForClipsOfOneFrame) {
+  const auto film = ramp({0.1, 0.1, 0.1, 0.2});
+
+  const auto single = measure(SeamJumpMetric({}), film, 1).clips.at("seam_jump");
+  for (const double jump : single) EXPECT_TRUE(std::isnan(jump)) << jump;
+  const auto pairs = measure(SeamJumpMetric({}), film.slice(1, 0, 4), 2).clips.at("seam_jump");
+  EXPECT_NEAR(pairs[1], 1, 1e-3);
+}
+
+TEST(SeamJump, TakesAFloorFromABillionthToOne) {
+  const auto floor = [](const std::string& value) {
+    auto document = Document::parse("[metric]\nfloor = " + value + "\n", "x.ini");
+    return parse_config<SeamJumpMetric::Config>(document, "metric").floor;
+  };
+
+  EXPECT_EQ(floor("1e-9"), 1e-9);
+  EXPECT_EQ(floor("1"), 1);
+  EXPECT_THROW(floor("0.99e-9"), ConfigError);
+  EXPECT_THROW(floor("1.01"), ConfigError);
+}
+
 TEST(SeamJump, IsFiniteForStills) {
   auto film = at::full({3, 4, 8, 8}, 0.5);
   film.slice(1, 2) += 0.1;
@@ -72,6 +125,17 @@ TEST(Motion, IsTheShareOfTheTruthsChange) {
   EXPECT_NEAR(measure(MotionMetric({}), slow, 4, truth).clips.at("motion")[0], 0.5, 1e-3);
   EXPECT_NEAR(measure(MotionMetric({}), truth, 4, truth).clips.at("motion")[0], 1, 1e-6);
   EXPECT_TRUE(std::isnan(measure(MotionMetric({}), slow, 4).clips.at("motion")[0]));
+}
+
+TEST(Motion, IsUndefinedWhereTheTruthStandsStillOrIsOneFrame) {
+  const auto still = ramp({0, 0, 0}), moving = ramp({0.01, 0.01, 0.01});
+
+  EXPECT_TRUE(std::isnan(measure(MotionMetric({}), moving, 4, still).clips.at("motion")[0]));
+  EXPECT_EQ(measure(MotionMetric({}), still, 4, moving).clips.at("motion")[0], 0);
+  EXPECT_NEAR(measure(MotionMetric({}), moving, 2, moving).clips.at("motion")[1], 1, 1e-6);
+  const auto single = measure(MotionMetric({}), moving, 1, moving).clips.at("motion");
+  for (const double motion : single) EXPECT_TRUE(std::isnan(motion)) << motion;
+  EXPECT_TRUE(MotionMetric({}).quantities()[0].needs_truth);
 }
 
 }  // namespace

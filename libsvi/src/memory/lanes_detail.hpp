@@ -35,25 +35,46 @@ SVI_INLINE void load(const std::uint16_t* from, Floats& to) {
   std::memcpy(&to, &words, sizeof to);
 }
 
-/// Thirty-two products. bf16 comes in pairs: the low halves of 16 words are the even elements, the
-/// high halves the odd ones, so `b` holds its even elements before its odd ones (`arrange`).
-SVI_INLINE void multiply(const float* a, const float* b, Floats& even, Floats& odd) {
-  Floats x[2], y[2];
-  std::memcpy(x, a, sizeof x);
-  std::memcpy(y, b, sizeof y);
-  even += x[0] * y[0];
-  odd += x[1] * y[1];
+/// Vectors of one register each: g++ takes wider ones apart in memory, at four times the cost.
+struct WideLanes {
+  using Floats = svi::detail::Floats;
+  using Words = svi::detail::Words;
+};
+struct NarrowLanes {
+  using Floats = float __attribute__((vector_size(32)));
+  using Words = std::uint32_t __attribute__((vector_size(32)));
+};
+
+/// Adds 32 products to sums of 32 lanes in all. bf16 comes in pairs: the low halves of words are
+/// the even elements, the high halves the odd ones, so `b` holds the 16 even elements before the
+/// odd ones (`arrange`).
+template <class Lanes>
+SVI_INLINE void multiply(const float* a, const float* b, typename Lanes::Floats* sums) {
+  constexpr std::size_t kEach = sizeof(typename Lanes::Floats) / sizeof(float);
+#pragma GCC unroll 4
+  for (std::size_t part = 0; part < 32 / kEach; ++part) {
+    typename Lanes::Floats x, y;
+    std::memcpy(&x, a + part * kEach, sizeof x);
+    std::memcpy(&y, b + part * kEach, sizeof y);
+    sums[part] += x * y;
+  }
 }
-SVI_INLINE void multiply(const std::uint16_t* a, const float* b, Floats& even, Floats& odd) {
-  Words pairs;
-  Floats x[2], y[2];
-  std::memcpy(&pairs, a, sizeof pairs);
-  const Words low = pairs << 16, high = pairs & 0xFFFF0000U;
-  std::memcpy(&x[0], &low, sizeof low);
-  std::memcpy(&x[1], &high, sizeof high);
-  std::memcpy(y, b, sizeof y);
-  even += x[0] * y[0];
-  odd += x[1] * y[1];
+template <class Lanes>
+SVI_INLINE void multiply(const std::uint16_t* a, const float* b, typename Lanes::Floats* sums) {
+  constexpr std::size_t kEach = sizeof(typename Lanes::Floats) / sizeof(float);
+#pragma GCC unroll 2
+  for (std::size_t part = 0; part < 16 / kEach; ++part) {
+    typename Lanes::Words pairs;
+    typename Lanes::Floats x[2], y[2];
+    std::memcpy(&pairs, a + 2 * part * kEach, sizeof pairs);
+    const typename Lanes::Words low = pairs << 16, high = pairs & 0xFFFF0000U;
+    std::memcpy(&x[0], &low, sizeof low);
+    std::memcpy(&x[1], &high, sizeof high);
+    std::memcpy(&y[0], b + part * kEach, sizeof y[0]);
+    std::memcpy(&y[1], b + 16 + part * kEach, sizeof y[1]);
+    sums[2 * part] += x[0] * y[0];
+    sums[2 * part + 1] += x[1] * y[1];
+  }
 }
 
 inline constexpr std::size_t kBlock = 64;  // elements added up side by side
@@ -75,20 +96,26 @@ void arrange(float* run, std::size_t n) {
 }
 
 /// Inner product of a run with one that was arranged for it. Error below kFlush + 2 roundings of
-/// fp32.
-template <class T>
-SVI_INLINE double dot_body(const T* a, const float* b, std::size_t n) {
-  static_assert(kBlock == 4 * kWidth);
+/// fp32. `next`, if any, is the run of as many elements that is read after this one: memory fetches
+/// it meanwhile.
+template <class Lanes, class T>
+SVI_INLINE double dot_body(const T* a, const float* b, std::size_t n, const T* next) {
+  constexpr std::size_t kEach = sizeof(typename Lanes::Floats) / sizeof(float);
+  constexpr std::size_t kSums = kBlock / kEach, kLine = 64 / sizeof(T);
   double total = 0;
   std::size_t i = 0;
   while (i + kBlock <= n) {
-    Floats sums[4] = {};
+    typename Lanes::Floats sums[kSums] = {};
     for (std::size_t k = 0; k < kFlush && i + kBlock <= n; ++k, i += kBlock) {
-      multiply(a + i, b + i, sums[0], sums[1]);
-      multiply(a + i + 32, b + i + 32, sums[2], sums[3]);
+      if (next != nullptr) {
+        for (std::size_t ahead = 0; ahead < kBlock; ahead += kLine)
+          __builtin_prefetch(next + i + ahead);
+      }
+      multiply<Lanes>(a + i, b + i, sums);
+      multiply<Lanes>(a + i + 32, b + i + 32, sums + kSums / 2);
     }
     for (const auto& sum : sums) {
-      for (std::size_t lane = 0; lane < kWidth; ++lane) total += static_cast<double>(sum[lane]);
+      for (std::size_t lane = 0; lane < kEach; ++lane) total += static_cast<double>(sum[lane]);
     }
   }
   for (; i < n; ++i) total += static_cast<double>(value(a[i])) * static_cast<double>(b[i]);
@@ -133,15 +160,15 @@ SVI_INLINE void columns_body(const T* a, std::size_t rows, std::size_t width, fl
 /// The loops above for one instruction set.
 template <class T>
 struct Kernels {
-  double (*dot)(const T*, const float*, std::size_t);
+  double (*dot)(const T*, const float*, std::size_t, const T*);
   double (*squares)(const T*, std::size_t);
   void (*columns)(const T*, std::size_t, std::size_t, float*);
 };
 
-#define SVI_KERNELS(name, attribute)                                                      \
+#define SVI_KERNELS(name, Lanes, attribute)                                               \
   template <class T>                                                                      \
-  attribute double dot_##name(const T* a, const float* b, std::size_t n) {                \
-    return dot_body(a, b, n);                                                             \
+  attribute double dot_##name(const T* a, const float* b, std::size_t n, const T* next) { \
+    return dot_body<Lanes>(a, b, n, next);                                                \
   }                                                                                       \
   template <class T>                                                                      \
   attribute double squares_##name(const T* a, std::size_t n) {                            \
@@ -152,10 +179,10 @@ struct Kernels {
     columns_body(a, rows, w, to);                                                         \
   }
 
-SVI_KERNELS(portable, )
+SVI_KERNELS(portable, WideLanes, )
 #if defined(__x86_64__) && defined(__GNUC__)
-SVI_KERNELS(avx2, __attribute__((target("avx2,fma"))))
-SVI_KERNELS(avx512, __attribute__((target("avx512f,avx512bw,prefer-vector-width=512"))))
+SVI_KERNELS(avx2, NarrowLanes, __attribute__((target("avx2,fma"))))
+SVI_KERNELS(avx512, WideLanes, __attribute__((target("avx512f,avx512bw,prefer-vector-width=512"))))
 #endif
 
 /// The fastest loops that this processor can run.

@@ -35,9 +35,14 @@ constexpr double kSketchError = 1.0 / 256;
 constexpr double kNormError = 1e-12;
 // Products below the fp32 normal range may be lost, one by one.
 constexpr double kUnderflow = 1e-37;
-// Below this many elements, looking at intervals costs more than reading on.
-constexpr std::size_t kSmall = std::size_t{1} << 18;
+// Below these many elements, looking at intervals costs more than reading on.
+constexpr std::size_t kSmall = std::size_t{1} << 18, kTiny = std::size_t{1} << 14;
 static_assert(kSegments % 4 == 0);
+
+/// Segments of a residual of so many elements that are read at a time.
+std::size_t segments_at_a_time(std::size_t elements) {
+  return elements <= kTiny ? kSegments : elements < kSmall ? 4 : 1;
+}
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// The interval a candidate's squared distance is known to lie in.
@@ -90,15 +95,22 @@ class Search {
         query_(query),
         ends_(query.error != nullptr),
         cut_(*query.residual, ends_ ? 2 : 1),
-        stride_(cut_.size() < kSmall ? 4 : 1),
-        progress_(candidates.size()) {
-    if (!ends_) return;
+        // A run is of one end.
+        stride_(std::min(segments_at_a_time(cut_.size()), ends_ ? kSegments / 2 : kSegments)),
+        progress_(candidates.size()),
+        residuals_(candidates.size()),
+        sketches_(candidates.size()) {
+    if (!ends_) {
+      find_elements();
+      return;
+    }
     query_ends_ = both_ends(*query.error);
     query_print_ = query.both != nullptr ? *query.both : scaled_print(query);
     prints_.resize(candidates.size());
     for (const auto i : alive_) {
       if (candidates[i].both == nullptr) prints_[i] = scaled_print(candidates[i]);
     }
+    find_elements();
   }
 
   std::size_t run() {
@@ -112,8 +124,9 @@ class Search {
     finish(least([&](std::size_t i) { return guess(i); }));
     prune();
     for (std::size_t segment = 0; segment < kSegments && alive_.size() > 1; segment += stride_) {
-      for (const auto i : alive_) {
-        if (progress_[i].next == segment) read(i);
+      for (std::size_t k = 0; k < alive_.size(); ++k) {
+        const auto after = k + 1 < alive_.size() ? alive_[k + 1] : alive_[k];
+        if (progress_[alive_[k]].next == segment) read(alive_[k], residuals_[after]);
       }
       if (segment == 0) finish(least([&](std::size_t i) { return guess(i); }));
       prune();
@@ -122,6 +135,16 @@ class Search {
   }
 
  private:
+  /// Follows the tensors of all candidates to their elements, one after the other, so that the
+  /// waits for memory overlap.
+  void find_elements() {
+    for (const auto i : alive_) {
+      residuals_[i] = elements<T>(*candidates_[i].residual);
+      const bool own = !ends_ || candidates_[i].both == nullptr;
+      sketches_[i] = elements<std::uint16_t>(own ? candidates_[i].print->sketch : print(i).sketch);
+    }
+  }
+
   const Fingerprint& print(std::size_t i) const {
     if (!ends_) return *candidates_[i].print;
     return candidates_[i].both != nullptr ? *candidates_[i].both : prints_[i];
@@ -150,8 +173,9 @@ class Search {
       coarse_query(elements<T>(*query_.residual));
     }
     const auto& begin = query_print().sketch_begin;
-    for (std::size_t segment = 0; segment < kSegments; ++segment) {
-      arrange<std::uint16_t>(sketch_.data() + begin[segment], begin[segment + 1] - begin[segment]);
+    for (std::size_t segment = 0; segment < kSegments; segment += stride_) {
+      arrange<std::uint16_t>(sketch_.data() + begin[segment],
+                             begin[segment + stride_] - begin[segment]);
     }
   }
 
@@ -169,29 +193,28 @@ class Search {
     const auto& begin = query_print().sketch_begin;
     auto& coarse = progress_[i].coarse;
     const bool scaled = ends_ && candidates_[i].both == nullptr;
-    const auto* sketch =
-        elements<std::uint16_t>(scaled ? candidates_[i].print->sketch : print(i).sketch);
-    for (std::size_t segment = kSegments; segment-- > 0;) {
+    for (std::size_t end = kSegments; end > 0; end -= stride_) {
+      const auto segment = end - stride_;
       const bool noise = segment >= kSegments / 2;
       const auto first = scaled && noise ? begin[segment] - begin[kSegments / 2] : begin[segment];
-      const double dot = sketch_loops_.dot(sketch + first, sketch_.data() + begin[segment],
-                                           begin[segment + 1] - begin[segment]);
-      coarse[segment] =
-          coarse[segment + 1] + (scaled ? gain(*candidates_[i].error, noise) * dot : dot);
+      const double dot = sketch_loops_.dot(sketches_[i] + first, sketch_.data() + begin[segment],
+                                           begin[end] - begin[segment], nullptr);
+      coarse[segment] = coarse[end] + (scaled ? gain(*candidates_[i].error, noise) * dot : dot);
     }
   }
 
   /// Inner product of a run of the candidate with that of the query.
-  double dot(std::size_t i, std::size_t begin, std::size_t count) const {
-    const auto& candidate = candidates_[i];
+  double dot(std::size_t i, std::size_t begin, std::size_t count, const T* after) const {
     const float* query = arranged_.data() + begin;
-    if (!ends_) return loops_.dot(elements<T>(*candidate.residual) + begin, query, count);
-    const bool noise = begin >= cut_.size() / 2;
+    const bool noise = ends_ && begin >= cut_.size() / 2;
     if (noise) begin -= cut_.size() / 2;
-    const auto& error = *candidate.error;
+    const auto* next = after != nullptr && count <= kTiny ? after + begin : nullptr;
+    const double product = loops_.dot(residuals_[i] + begin, query, count, next);
+    if (!ends_) return product;
+    const auto& error = *candidates_[i].error;
     const auto& offset = noise ? error.noise_offset : error.data_offset;
-    double sum = gain(error, noise) * loops_.dot(elements<T>(error.residual) + begin, query, count);
-    if (offset.defined()) sum += loops_.dot(elements<T>(offset) + begin, query, count);
+    double sum = gain(error, noise) * product;
+    if (offset.defined()) sum += loops_.dot(elements<T>(offset) + begin, query, count, nullptr);
     return sum;
   }
 
@@ -234,11 +257,12 @@ class Search {
     alive_.resize(kept);
   }
 
-  void read(std::size_t i) {
+  /// Reads on in candidate i; `after` are the elements of the one that comes next.
+  void read(std::size_t i, const T* after = nullptr) {
     auto& progress = progress_[i];
     const auto begin = cut_.begin(progress.next);
     progress.next += stride_;
-    progress.read += dot(i, begin, cut_.begin(progress.next) - begin);
+    progress.read += dot(i, begin, cut_.begin(progress.next) - begin, after);
   }
 
   void finish(std::size_t i) {
@@ -310,6 +334,8 @@ class Search {
   std::size_t stride_;  // segments read at a time
   std::vector<double> lows_;
   std::vector<Progress> progress_;
+  std::vector<const T*> residuals_;             // of candidates alive at the beginning
+  std::vector<const std::uint16_t*> sketches_;  // of the same
   std::vector<float> arranged_, sketch_;  // the query and its coarse part, ready for `multiply`
   double limit_ = kInfinity;              // the smallest squared distance is at most this
   Kernels<T> loops_ = kernels<T>();

@@ -72,7 +72,8 @@ class SeamSession final : public Chained {
 
  private:
   void measure(const ClipView& clip, MetricSink& sink) override {
-    if (!last().defined() || clip.frames.size(1) < 2) return sink.clip(0, detail::kNan);
+    if (!last().defined()) return sink.clip(0, detail::kNan);
+    // Not a number in a clip of one frame, and std::max keeps its first argument then.
     const double inner = detail::mean(frame_changes(clip.frames));
     sink.clip(0, detail::mean_change(clip.frames.select(1, 0), last()) / std::max(inner, floor_));
   }
@@ -83,9 +84,10 @@ class SeamSession final : public Chained {
 class MotionSession final : public MetricSession {
  public:
   void add(const ClipView& clip, MetricSink& sink) override {
-    if (!clip.truth.defined() || clip.frames.size(1) < 2) return sink.clip(0, detail::kNan);
+    if (!clip.truth.defined()) return sink.clip(0, detail::kNan);
     const double wanted = detail::mean(frame_changes(clip.truth));
     const double shown = detail::mean(frame_changes(clip.frames));
+    // Of one frame, `wanted` is not a number, and so not above zero.
     sink.clip(0, wanted > 0 ? shown / wanted : detail::kNan);
   }
 };
