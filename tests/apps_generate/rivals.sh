@@ -20,10 +20,10 @@ film latent_chain
 film noise_augmentation --set method.level=0.2
 film color_match
 film color_match --set method.at=seam
-film free_noise --set method.stride=2 --prompt "a red disc" --prompt "a blue square"
+film free_noise --set method.stride=2
 film streaming_t2v --set method.overlap=2
 film framepack --set extension.framepack.type=framepack
 film framepack --set extension.framepack.type=framepack --set method.order=forward
 
 made --variant free_noise --image image.png --clips 2 --out fixed.mp4
-refused "length" --variant free_noise --image image.png --clips 3 --out fixed.mp4 --resume
+refused "start.clips was" --variant free_noise --image image.png --clips 3 --out fixed.mp4 --resume
