@@ -12,7 +12,7 @@ namespace svi {
 
 /// A prompt between two: (1 - step / steps) of one's text context and step / steps of the other's.
 struct PromptBlend {
-  std::string from, to;
+  std::string from, to;              // the two prompts
   std::int64_t step = 1, steps = 2;  // 0 < step < steps
 };
 

@@ -18,9 +18,9 @@ struct HttpLimits {
 
 /// One question to a server.
 struct HttpRequest {
-  std::string url;        // http or https, without user and password
-  std::string body = {};  // of a POST; empty: a GET
-  std::string body_type = "application/json";
+  std::string url;                             // http or https, without user and password
+  std::string body = {};                       // of a POST; empty: a GET
+  std::string body_type = "application/json";  // of the body
   std::string key = {};  // sent as a bearer token, to this server alone; never written anywhere
 };
 

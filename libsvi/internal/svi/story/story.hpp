@@ -32,11 +32,11 @@ struct StoryConfig {
 
 /// A film before it is made: a picture and a prompt for each clip.
 struct Story {
-  StoryPicture picture;
-  std::vector<StoryBeat> beats;
-  std::string frame_name;   // "frame.jpg", by the picture's kind
-  std::string prompt_text;  // content of prompt.txt, in the published form
-  std::string description;  // content of story.json
+  StoryPicture picture;          // what the film begins with
+  std::vector<StoryBeat> beats;  // one per clip
+  std::string frame_name;        // "frame.jpg", by the picture's kind
+  std::string prompt_text;       // content of prompt.txt, in the published form
+  std::string description;       // content of story.json
 };
 
 /// Finds the picture and tells the story that the settings ask for: [story], [image_source] and
