@@ -47,7 +47,8 @@ class SVI_EXPORT Tracks {
   bool empty() const { return tracks_.empty(); }  // whether there is none at all
   std::vector<std::string> names() const;         // in alphabetical order
 
-  /// Frames first .. first + count - 1 of every track, pictures as fp32 in [-1, 1]. What stands at
+  /// Frames first .. first + count - 1 of every track, pictures as fp32 in [-1, 1]; before frame 0,
+  /// where a clip draws the end of another video again, a track's first frame. What stands at
   /// the end is there if these frames are the last of a film of `film` frames, else zeros, which
   /// stand for what is not given. Throws ConfigError as require() does.
   Tracks slice(std::int64_t first, std::int64_t count, std::int64_t film = 0) const;
