@@ -5,11 +5,11 @@
 
 #include "svi/config/parse.hpp"
 #include "svi/core/check.hpp"
+#include "svi/data/clip_source.hpp"
 #include "svi/data/video_names.hpp"
 #include "svi/experiment/overrides.hpp"
 #include "svi/measure/score_cache.hpp"
 #include "svi/metric/metric.hpp"
-#include "svi/pretrained/folder_settings.hpp"
 
 namespace svi::eval {
 namespace {
@@ -52,9 +52,15 @@ std::string plugin_of(const Registration& registration) {
   return registration.origin.substr(0, registration.origin.find(' '));
 }
 
-/// Whether it is of the world that comes with svi, and says nothing of other films.
-bool is_of_own_world(const Registration& registration) {
-  return plugin_of(registration) == default_folder_config().plugin;
+/// Plugins that bring a world of their own: their metrics look for what is drawn there, and say
+/// nothing of other films.
+std::set<std::string> plugins_of_worlds(const Registry& registry) {
+  std::set<std::string> plugins;
+  const auto worlds = registry.kinds().find(std::string(ClipSource::kKind));
+  if (worlds == registry.kinds().end()) return plugins;
+  for (const auto& [name, registration] : worlds->second) plugins.insert(plugin_of(registration));
+  plugins.erase(kBuiltIn);
+  return plugins;
 }
 
 bool needs_file(const Registration& registration) {
@@ -89,6 +95,7 @@ std::vector<std::string> chosen_metrics(const Registry& registry,
                                         const std::vector<std::string>& names) {
   const auto found = registry.kinds().find(std::string(Metric::kKind));
   SVI_CHECK(found != registry.kinds().end(), "no metric is registered");
+  const auto of_worlds = plugins_of_worlds(registry);
   std::vector<std::string> chosen;
   const auto choose = [&](const auto& belongs) {
     bool any = false;
@@ -101,8 +108,9 @@ std::vector<std::string> chosen_metrics(const Registry& registry,
   };
   for (const auto& wanted : names) {
     const bool any = choose([&](const std::string& name, const Registration& registration) {
-      if (wanted == kAll) return !is_of_own_world(registration);
-      if (wanted == kFree) return !is_of_own_world(registration) && !needs_file(registration);
+      if (wanted == kAll || wanted == kFree)
+        return !of_worlds.contains(plugin_of(registration)) &&
+               (wanted == kAll || !needs_file(registration));
       return wanted == name || wanted == plugin_of(registration);
     });
     if (!any) registry.find(Metric::kKind, wanted, "command line: --metrics");  // throws

@@ -101,7 +101,7 @@ class DiffusionForcing final : public forcing::ForcingMethod {
 
 }  // namespace
 
-SVI_PLUGIN("diffusion-forcing", "0.1.0", registrar) {
+SVI_PLUGIN("diffusion_forcing", "0.1.0", registrar) {
   registrar.add<Method, DiffusionForcing>(
       "diffusion_forcing", "Diffusion Forcing: frames at noise levels of their own, by a matrix");
 }

@@ -50,7 +50,7 @@ class HierarchicalDenoising final : public forcing::ForcingMethod {
 
 }  // namespace
 
-SVI_PLUGIN("hierarchical-denoising", "0.1.0", registrar) {
+SVI_PLUGIN("hierarchical_denoising", "0.1.0", registrar) {
   registrar.add<Method, HierarchicalDenoising>(
       "hierarchical_denoising", "HiAR: blocks that see their history at their own noise level");
 }

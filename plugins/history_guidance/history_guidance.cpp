@@ -118,7 +118,7 @@ class HistoryGuidance final : public forcing::ForcingMethod {
 
 }  // namespace
 
-SVI_PLUGIN("history-guidance", "0.1.0", registrar) {
+SVI_PLUGIN("history_guidance", "0.1.0", registrar) {
   registrar.add<Method, HistoryGuidance>(
       "history_guidance", "history guidance: vanilla, fractional, temporal, behind clean frames");
 }

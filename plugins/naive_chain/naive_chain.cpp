@@ -17,7 +17,7 @@ struct NaiveChain {
 
 }  // namespace
 
-SVI_PLUGIN("naive-chain", "0.1.0", registrar) {
+SVI_PLUGIN("naive_chain", "0.1.0", registrar) {
   registrar.add<svi::Method, svi::ChainOf<NaiveChain>>(
       "naive_chain", "Wan 2.1 image-to-video as published, chained by its last frame");
 }

@@ -295,7 +295,7 @@ class NoiseRolling final : public Method {
 
 }  // namespace
 
-SVI_PLUGIN("noise-rolling", "0.1.0", registrar) {
+SVI_PLUGIN("noise_rolling", "0.1.0", registrar) {
   registrar.add<svi::Method, NoiseRolling>(
       "noise_rolling", "FIFO and Rolling Diffusion: frames at rising noise levels, no clips");
 }

@@ -57,7 +57,7 @@ class SelfForcing final : public forcing::ForcingMethod {
 
 }  // namespace
 
-SVI_PLUGIN("self-forcing", "0.1.0", registrar) {
+SVI_PLUGIN("self_forcing", "0.1.0", registrar) {
   registrar.add<Method, SelfForcing>(
       "self_forcing", "blocks one after the other behind clean ones and the film's first frames");
 }

@@ -43,7 +43,7 @@ class SviDance final : public svi::OptionChain {
 
 }  // namespace
 
-SVI_PLUGIN("svi-dance", "0.1.0", registrar) {
+SVI_PLUGIN("svi_dance", "0.1.0", registrar) {
   registrar.add<svi::Method, SviDance>(
       "svi_dance",
       "SVI-Dance: one motion frame, the user's image as anchor, each frame is told its own pose");

@@ -18,7 +18,7 @@ struct SviFilm {
 
 }  // namespace
 
-SVI_PLUGIN("svi-film", "0.1.0", registrar) {
+SVI_PLUGIN("svi_film", "0.1.0", registrar) {
   registrar.add<svi::Method, svi::ChainOf<SviFilm>>(
       "svi_film", "SVI-Film: five motion frames, grey padding, a stream of prompts");
 }

@@ -17,7 +17,7 @@ struct SviShot {
 
 }  // namespace
 
-SVI_PLUGIN("svi-shot", "0.1.0", registrar) {
+SVI_PLUGIN("svi_shot", "0.1.0", registrar) {
   registrar.add<svi::Method, svi::ChainOf<SviShot>>(
       "svi_shot",
       "SVI-Shot: one motion frame, the user's image as anchor in every other frame, one prompt");

@@ -41,7 +41,7 @@ class SviTalk final : public svi::OptionChain {
 
 }  // namespace
 
-SVI_PLUGIN("svi-talk", "0.1.0", registrar) {
+SVI_PLUGIN("svi_talk", "0.1.0", registrar) {
   registrar.add<svi::Method, SviTalk>(
       "svi_talk",
       "SVI-Talk: one motion frame, the user's image as anchor, each frame hears its own sound");

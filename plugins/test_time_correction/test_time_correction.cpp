@@ -70,7 +70,7 @@ class TestTimeCorrection final : public forcing::ForcingMethod {
 
 }  // namespace
 
-SVI_PLUGIN("test-time-correction", "0.1.0", registrar) {
+SVI_PLUGIN("test_time_correction", "0.1.0", registrar) {
   registrar.add<Method, TestTimeCorrection>(
       "test_time_correction", "a chain whose way to the data is corrected by its first frame");
 }

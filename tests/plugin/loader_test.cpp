@@ -30,7 +30,7 @@ TEST(Loader, LoadsAnInstalledPluginByName) {
   Registry registry;
   const auto plugin = load_plugin(find_plugin("svi_shot"), registry);
 
-  EXPECT_EQ(plugin.name, "svi-shot");
+  EXPECT_EQ(plugin.name, "svi_shot");
   EXPECT_EQ(plugin.sha256.size(), 64u);
   const auto method = registry.make<Method>(Document{}, "svi_shot");
   EXPECT_EQ(method->chain()->plan(3).condition.anchor_copies, -1);
