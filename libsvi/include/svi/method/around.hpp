@@ -75,6 +75,7 @@ class ChainAround : public Method {
     return chain_.begin(inner, request);
   }
 
+  /// Of the chain inside.
   void do_check(const ClipShape& shape, std::int64_t stride,
                 const Sampler& sampler) const override {
     chain_.check(shape, stride, sampler);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "svi/config/document.hpp"
+#include "svi/config/option.hpp"
 #include "svi/core/export.hpp"
 #include "svi/story/storyteller.hpp"
 
