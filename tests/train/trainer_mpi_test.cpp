@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "fakes.hpp"
+#include "support/captured_log.hpp"
 #include "svi/core/check.hpp"
 #include "svi/error/rollout.hpp"
 #include "svi/error/shuffled.hpp"
@@ -161,6 +162,29 @@ TEST(TrainerMpi, GivesTheSameBitsWithinABudgetOfBytes) {
       std::make_shared<OneStepError>(OneStepError::Config{.definition = ErrorDefinition::clean});
 
   expect_independent_of_ranks(options);
+}
+
+TEST(TrainerMpi, WarnsOfTheCommonBanksBudgetOnItsNodesFirstRank) {
+  const auto world = Communicator::world();
+  FakeRun::Options options;
+  options.bank.byte_budget = 0.003;
+  options.source =
+      std::make_shared<OneStepError>(OneStepError::Config{.definition = ErrorDefinition::clean});
+  for (const auto copies : {BankCopies::node, BankCopies::rank}) {
+    options.recycling.copies = copies;
+    std::string logged;
+    {
+      const CapturedLog log;
+      FakeRun(options, world).trainer->run({});
+      logged = log.text();
+    }
+    const auto texts = world.all_gather(logged);
+
+    for (std::size_t rank = 0; rank < texts.size(); ++rank) {
+      const bool warned = texts[rank].find("byte_budget = 0.003 MiB is full") != std::string::npos;
+      EXPECT_EQ(warned, rank == 0 || copies == BankCopies::rank) << "rank " << rank;
+    }
+  }
 }
 
 TEST(TrainerMpi, FailsAlikeOnAllRanksWhenOneLossIsNotFinite) {

@@ -1,12 +1,12 @@
 #include "model/wan/vae/vae_norm.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <cmath>
 
 #include "svi/tensor/instruction_set.hpp"
+#include "svi/tensor/threads.hpp"
 
 namespace svi::wan {
 namespace {
@@ -50,7 +50,7 @@ constexpr std::int64_t kPiece = 8192;
 template <class Body>
 void over_pieces(std::int64_t batch, std::int64_t voxels, const Body& body) {
   const auto per_sample = (voxels + kPiece - 1) / kPiece;
-  at::parallel_for(0, batch * per_sample, 1, [&](std::int64_t begin, std::int64_t end) {
+  detail::parallel_for(0, batch * per_sample, 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto piece = begin; piece < end; ++piece) {
       const auto first = piece % per_sample * kPiece;
       body(piece / per_sample, first, std::min(kPiece, voxels - first), piece);
