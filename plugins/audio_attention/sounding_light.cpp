@@ -61,22 +61,8 @@ struct LampScene {
 /// A world whose sound tells what its picture is.
 class SoundingLight final : public svi::ClipSource {
  public:
-  struct Config {
-    std::int64_t scenes = 1'000'000;
-    std::int64_t frames = 1000;
-    std::int64_t held_out_seed = 1;
-
-    void describe(svi::OptionVisitor& visit) {
-      visit(scenes, {.key = "scenes", .help = "number of held-out scenes", .min = 1});
-      visit(frames, {.key = "frames",
-                     .help = "length of the sound of a held-out scene",
-                     .unit = "frames",
-                     .min = 1,
-                     .max = 1e6});
-      visit(held_out_seed, {.key = "held_out_seed",
-                            .help = "which held-out scenes; the same for all runs to be compared",
-                            .min = 0});
-    }
+  struct Config : svi::HeldOutScenes {
+    void describe(svi::OptionVisitor& visit) { HeldOutScenes::describe(visit, "the sound"); }
   };
 
   explicit SoundingLight(Config config) : config_(config) {}

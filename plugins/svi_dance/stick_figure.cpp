@@ -154,22 +154,8 @@ class FigurePoses final : public svi::TrackReader {
 /// People who dance: the skeleton alone tells how they move, and every frame is known.
 class StickFigure final : public svi::ClipSource {
  public:
-  struct Config {
-    std::int64_t scenes = 1'000'000;
-    std::int64_t frames = 1000;
-    std::int64_t held_out_seed = 1;
-
-    void describe(svi::OptionVisitor& visit) {
-      visit(scenes, {.key = "scenes", .help = "number of held-out scenes", .min = 1});
-      visit(frames, {.key = "frames",
-                     .help = "length of the poses of a held-out scene",
-                     .unit = "frames",
-                     .min = 1,
-                     .max = 1e6});
-      visit(held_out_seed, {.key = "held_out_seed",
-                            .help = "which held-out scenes; the same for all runs to be compared",
-                            .min = 0});
-    }
+  struct Config : svi::HeldOutScenes {
+    void describe(svi::OptionVisitor& visit) { HeldOutScenes::describe(visit, "the poses"); }
   };
 
   explicit StickFigure(Config config) : config_(config) {}

@@ -18,13 +18,7 @@ namespace {
 /// Source: Li et al. 2025 (arXiv 2510.09212); the reference's test_svi_dance.py with svi-dance.
 class SviDance final : public svi::OptionChain {
  public:
-  struct Config : svi::ChainOptions {
-    Config() {
-      motion_frames = 1;
-      anchor_copies = -1;
-      prompts = svi::PromptOrder::first;
-    }
-  };
+  using Config = svi::ShotOptions;
 
   explicit SviDance(const Config& config) : OptionChain(config) {}
 

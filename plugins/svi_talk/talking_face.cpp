@@ -109,13 +109,10 @@ struct FaceScene {
 /// Faces that speak: the sound alone tells how the mouth moves, and every frame is known.
 class TalkingFace final : public svi::ClipSource {
  public:
-  struct Config {
+  struct Config : svi::HeldOutScenes {
     std::string speech = {};
     std::int64_t bands = 16;
     std::int64_t window = 5;
-    std::int64_t scenes = 1'000'000;
-    std::int64_t frames = 1000;
-    std::int64_t held_out_seed = 1;
 
     void describe(svi::OptionVisitor& visit) {
       visit(speech, {.key = "speech",
@@ -127,15 +124,7 @@ class TalkingFace final : public svi::ClipSource {
                      .unit = "frames",
                      .min = 1,
                      .max = 101});
-      visit(scenes, {.key = "scenes", .help = "number of held-out scenes", .min = 1});
-      visit(frames, {.key = "frames",
-                     .help = "length of the sound of a held-out scene",
-                     .unit = "frames",
-                     .min = 1,
-                     .max = 1e6});
-      visit(held_out_seed, {.key = "held_out_seed",
-                            .help = "which held-out scenes; the same for all runs to be compared",
-                            .min = 0});
+      HeldOutScenes::describe(visit, "the sound");
     }
     std::string problem() const {
       return window % 2 == 0 ? svi::cat("window = ", window, " must be odd") : "";

@@ -119,9 +119,25 @@ RandomKey key_of(std::uint64_t seed, Purpose purpose, std::int64_t draw) {
   return {seed, purpose, static_cast<std::uint32_t>(wide), static_cast<std::uint32_t>(wide >> 32)};
 }
 
+/// Which of a file's `total` frames is the anchor of a sample that shows `length` from `first` on.
+std::int64_t anchor_frame(AnchorFrom from, const RandomKey& key, std::int64_t total,
+                          std::int64_t first, std::int64_t length) {
+  const auto draw = [&](std::int64_t count) {  // 0 where there is none
+    const auto among = static_cast<std::uint64_t>(std::max<std::int64_t>(count, 1));
+    return static_cast<std::int64_t>(uniform_index(key, among, 4));
+  };
+  if (from == AnchorFrom::window) return first + draw(length);
+  if (from == AnchorFrom::file) return draw(total);
+  if (from == AnchorFrom::before || total == length) return draw(first);
+  const auto outside = draw(total - length);
+  return outside < first ? outside : outside + length;
+}
+
 }  // namespace
 
-std::vector<std::string> enum_names(AnchorFrom) { return {"window", "file"}; }
+std::vector<std::string> enum_names(AnchorFrom) {
+  return {"window", "file", "outside", "before"};
+}
 
 /// Decoded files at reduced size, the least recently used dropped first. What it returns does not
 /// depend on what it holds.
@@ -214,7 +230,9 @@ void VideoFolder::Config::describe(OptionVisitor& visit) {
         {.key = "caption", .help = "caption of videos that have neither caption nor category"});
   visit(anchor, {.key = "anchor",
                  .help = "frames from which a sample's anchor is drawn; window: the sample's own "
-                         "frames; file: all frames of its file"});
+                         "frames; file: all frames of its file; outside: those that the sample "
+                         "does not show; before: those before it. A file that has none of these "
+                         "gives its first frame"});
   visit(held_out, {.key = "held_out",
                    .help = "number of videos, the last by name, that only held-out scenes use; 0: "
                            "every video serves both",
@@ -278,10 +296,7 @@ Clip VideoFolder::do_training_clip(std::uint64_t seed, std::int64_t draw,
       uniform_index(key, static_cast<std::uint64_t>(total - length + 1), 0));
   const std::array<double, 3> numbers = {uniform(key, 1), uniform(key, 2), uniform(key, 3)};
   const auto box = crop_box(size_of(frames), shape, numbers.data());
-  const bool windowed = config_.anchor == AnchorFrom::window;
-  const auto among = static_cast<std::uint64_t>(windowed ? length : total);
-  const auto anchor =
-      static_cast<std::int64_t>(uniform_index(key, among, 4)) + (windowed ? first : 0);
+  const auto anchor = anchor_frame(config_.anchor, key, total, first, length);
 
   auto video = window_of(frames, first, length, box, shape);  // [3, T, H, W]
   Tracks tracks;

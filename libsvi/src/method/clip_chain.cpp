@@ -16,6 +16,14 @@ std::int64_t motion_latents(const ClipPlan& plan, std::int64_t stride) {
 
 }  // namespace
 
+at::Tensor seen_image(ClipImage choice, const at::Tensor& motion, const at::Tensor& anchor) {
+  if (choice == ClipImage::anchor) {
+    SVI_CHECK(anchor.defined(), "[method] clip_image = anchor needs an anchor");
+    return anchor;
+  }
+  return motion.select(2, choice == ClipImage::first ? 0 : motion.size(2) - 1);
+}
+
 ClipChain::ClipChain(Studio studio, std::string_view what)
     : studio_(std::move(studio)), method_(chain_of(studio_.method, what)) {
   studio_.vae.latent_frames(studio_.shape.frames);  // refuses an illegal clip length
@@ -27,9 +35,11 @@ std::int64_t ClipChain::motion_frames() const { return method_.plan(1).motion_fr
 Condition ClipChain::condition(const ClipStart& start) const {
   const c10::NoGradGuard no_gradients;
   const auto motion = rounded(start.motion, studio_.rollout.rounding);
+  const auto plan = method_.plan(1);
   const auto y = ConditionBuilder(studio_.vae)
-                     .build(motion, start.anchor, studio_.shape.frames, method_.plan(1).condition);
-  return told(studio_, y, motion.select(2, 0), start.prompts, start.tracks);
+                     .build(motion, start.anchor, studio_.shape.frames, plan.condition);
+  const auto image = seen_image(plan.clip_image, motion, start.anchor);
+  return told(studio_, y, image, start.prompts, start.tracks);
 }
 
 at::Tensor ClipChain::clip_after(const ClipStart& start, const at::Tensor& noise) const {
@@ -73,8 +83,8 @@ Sampled ClipChain::next(const ChainState& state, const std::vector<std::string>&
   } else {
     y = builder.build(motion, state.anchor, T, plan.condition);
   }
-  return sample(studio_, told(studio_, y, motion.select(2, 0), prompts, state.tracks), noise,
-                on_step);
+  const auto image = seen_image(plan.clip_image, motion, state.anchor);
+  return sample(studio_, told(studio_, y, image, prompts, state.tracks), noise, on_step);
 }
 
 }  // namespace svi

@@ -7,6 +7,7 @@
 
 #include "svi/core/check.hpp"
 #include "svi/io/safetensors.hpp"
+#include "svi/method/chain.hpp"
 #include "svi/model/wan/condition.hpp"
 
 namespace svi {
@@ -20,12 +21,13 @@ std::int64_t batch_size(const ClipShape& shape) {
 }
 
 /// What a pool holds beside the parts of its condition.
-constexpr const char *kPoolLatent = "latent", *kPoolTail = "tail", *kPoolImageOne = "image_one";
+constexpr const char *kPoolLatent = "latent", *kPoolTail = "tail", *kPoolImageOne = "image_one",
+                     *kPoolClipOne = "clip_one";
 
 /// The tracks of all clips as parts of a condition, [b, T, ...]; pictures stay 8-bit levels.
 void add_tracks(NamedTensors& batch, const std::vector<Clip>& clips) {
   for (const auto& name : clips.front().tracks.names()) {
-    const bool taken = name == kPoolImageOne ||
+    const bool taken = name == kPoolImageOne || name == kPoolClipOne ||
                        std::any_of(batch.begin(), batch.end(),
                                    [&](const auto& tensor) { return tensor.first == name; });
     SVI_CHECK(!taken, "a track cannot be named '", name, "': that is a part of every clip");
@@ -54,17 +56,25 @@ NamedTensors encode_batch(const std::vector<Clip>& clips, const LatentPool::Enco
   const auto video = at::stack(videos);    // [b, 3, T, H, W]
   const auto anchor = at::stack(anchors);  // [b, 3, H, W]
   const ConditionBuilder builder(encoders.vae);
-  const auto& rule = plan.condition;
-  const auto condition = [&](std::int64_t motion_frames) {
-    return builder.build(video.narrow(2, 0, motion_frames), anchor, shape.frames, rule);
+  const auto condition = [&](const at::Tensor& motion) {  // [b, 3, k, H, W]
+    return builder.build(motion, anchor, shape.frames, plan.condition);
   };
+  const auto m = plan.motion_frames;
+  const auto motion = video.narrow(2, 0, m), first = video.narrow(2, 0, 1);
   NamedTensors batch{{kPoolLatent, encoders.vae.encode(video)},
-                     {"image", condition(plan.motion_frames)},
-                     {kPoolTail, tail_latents(encoders.vae, video, plan.motion_frames)},
+                     {"image", condition(motion)},
+                     {kPoolTail, tail_latents(encoders.vae, video, m)},
                      {"text", encoders.text(prompts)}};
-  if (plan.motion_frames > 1 && plan.motion_probability < 1)
-    batch.emplace_back(kPoolImageOne, condition(1));
-  if (encoders.image) batch.emplace_back("clip", encoders.image(video.select(2, 0)));
+  const bool sometimes_one = m > 1 && plan.motion_probability < 1;
+  if (sometimes_one) {
+    batch.emplace_back(kPoolImageOne,
+                       condition(plan.repeat_first ? first.expand_as(motion) : first));
+  }
+  if (encoders.image) {
+    batch.emplace_back("clip", encoders.image(seen_image(plan.clip_image, motion, anchor)));
+    if (sometimes_one && plan.clip_image == ClipImage::last)
+      batch.emplace_back(kPoolClipOne, encoders.image(first.select(2, 0)));
+  }
   add_tracks(batch, clips);
   return batch;
 }
@@ -127,6 +137,8 @@ LatentPool LatentPool::open(const std::filesystem::path& path) {
       pool.tail = tensor;
     } else if (name == kPoolImageOne) {
       pool.image_one = tensor;
+    } else if (name == kPoolClipOne) {
+      pool.clip_one = tensor;
     } else {
       pool.condition.set(name, tensor);
     }

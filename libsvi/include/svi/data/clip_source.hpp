@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "svi/config/option.hpp"
 #include "svi/data/tracks.hpp"
 #include "svi/plugin/component.hpp"
 
@@ -41,6 +42,26 @@ struct Scene {
   std::vector<std::string> prompts;  // at least one
   Tracks tracks = {};                // from frame 0 of the film on
   std::string file = {};             // the video that it begins as; empty where there is none
+};
+
+/// The options of procedural worlds whose held-out scenes have tracks, and so an end.
+struct HeldOutScenes {
+  std::int64_t scenes = 1'000'000;
+  std::int64_t frames = 1000;
+  std::int64_t held_out_seed = 1;
+
+  /// `track`: what has that length, such as "the sound".
+  void describe(OptionVisitor& visit, const std::string& track) {
+    visit(scenes, {.key = "scenes", .help = "number of held-out scenes", .min = 1});
+    visit(frames, {.key = "frames",
+                   .help = "length of " + track + " of a held-out scene",
+                   .unit = "frames",
+                   .min = 1,
+                   .max = 1e6});
+    visit(held_out_seed, {.key = "held_out_seed",
+                          .help = "which held-out scenes; the same for all runs to be compared",
+                          .min = 0});
+  }
 };
 
 /// Where clips and scenes come from.

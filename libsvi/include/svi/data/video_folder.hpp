@@ -13,8 +13,10 @@ namespace svi {
 
 /// Which frames a training sample's anchor may come from.
 enum class AnchorFrom {
-  window,  // the frames of the sample itself
-  file,    // any frame of its file
+  window,   // the frames of the sample itself
+  file,     // any frame of its file
+  outside,  // any frame of its file that the sample does not show
+  before,   // any frame of its file before the sample, as a film's first image is
 };
 SVI_EXPORT std::vector<std::string> enum_names(AnchorFrom);
 

@@ -75,6 +75,11 @@ SVI_EXPORT ShownFrames shown_frames(const ClipPlan& plan, std::int64_t frames, b
 SVI_EXPORT std::int64_t chain_frames(std::int64_t clips, std::int64_t frames,
                                      std::int64_t motion_frames);
 
+/// The picture [B, 3, H, W] that an image branch sees: one of the motion frames [B, 3, m, H, W], or
+/// the anchor [B, 3, H, W].
+SVI_EXPORT at::Tensor seen_image(ClipImage choice, const at::Tensor& motion,
+                                 const at::Tensor& anchor);
+
 /// Where a clip in the middle of a chain begins: frames of a film, whoever made them.
 struct ClipStart {
   at::Tensor motion;                 // [B, 3, m, H, W]  fp32 in [-1, 1]: the frames handed over
@@ -95,7 +100,7 @@ struct ChainState {
 
 /// Clips of a chain, one at a time: what a chain's films, on-policy errors and diagnostics share.
 ///
-/// Models with an image branch see the first of the motion frames. No gradients are recorded.
+/// Models with an image branch see what the plan's clip_image says. No gradients are recorded.
 class SVI_EXPORT ClipChain {
  public:
   /// Throws ConfigError where the studio's method is no chain; `what` asks for one, such as

@@ -27,6 +27,14 @@ inline std::vector<std::string> enum_names(Handover) { return {"pixels", "latent
 enum class Stitch { drop_tail, drop_head };
 inline std::vector<std::string> enum_names(Stitch) { return {"drop_tail", "drop_head"}; }
 
+/// Which picture of a clip's condition a model with an image branch sees.
+enum class ClipImage {
+  first,   // the first motion frame (the reference)
+  anchor,  // the anchor image
+  last,    // the last motion frame, from which the clip goes on
+};
+inline std::vector<std::string> enum_names(ClipImage) { return {"first", "anchor", "last"}; }
+
 /// How one clip of a chain is conditioned and joined to the film.
 struct ClipPlan {
   std::int64_t motion_frames = 1;  // pixel frames carried over; for clip 0: copies of the user's
@@ -35,13 +43,16 @@ struct ClipPlan {
   ConditionRule condition;         // what the model is told of motion frames and anchor
   Handover handover = Handover::pixels;  // to the next clip
   Stitch stitch = Stitch::drop_tail;     // at the seam
+  ClipImage clip_image = ClipImage::first;  // what an image branch sees
 };
 
 /// How training samples imitate the clips of a film.
 struct TrainingPlan {
   std::int64_t motion_frames = 1;  // pixel frames
-  double motion_probability = 1;   // else one motion frame only
+  double motion_probability = 1;   // else the first of them alone, as in a film's clip 0
   ConditionRule condition;         // what the model is told of them and the anchor
+  bool repeat_first = false;       // that one is repeated in the place of the others
+  ClipImage clip_image = ClipImage::first;  // what an image branch sees
 };
 
 /// Which prompt a clip gets.
@@ -73,8 +84,8 @@ struct PromptOptions {
   }
 };
 
-/// The options every method shares that chains clips; svi_shot, svi_film and naive_chain are sets
-/// of defaults for them.
+/// The options every method shares that chains clips; svi_film, svi_tom and naive_chain are sets of
+/// defaults for them.
 struct ChainOptions : PromptOptions {
   std::int64_t motion_frames = 1;
   double motion_probability = 1.0;
@@ -85,6 +96,7 @@ struct ChainOptions : PromptOptions {
   ConditionLayout layout = ConditionLayout::video;
   Handover handover = Handover::pixels;
   Stitch stitch = Stitch::drop_tail;
+  ClipImage clip_image = ClipImage::first;
 
   void describe(OptionVisitor& visit) {
     visit(motion_frames, {.key = "motion_frames",
@@ -94,12 +106,14 @@ struct ChainOptions : PromptOptions {
                           .max = 1000});
     visit(motion_probability,
           {.key = "motion_probability",
-           .help = "in training, probability of all motion frames; otherwise one",
+           .help = "in training, probability of all motion frames; otherwise the first of them "
+                   "alone, as in clip 0",
            .min = 0,
            .max = 1});
     visit(repeat_first,
           {.key = "repeat_first",
-           .help = "clip 0 starts with motion_frames copies of the image instead of one"});
+           .help = "where one frame is given, in clip 0 and in training samples by "
+                   "motion_probability: motion_frames copies of it"});
     visit(mask_all_motion,
           {.key = "mask_all_motion",
            .help = "mark every motion frame as known; the reference marks frame 0 only"});
@@ -124,6 +138,9 @@ struct ChainOptions : PromptOptions {
     visit(stitch, {.key = "stitch",
                    .help = "which clip drops the frames that both clips show: the earlier "
                            "(drop_tail) or the later (drop_head)"});
+    visit(clip_image, {.key = "clip_image",
+                       .help = "what the image branch of a model such as Wan 2.1 sees: the first "
+                               "motion frame, the anchor, or the last motion frame"});
     PromptOptions::describe(visit);
   }
 
@@ -132,13 +149,16 @@ struct ChainOptions : PromptOptions {
             .repeat_first = repeat_first,
             .condition = condition(),
             .handover = handover,
-            .stitch = stitch};
+            .stitch = stitch,
+            .clip_image = clip_image};
   }
 
   TrainingPlan training() const {  // of training samples
     return {.motion_frames = motion_frames,
             .motion_probability = motion_probability,
-            .condition = condition()};
+            .condition = condition(),
+            .repeat_first = repeat_first,
+            .clip_image = clip_image};
   }
 
   ConditionRule condition() const {  // of clips and samples
@@ -146,6 +166,16 @@ struct ChainOptions : PromptOptions {
             .mask_all_motion = mask_all_motion,
             .layout = layout,
             .zero_latents = padding == PaddingKind::zero_latents};
+  }
+};
+
+/// Defaults of a single shot, which svi_shot, svi_talk and svi_dance share: one motion frame, the
+/// user's image as anchor in every other frame, the first prompt for every clip.
+struct ShotOptions : ChainOptions {
+  ShotOptions() {
+    motion_frames = 1;
+    anchor_copies = -1;
+    prompts = PromptOrder::first;
   }
 };
 

@@ -24,8 +24,11 @@ struct SVI_EXPORT LatentPool {
   /// What a model is told of them, one row per clip: text, image (y with the plan's motion frames),
   /// clip where there is an image branch, and the clips' tracks; see told_values.
   Condition condition;
-  /// [N, s + z, F, h, w]  condition y with one motion frame; undefined if never used
+  /// [N, s + z, F, h, w]  condition y with one motion frame, or that one repeated; undefined if
+  /// never used
   at::Tensor image_one = {};
+  /// [N, tokens, D]  what the image branch sees then; undefined where it is the same
+  at::Tensor clip_one = {};
 
   std::int64_t size() const { return latent.size(0); }  // N clips
 

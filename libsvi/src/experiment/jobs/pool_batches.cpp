@@ -44,7 +44,7 @@ std::int64_t PoolBatches::clip_of(std::int64_t sample) {
 
 TrainingBatch PoolBatches::batch(std::int64_t step, std::int64_t first, std::int64_t count) {
   std::vector<std::int64_t> clips;
-  std::vector<at::Tensor> images;
+  std::vector<at::Tensor> images, seen;
   for (std::int64_t sample = first; sample < first + count; ++sample) {
     const auto stream = static_cast<std::uint32_t>(sample),
                at_step = static_cast<std::uint32_t>(step);
@@ -53,12 +53,14 @@ TrainingBatch PoolBatches::batch(std::int64_t step, std::int64_t first, std::int
     const bool one = pool_.image_one.defined() && uniform({seed_, Purpose::motion_frames, stream,
                                                            at_step}) >= plan_.motion_probability;
     images.push_back((one ? pool_.image_one : told_[part::kImage])[clip]);
+    if (pool_.clip_one.defined()) seen.push_back((one ? pool_.clip_one : told_[part::kClip])[clip]);
   }
   const auto index = at::tensor(clips);
   TrainingBatch batch;
   batch.latent = pool_.latent.index_select(0, index);
   batch.condition = told_.rows(index).map(told_values);
   batch.condition.set(part::kImage, at::stack(images));
+  if (!seen.empty()) batch.condition.set(part::kClip, at::stack(seen));
   return batch;
 }
 
