@@ -60,7 +60,7 @@ po::options_description options(Arguments& a) {
   add("model", po::value(&a.model),
       "folder of the weights, official or diffusers layout; default: one that comes with svi");
   add("variant", po::value(&a.variant),
-      "how the film is made: shot, film, talk, dance, naive, or the name of another method");
+      "how the film is made: shot, film, tom, talk, dance, naive, or the name of another method");
   add("lora", po::value(&a.loras)->composing(),
       "adapter to merge: FILE or FILE=STRENGTH; may be repeated");
   add("no-lora", po::bool_switch(&a.no_lora),
@@ -224,7 +224,7 @@ std::string usage() {
 
 std::string variant_name(const Arguments& a, bool official) {
   if (a.variant.empty()) return official ? "svi_shot" : "naive_chain";
-  for (const auto* svi : {"shot", "film", "talk", "dance"})
+  for (const auto* svi : {"shot", "film", "tom", "talk", "dance"})
     if (a.variant == svi) return "svi_" + a.variant;
   return a.variant == "naive" ? "naive_chain" : a.variant;
 }

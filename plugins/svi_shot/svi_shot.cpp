@@ -7,18 +7,17 @@ namespace {
 /// never forgotten.
 ///
 /// Source: Li et al. 2025 (arXiv 2510.09212); the reference's test_svi.py with svi-shot.
-struct SviShot {
-  static void set(svi::ChainOptions& options) {
-    options.motion_frames = 1;
-    options.anchor_copies = -1;
-    options.prompts = svi::PromptOrder::first;
-  }
+class SviShot final : public svi::OptionChain {
+ public:
+  using Config = svi::ShotOptions;
+
+  explicit SviShot(const Config& config) : OptionChain(config) {}
 };
 
 }  // namespace
 
 SVI_PLUGIN("svi_shot", "0.1.0", registrar) {
-  registrar.add<svi::Method, svi::ChainOf<SviShot>>(
+  registrar.add<svi::Method, SviShot>(
       "svi_shot",
       "SVI-Shot: one motion frame, the user's image as anchor in every other frame, one prompt");
 }

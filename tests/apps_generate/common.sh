@@ -29,21 +29,25 @@ same_film() {  # the video and every latent, byte for byte (HDF5: but for its ti
     h5diff "$latent" "$b/$(basename "$latent")" || fail "latents differ: $latent"
   done
 }
-# trained SVI-EXPERIMENT INI LABEL: trains [extension.LABEL] beside an adapter, on one rank and on two, which give the same
-# bytes; its layers and its adapter are then the arguments of $trained.
+# trained SVI-EXPERIMENT INI LABEL ARGUMENTS...: trains an adapter, and [extension.LABEL] beside it where LABEL is not
+# empty, on one rank and on two, which give the same bytes; they are then the arguments of $trained.
 trained() {
-  local experiment=$1 ini=$2 label=$3 name ranks=1 file
+  local experiment=$1 ini=$2 label=$3 name ranks=1 file files=erft-seed0.safetensors
+  shift 3
   for name in one two; do
-    "$mpirun" -n $ranks "$experiment" "$ini" --set experiment.name=$name --set training.steps=4 --set training.slots=2 \
+    "$mpirun" -n $ranks "$experiment" "$ini" "$@" --set experiment.name=$name --set training.steps=4 --set training.slots=2 \
       --set pool.clips=8 --set evaluation.scenes=1 --set rollout.clips=2 --set evaluation.videos=0 \
       > out.txt 2> err.txt || fail "training on $ranks ranks: $(cat err.txt)"
     ranks=$((ranks + 1))
   done
-  for file in erft-seed0.safetensors "erft-seed0.extension-$label.safetensors"; do
+  trained="--lora results/one/lora/$files"
+  if [ -n "$label" ]; then
+    files="$files erft-seed0.extension-$label.safetensors"
+    trained="--set extension.$label.file=results/one/lora/erft-seed0.extension-$label.safetensors $trained"
+  fi
+  for file in $files; do
     cmp "results/one/lora/$file" "results/two/lora/$file" || fail "$file of two ranks differs from that of one"
   done
-  # shellcheck disable=SC2034  # for those who source this
-  trained="--set extension.$label.file=results/one/lora/erft-seed0.extension-$label.safetensors --lora results/one/lora/erft-seed0.safetensors"
 }
 # Each takes IMAGE ARGUMENTS..., of a film of three clips, whole.mp4, and wants its bytes of films that are killed and
 # resumed, made longer, or dealt over ranks.

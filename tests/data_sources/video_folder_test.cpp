@@ -171,6 +171,33 @@ TEST(VideoFolder, AnchorsMayComeFromTheWholeFile) {
   EXPECT_TRUE(outside);
 }
 
+TEST(VideoFolder, AnchorsMayComeFromOutsideTheSampleOrFromBeforeIt) {
+  const TemporaryFolder files;
+  write_ramp(files.path() / "ramp.mp4", 8);
+  const auto drawn = [&](AnchorFrom from, std::int64_t frames) {
+    const VideoFolder folder({.path = files.path().string(), .anchor = from});
+    std::set<std::pair<int, int>> pairs;  // first frame and anchor
+    for (std::int64_t draw = 0; draw < 200; ++draw) {
+      const auto clip = folder.training_clip(0, draw, {frames, 16, 24});
+      pairs.emplace(indices(clip.video)[0], indices(clip.anchor.unsqueeze(1))[0]);
+    }
+    return pairs;
+  };
+
+  std::set<std::pair<int, int>> outside, before{{0, 0}};  // what can be drawn of windows of five
+  for (int first = 0; first <= 3; ++first) {
+    for (int anchor = 0; anchor < 8; ++anchor) {
+      if (anchor < first || anchor > first + 4) outside.emplace(first, anchor);
+      if (anchor < first) before.emplace(first, anchor);
+    }
+  }
+  EXPECT_EQ(drawn(AnchorFrom::outside, 5), outside);
+  EXPECT_EQ(drawn(AnchorFrom::before, 5), before);
+  // A file that the sample shows whole has no other frame.
+  EXPECT_EQ(drawn(AnchorFrom::outside, 8), (std::set<std::pair<int, int>>{{0, 0}}));
+  EXPECT_EQ(drawn(AnchorFrom::before, 9), (std::set<std::pair<int, int>>{{0, 0}}));
+}
+
 TEST(VideoFolder, CropsKeepTheTargetsShape) {
   const TemporaryFolder files;
   auto video = at::zeros({2, 3, 64, 64}, at::kByte);
