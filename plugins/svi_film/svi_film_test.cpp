@@ -117,8 +117,7 @@ TEST(FilmTraining, SamplesSeeFiveFramesOrTheirFirstAlone) {
     EXPECT_TRUE(near(repeated.pool.condition[part::kImage][i], FilmPool::y(i, 5, false)));
     EXPECT_TRUE(near(repeated.pool.image_one[i], FilmPool::y(i, 5, true)));
     // Both are told the same picture: the oldest motion frame is the sample's first.
-    EXPECT_TRUE(at::equal(usual.pool.condition[part::kClip][i],
-                          NoiseClips::video(i).select(1, 0)));
+    EXPECT_TRUE(at::equal(usual.pool.condition[part::kClip][i], NoiseClips::video(i).select(1, 0)));
   }
   EXPECT_FALSE(usual.pool.clip_one.defined());
   EXPECT_FALSE(always.pool.image_one.defined());
@@ -135,8 +134,7 @@ TEST(FilmTraining, AnchorsStandBehindTheMotionFramesAndTheImageBranchMaySeeThem)
     auto video = NoiseClips::video(i);
     const auto frame = video.clone();
     video.narrow(1, 5, 4).copy_(NoiseClips::anchor(i).unsqueeze(1));
-    EXPECT_TRUE(
-        near(anchored.pool.condition[part::kImage][i], test::y_of(video.unsqueeze(0))[0]));
+    EXPECT_TRUE(near(anchored.pool.condition[part::kImage][i], test::y_of(video.unsqueeze(0))[0]));
     EXPECT_TRUE(at::equal(anchored.pool.condition[part::kClip][i], NoiseClips::anchor(i)));
     EXPECT_TRUE(at::equal(last.pool.condition[part::kClip][i], frame.select(1, 4)));
     EXPECT_TRUE(at::equal(last.pool.clip_one[i], frame.select(1, 0)));

@@ -106,7 +106,7 @@ def compare_with_reference(path, stated):
     tree = ast.parse(pathlib.Path(path).read_text())
     found = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "encode_images_adaptive"]
     scope = {"torch": torch}
-    exec(compile(ast.Module(found[:1], []), path, "exec"), scope)  # noqa: S102  a function of a file that the user names
+    exec(compile(ast.Module(found[:1], []), path, "exec"), scope)  # of a file that the user names
     compared = 0
     for case in stated:
         frames, motion, copies, known, anchor_first, zeros, stride = case["sizes"].tolist()

@@ -126,8 +126,10 @@ WanVae codec(std::int64_t stride) {
 // make_condition_fixtures.py states it, which was compared with the reference's own function.
 TEST(ConditionLayouts, HoldWhatAPlainStatementSaysFrameByFrame) {
   constexpr std::int64_t kZero = -1, kAnchor = -2, kFrames = -3;
-  const auto file = SafetensorsFile::open(SVI_SOURCE_DIR "/tests/data/condition/layouts.safetensors");
-  Values sizes(file, "sizes"), pixels(file, "pixels"), latents(file, "latents"), masks(file, "mask");
+  const auto file =
+      SafetensorsFile::open(SVI_SOURCE_DIR "/tests/data/condition/layouts.safetensors");
+  Values sizes(file, "sizes"), pixels(file, "pixels"), latents(file, "latents"),
+      masks(file, "mask");
   const WanVae four = codec(4), one = codec(1);
   const auto picture = [](std::uint32_t stream, std::int64_t frames) {
     return normal({1, Purpose::test, stream, 0}, {1, 3, frames, 8, 8}).clamp(-1, 1);

@@ -34,7 +34,7 @@ LatentPool counted_pool(bool clip_one) {
 
 TEST(MotionFrames, AreAllToldAsOftenAsTheProbabilitySays) {
   const auto pool = counted_pool(true), shared = counted_pool(false);
-  const TrainingPlan plan{.motion_frames = 5, .motion_probability = 0.9};
+  const TrainingPlan plan{.motion_frames = 5, .motion_probability = 0.9, .condition = {}};
   PoolBatches batches(pool, plan, kFilmSeed, kPerStep), same(shared, plan, kFilmSeed, kPerStep);
   std::int64_t ones = 0;
   for (std::int64_t step = 0; step < kSteps; ++step) {
@@ -57,7 +57,7 @@ TEST(MotionFrames, AreAllToldAsOftenAsTheProbabilitySays) {
 
 TEST(MotionFrames, DoNotDependOnTheSlotsThatASampleIsAskedIn) {
   const auto pool = counted_pool(true);
-  const TrainingPlan plan{.motion_frames = 5, .motion_probability = 0.5};
+  const TrainingPlan plan{.motion_frames = 5, .motion_probability = 0.5, .condition = {}};
   PoolBatches together(pool, plan, kFilmSeed, kPerStep), apart(pool, plan, kFilmSeed, kPerStep);
   for (std::int64_t step = 0; step < 5; ++step) {
     const auto whole = together.batch(step, 0, kPerStep);

@@ -23,6 +23,7 @@ def header_only(path, shapes):
         header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [at, at + size]}
         at += size
     text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)  # values where they can be read in place, as the writers of such files have them
     with open(path, "wb") as out:
         out.write(struct.pack("<Q", len(text)) + text)
         out.truncate(8 + len(text) + at)

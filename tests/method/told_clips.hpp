@@ -16,11 +16,11 @@ namespace svi::test {
 
 /// One clip of a film, and what its model was told.
 struct ToldClip {
-  at::Tensor y;        // [1, s + z, F, h, w]: the part `image`
-  at::Tensor seen;     // [1, 3, H, W]: what the image branch saw
-  std::string prompt;  // of the clip
-  at::Tensor video;    // [1, 3, T, H, W]: decoded
-  at::Tensor latent;   // [1, z, F, h, w]: as sampled
+  at::Tensor y;            // [1, s + z, F, h, w]: the part `image`
+  at::Tensor seen;         // [1, 3, H, W]: what the image branch saw
+  std::string prompt;      // of the clip
+  at::Tensor video;        // [1, 3, T, H, W]: decoded
+  at::Tensor latent;       // [1, z, F, h, w]: as sampled
   std::int64_t shown = 0;  // frames of it in the film
 };
 

@@ -135,9 +135,7 @@ std::int64_t anchor_frame(AnchorFrom from, const RandomKey& key, std::int64_t to
 
 }  // namespace
 
-std::vector<std::string> enum_names(AnchorFrom) {
-  return {"window", "file", "outside", "before"};
-}
+std::vector<std::string> enum_names(AnchorFrom) { return {"window", "file", "outside", "before"}; }
 
 /// Decoded files at reduced size, the least recently used dropped first. What it returns does not
 /// depend on what it holds.

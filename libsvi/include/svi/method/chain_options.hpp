@@ -41,17 +41,17 @@ struct ClipPlan {
                                    // image if repeat_first, else one
   bool repeat_first = false;       // copies of the user's image for clip 0
   ConditionRule condition;         // what the model is told of motion frames and anchor
-  Handover handover = Handover::pixels;  // to the next clip
-  Stitch stitch = Stitch::drop_tail;     // at the seam
+  Handover handover = Handover::pixels;     // to the next clip
+  Stitch stitch = Stitch::drop_tail;        // at the seam
   ClipImage clip_image = ClipImage::first;  // what an image branch sees
 };
 
 /// How training samples imitate the clips of a film.
 struct TrainingPlan {
-  std::int64_t motion_frames = 1;  // pixel frames
-  double motion_probability = 1;   // else the first of them alone, as in a film's clip 0
-  ConditionRule condition;         // what the model is told of them and the anchor
-  bool repeat_first = false;       // that one is repeated in the place of the others
+  std::int64_t motion_frames = 1;           // pixel frames
+  double motion_probability = 1;            // else the first of them alone, as in a film's clip 0
+  ConditionRule condition;                  // what the model is told of them and the anchor
+  bool repeat_first = false;                // that one is repeated in the place of the others
   ClipImage clip_image = ClipImage::first;  // what an image branch sees
 };
 
@@ -110,10 +110,9 @@ struct ChainOptions : PromptOptions {
                    "alone, as in clip 0",
            .min = 0,
            .max = 1});
-    visit(repeat_first,
-          {.key = "repeat_first",
-           .help = "where one frame is given, in clip 0 and in training samples by "
-                   "motion_probability: motion_frames copies of it"});
+    visit(repeat_first, {.key = "repeat_first",
+                         .help = "where one frame is given, in clip 0 and in training samples by "
+                                 "motion_probability: motion_frames copies of it"});
     visit(mask_all_motion,
           {.key = "mask_all_motion",
            .help = "mark every motion frame as known; the reference marks frame 0 only"});
