@@ -6,7 +6,7 @@
 
 #include <vector>
 
-namespace svi::detail {
+namespace svi {
 namespace {
 
 /// Lets LibTorch use so many threads while it lives.
@@ -53,4 +53,4 @@ TEST(ParallelFor, StaysOnTheCallersThreadWithinItself) {
 }
 
 }  // namespace
-}  // namespace svi::detail
+}  // namespace svi

@@ -7,11 +7,11 @@
 #error "compile this file with -fopenmp: at::parallel_for uses one thread otherwise"
 #endif
 
-namespace svi::detail {
+namespace svi {
 
 void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain,
-                  c10::function_ref<void(std::int64_t, std::int64_t)> body) {
+                  const std::function<void(std::int64_t, std::int64_t)>& body) {
   at::parallel_for(begin, end, grain, body);
 }
 
-}  // namespace svi::detail
+}  // namespace svi

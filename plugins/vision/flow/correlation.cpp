@@ -114,7 +114,7 @@ at::Tensor Correlation::from_windows(const at::Tensor& places) {
   auto* corners = corners_.mutable_data_ptr<std::int32_t>();
   auto* all_dots = dots_.mutable_data_ptr<float>();
   auto* out = answer.mutable_data_ptr<float>();
-  detail::parallel_for(0, N, 16, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, N, 16, [&](std::int64_t begin, std::int64_t end) {
     for (auto item = begin * L; item < end * L; ++item) {
       const auto n = item / L, l = item % L;
       const auto shrink = 1 / static_cast<float>(std::int64_t{1} << l);

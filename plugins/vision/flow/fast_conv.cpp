@@ -84,7 +84,7 @@ at::Tensor normed_over_places(at::Tensor x, bool linear) {
   auto moments = at::zeros({kParts, 2, C}, at::kDouble);
   const auto offset = places[0].clone();  // of the size of the mean, or the squares lose digits
   auto* data = places.mutable_data_ptr<float>();
-  detail::parallel_for(0, kParts, 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, kParts, 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto part = begin; part < end; ++part) {
       auto* sums = moments.mutable_data_ptr<double>() + part * 2 * C;
       const auto first = std::min(N, part * length), last = std::min(N, first + length);
@@ -97,7 +97,7 @@ at::Tensor normed_over_places(at::Tensor x, bool linear) {
   const auto shift = (-(means[0] + offset) * factor).to(at::kFloat);
   const auto scale = factor.to(at::kFloat);
   const float floor = linear ? -std::numeric_limits<float>::infinity() : 0.0F;
-  detail::parallel_for(0, N, 64, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, N, 64, [&](std::int64_t begin, std::int64_t end) {
     const auto *a = scale.const_data_ptr<float>(), *b = shift.const_data_ptr<float>();
     for (auto n = begin; n < end; ++n) {
       float* row = data + n * C;

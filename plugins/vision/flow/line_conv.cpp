@@ -104,7 +104,7 @@ at::Tensor LineConv::operator()(const at::Tensor& x, const at::Tensor& add) cons
   const auto* tile_products = products.const_data_ptr<float>();
   for (std::int64_t first = 0; first < total; first += block) {
     const auto count = std::min(block, total - first);
-    detail::parallel_for(0, count, 8, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(0, count, 8, [&](std::int64_t begin, std::int64_t end) {
       std::array<const float*, kValues> pixels;
       for (auto tile = begin; tile < end; ++tile) {
         for (std::int64_t i = 0; i < kValues; ++i) {
@@ -116,7 +116,7 @@ at::Tensor LineConv::operator()(const at::Tensor& x, const at::Tensor& add) cons
     });
     auto made = products.narrow(1, 0, count);
     at::bmm_out(made, values.narrow(1, 0, count), made_);
-    detail::parallel_for(0, count, 8, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(0, count, 8, [&](std::int64_t begin, std::int64_t end) {
       std::array<const float*, kOutputs> adds;
       std::array<float*, kOutputs> pixels;
       for (auto tile = begin; tile < end; ++tile) {

@@ -261,7 +261,7 @@ void product(const Lines& x, const Lines& w, const ProductResult& result) {
   const auto M = x.lines, N = w.lines;
   if (M == 0 || N == 0) return;
   const auto sizes = cut(M, N);
-  detail::parallel_for(0, sizes.down * sizes.across, 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, sizes.down * sizes.across, 1, [&](std::int64_t begin, std::int64_t end) {
     Task task(x, w, result, sizes.rows, sizes.columns);
     for (auto i = begin; i < end; ++i) {
       const auto row = i % sizes.down * sizes.rows, column = i / sizes.down * sizes.columns;

@@ -57,7 +57,7 @@ at::Tensor rms_rope(const at::Tensor& x, std::int64_t first, std::int64_t D,
   auto* to = out.mutable_data_ptr<float>();
   auto* inverses = inverse.mutable_data_ptr<float>();
   const auto head_dim = D / heads;
-  detail::parallel_for(0, rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
     for (auto i = begin; i < end; ++i) {
       inverses[i] = rms_rope_row(from.row(i), gain, turn.cos_of(i, head_dim / 2),
                                  turn.sin_of(i, head_dim / 2), heads, head_dim,
@@ -83,7 +83,7 @@ at::Tensor rms_rope_backward(const at::Tensor& g, const at::Tensor& x, std::int6
   const auto width = g_x.size(2);
   // A sum over all rows has one owner: serial where the weight's gradient is wanted.
   const auto grain = wants_weight ? rows : kRowGrain;
-  detail::parallel_for(0, rows, grain, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, rows, grain, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> scratch(static_cast<std::size_t>(D));
     for (auto i = begin; i < end; ++i) {
       rms_rope_row_backward(given + i * D, from.row(i), gain, turn.cos_of(i, head_dim / 2),

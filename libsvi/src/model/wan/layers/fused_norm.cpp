@@ -47,7 +47,7 @@ struct AddNorm : torch::autograd::Function<AddNorm> {
     const auto* y_data = y ? y->const_data_ptr<float>() : nullptr;
     auto* sum_data = y ? sum.mutable_data_ptr<float>() : nullptr;
     auto* h_data = h.mutable_data_ptr<float>();
-    detail::parallel_for(0, B * L, kNormGrain, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(0, B * L, kNormGrain, [&](std::int64_t begin, std::int64_t end) {
       for (auto i = begin; i < end; ++i) {
         const AddNormRow row{.x = x_data + i * D,
                              .y = y_data == nullptr ? nullptr : y_data + i * D,
@@ -105,7 +105,7 @@ struct AddNorm : torch::autograd::Function<AddNorm> {
     const auto into_row = [D](const at::Tensor& t, std::int64_t i) {
       return t.defined() ? t.mutable_data_ptr<float>() + i * D : nullptr;
     };
-    detail::parallel_for(0, B, 1, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(0, B, 1, [&](std::int64_t begin, std::int64_t end) {
       for (auto b = begin; b < end; ++b) {
         for (auto i = b * L; i < (b + 1) * L; ++i) {
           const AddNormRowGrad row{.sum = at_row(sum, i),
@@ -134,7 +134,7 @@ struct Gelu : torch::autograd::Function<Gelu> {
     const auto out = at::empty_like(x);
     const auto* from = x.const_data_ptr<float>();
     auto* to = out.mutable_data_ptr<float>();
-    detail::parallel_for(0, x.numel(), kGeluGrain, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(0, x.numel(), kGeluGrain, [&](std::int64_t begin, std::int64_t end) {
       wan::gelu(from + begin, end - begin, to + begin);
     });
     ctx->save_for_backward({x});
@@ -148,7 +148,7 @@ struct Gelu : torch::autograd::Function<Gelu> {
     const auto* given = g.const_data_ptr<float>();
     const auto* from = x.const_data_ptr<float>();
     auto* to = g_x.mutable_data_ptr<float>();
-    detail::parallel_for(0, x.numel(), kGeluGrain, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(0, x.numel(), kGeluGrain, [&](std::int64_t begin, std::int64_t end) {
       wan::gelu_backward(given + begin, from + begin, end - begin, to + begin);
     });
     return {g_x};

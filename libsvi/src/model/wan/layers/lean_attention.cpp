@@ -76,7 +76,7 @@ at::Tensor normed(const at::Tensor& x, const at::Tensor& norm, const WanRope* ro
       split ? at::empty({B, heads.count, L, head_dim}, x.options()) : at::empty_like(x);
   const NormedRows<T> rows(x, norm, rope, heads);
   auto* to = mutable_numbers<T>(out);
-  detail::parallel_for(0, B * L, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, B * L, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> scratch(static_cast<std::size_t>(2 * D));
     auto* row = scratch.data() + D;
     for (auto i = begin; i < end; ++i) {
@@ -106,7 +106,7 @@ void pack(const at::Tensor& k, const at::Tensor& v, const at::Tensor& norm, cons
   const auto* values = numbers<T>(v);
   auto* k_out = mutable_numbers<T>(made.k);
   auto* v_out = mutable_numbers<T>(made.v);
-  detail::parallel_for(0, B * panels, 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, B * panels, 1, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> scratch(static_cast<std::size_t>((kPanelKeys + 1) * D));
     auto* normed_rows = scratch.data() + D;
     for (auto i = begin; i < end; ++i) {
@@ -139,7 +139,7 @@ at::Tensor flash(const at::Tensor& q, const Keys& keys) {
   const auto* k = numbers<T>(keys.k);
   const auto* v = numbers<T>(keys.v);
   auto* to = mutable_numbers<T>(out);
-  detail::parallel_for(0, B * heads * tiles, 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, B * heads * tiles, 1, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> scratch(static_cast<std::size_t>(flash_scratch(head_dim)));
     for (auto i = begin; i < end; ++i) {
       const auto b = i / (heads * tiles), h = i / tiles % heads, first = i % tiles * kTileQueries;

@@ -19,7 +19,7 @@ void run(const at::Tensor& x, const at::Tensor& y, const at::Tensor& gate, const
   auto* x_data = x.mutable_data_ptr<float>();
   const auto* y_data = y.defined() ? numbers<T>(y) : nullptr;
   auto* h_data = mutable_numbers<T>(h);
-  detail::parallel_for(0, n, kNormGrain, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, n, kNormGrain, [&](std::int64_t begin, std::int64_t end) {
     for (auto i = begin; i < end; ++i) {
       const auto row = first + i;
       residual_norm_row(ResidualRow<T>{.x = x_data + row * D,

@@ -50,7 +50,7 @@ constexpr std::int64_t kPiece = 8192;
 template <class Body>
 void over_pieces(std::int64_t batch, std::int64_t voxels, const Body& body) {
   const auto per_sample = (voxels + kPiece - 1) / kPiece;
-  detail::parallel_for(0, batch * per_sample, 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, batch * per_sample, 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto piece = begin; piece < end; ++piece) {
       const auto first = piece % per_sample * kPiece;
       body(piece / per_sample, first, std::min(kPiece, voxels - first), piece);

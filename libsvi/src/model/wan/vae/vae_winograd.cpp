@@ -127,7 +127,7 @@ class Block {
     if (rest > 0) in_.narrow(1, count, rest).zero_();
     auto* in = in_.mutable_data_ptr<float>();
     const auto taps = static_cast<std::int64_t>(frames.size());
-    detail::parallel_for(0, count * taps, 4, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(0, count * taps, 4, [&](std::int64_t begin, std::int64_t end) {
       std::array<const float*, kPositions> pixels;
       for (auto item = begin; item < end; ++item) {
         const auto tile = item / taps, tap = item % taps;
@@ -143,7 +143,7 @@ class Block {
     auto* out = out_.mutable_data_ptr<float>();
     const auto columns = kernel().columns, panels = geometry_.out / columns;
     const auto rows = round_up(count, kernel().rows);
-    detail::parallel_for(0, kPositions * panels, 1, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(0, kPositions * panels, 1, [&](std::int64_t begin, std::int64_t end) {
       for (auto item = begin; item < end; ++item) {
         const auto position = item / panels, panel = item % panels;
         kernel().multiply(in + position * tiles_ * depth_, depth_, weight + item * depth_ * columns,
@@ -156,7 +156,7 @@ class Block {
   void write(const float* bias, const float* add, float* frame, std::int64_t first,
              std::int64_t count) const {
     const auto* out = out_.const_data_ptr<float>();
-    detail::parallel_for(0, count, 4, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(0, count, 4, [&](std::int64_t begin, std::int64_t end) {
       std::array<const float*, 16> added;
       std::array<float*, 16> pixels;
       for (auto tile = begin; tile < end; ++tile) {
@@ -194,7 +194,7 @@ at::Tensor winograd_weight(const at::Tensor& weight, std::int64_t taps) {
   auto result = at::empty({kPositions, panels, taps * I, columns}, weight.options());
   const auto* from = weight.const_data_ptr<float>();
   auto* to = result.mutable_data_ptr<float>();
-  detail::parallel_for(0, panels * I, 8, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, panels * I, 8, [&](std::int64_t begin, std::int64_t end) {
     for (auto item = begin; item < end; ++item) {
       const auto panel = item / I, i = item % I, first = panel * columns;
       for (std::int64_t tap = 0; tap < taps; ++tap) {

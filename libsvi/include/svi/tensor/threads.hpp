@@ -1,19 +1,18 @@
 #pragma once
 
-#include <c10/util/FunctionRef.h>
-
 #include <cstdint>
+#include <functional>
 
 #include "svi/core/export.hpp"
 
-namespace svi::detail {
+namespace svi {
 
 /// Calls `body(first, last)` over parts of [begin, end), of `grain` items at least, on as many
 /// threads as LibTorch has for one operation; on the caller's alone within such a part.
 ///
 /// at::parallel_for for files that are compiled without OpenMP, as nearly all are: there its own
-/// template runs on one thread and says nothing.
+/// template runs on one thread and says nothing. Throws what `body` throws.
 SVI_EXPORT void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain,
-                             c10::function_ref<void(std::int64_t, std::int64_t)> body);
+                             const std::function<void(std::int64_t, std::int64_t)>& body);
 
-}  // namespace svi::detail
+}  // namespace svi
