@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from . import paired
+from . import paired, results
 from .figures import GREY, STYLE, _settle, arm_style, plt
 from .results import ResultError
 
@@ -96,6 +96,50 @@ def stability(series, quantities, title, per_frame):
             _titles(axes, quantity.title, quantity.direction, "frame" if per_frame else "clip")
             axes.margins(x=0.01)
         return _finish(figure, title, handles)
+
+
+def _series_of(path, names, per_frame, arms, smooth, several):
+    """[(label, x, {name: [seed, scene, time]})] of one file, and its Quantities."""
+    result = results.read_frames(path, names) if per_frame else results.read(path, names)
+    out = []
+    for index, (arm, label) in enumerate(zip(result.arms, result.labels)):
+        if arms and arm not in arms:
+            continue
+        values = {q.name: smoothed(q.values[index], smooth) for q in result.quantities}
+        if not values or all(np.isnan(v).all() for v in values.values()):
+            continue
+        length = next(iter(values.values())).shape[-1]
+        out.append((f"{label} ({result.name})" if several else label, np.arange(length) + 1, values))
+    return result, out
+
+
+def stability_of(paths, wanted=None, arms=None, against="auto", smooth=1):
+    """stability() of result files: up to four quantities or those `wanted`, against 'frame', 'clip' or 'auto'."""
+    first = results.read(paths[0])
+    framed = {quantity.name for quantity in results.read_frames(paths[0]).quantities}
+    names = wanted or [quantity.name for quantity in first.quantities][:4]
+    per_frame = against == "frame" or (against == "auto" and set(names) <= framed)
+    if per_frame:
+        if wanted is None:
+            names = list(results.order(list(framed)))[:4]
+        lacking = [name for name in names if name not in framed]
+        if lacking or not names:
+            raise ResultError(f"{paths[0]} has no values per frame of {', '.join(lacking) or 'any'}; it has those of "
+                              f"{', '.join(sorted(framed)) or 'none'}")
+    if len(paths) == 1:
+        for arm in arms or []:
+            first.arm(arm)  # names the arms there are
+    series, quantities = [], {}
+    for path in paths:
+        result, found = _series_of(path, names, per_frame, arms, smooth, len(paths) > 1)
+        series += found
+        quantities.update({q.name: q for q in result.quantities if q.name not in quantities})
+    if not series:
+        raise ResultError(f"{paths[0]} holds no films of these arms")
+    length = max(len(x) for _, x, _ in series)
+    title = (f"{first.name}: stability over {length} {'frames' if per_frame else 'clips'}; band = 95 % interval over scenes "
+             "and training seeds" + (f"; moving mean over {smooth}" if smooth > 1 else ""))
+    return stability(series, [quantities[name] for name in names], title, per_frame)
 
 
 def _lines(axes, field, along, arms, handles):
@@ -194,6 +238,14 @@ def errors(fields, arms, labels, title, pictured=None):
         for i, (label, groups) in enumerate(maps):
             _map_row(figure, row * (len(maps) - 1 - i), row, groups, tops, label)
         return figure
+
+
+def errors_of(path, maps=None):
+    """errors() of a result file; `maps` names the arms with pictures."""
+    result = results.read(path, only=[])
+    fields = results.read_diagnostic(path, "error_map")
+    pictured = [result.arm(name) for name in maps] if maps else None
+    return errors(fields, result.arms, result.labels, f"{result.name}: one-step errors, and the drift of real films", pictured)
 
 
 def gain_rows(fields):

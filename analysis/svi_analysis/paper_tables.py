@@ -87,6 +87,12 @@ def consistent(results, lengths=paper.LENGTHS, column_map=None, arms=None):
                  [_heading(column, quantity) for column, quantity in ours.items()], rows, "method", notes + _lacking(found))
 
 
+def _their_measures():
+    """The paper's numbers whose measures ours are not, in one line."""
+    return "; ".join(f"{method}: " + ", ".join(f"{name} {value:g}" for name, value in numbers.items()
+                                               if name not in paper.CONDITIONAL) for method, numbers in paper.TOLD.items())
+
+
 def conditional(result, lengths=paper.LENGTHS, column_map=None):
     """Films told a sound or a skeleton, of each of `lengths` clips: quality, distance as a set, and whether they follow."""
     chosen, names = column_map or {}, [quantity.name for quantity in result.quantities]
@@ -110,12 +116,13 @@ def conditional(result, lengths=paper.LENGTHS, column_map=None):
                    for column, cells in zip(ours, columns)]  # the nearest to 0 is best, not the lowest
         rows += [Row(label, list(cells)) for label, cells in zip(result.labels, zip(*columns))]
     if paper.OFFSET in ours and ours[paper.OFFSET].name.startswith("figure"):
-        rows.append(Row("SVI-Dance (paper's scale)", [f"{paper.THEIR_DANCE[column]:.2f}" if column in paper.THEIR_DANCE
-                                                      else None for column in ours], "paper"))
+        theirs = paper.TOLD[paper.DANCE]
+        rows.append(Row("SVI-Dance (paper's scale)", [f"{theirs[column]:.2f}" if column in theirs else None
+                                                      for column in ours], "paper"))
     notes = [f"{MEANS} PSNR, SSIM and distance: mean over the first clips of each film; offset (frames, 0 is best) and "
              "confidence: over these clips as one film.",
              "The video distance is not FVD, offset and confidence are not those of SyncNet (Sync-D, Sync-C): "
-             f"they compare arms of this table alone. The paper has, on other scales, {'; '.join(paper.THEIR_CONDITIONAL)}."]
+             f"they compare arms of this table alone. The paper has, on other scales, {_their_measures()}."]
     notes += [f"Left out: {'; '.join(missing)}."] if missing else []
     return Table("conditional", f"{result.name}: films that follow what they are told",
                  [_heading(column, quantity) if column != paper.OFFSET else f"{column}: {quantity.title}, 0 is best"

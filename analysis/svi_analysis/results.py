@@ -2,7 +2,7 @@
 
 import configparser
 import pathlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import h5py
 import numpy as np
@@ -238,6 +238,16 @@ def read_frames(path, names=None):
         group = file.get("metrics/frame", {})
         wanted = [name for name in order(list(group)) if names is None or name in names]
         return _result(pathlib.Path(path), file, [_quantity(name, group[name]) for name in wanted])
+    return opened(path, use)
+
+
+def read_films(path):
+    """The quantities that have one value per film, or one per set of films, as a Result: [arm, seed, scene or 1, 1]."""
+    def use(file):
+        films, sets = file.get("metrics/film", {}), file.get("metrics/film_set", {})
+        found = [_quantity(name, films[name]) for name in sorted(films)]
+        found += [_quantity(name, sets[name], True) for name in sorted(sets) if name not in films]
+        return _result(pathlib.Path(path), file, [replace(quantity, values=quantity.values[..., None]) for quantity in found])
     return opened(path, use)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from .tables import ENDINGS, latex_text
 
 NONE = "–"
+PAPER = "paper"  # the first word of headings over numbers that are not ours
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Cell:
     value: object = None
     signed: bool = False
     bold: bool = False
+    source: str = ""  # where it comes from, if not from the table's result file; stands behind the value
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def markdown(table):
     def show(cell):
         main, ends = parts(cell)
         main = f"**{main}**" if cell_of(cell).bold else main
-        return escape(f"{main} {ends}".strip())
+        source = f"({cell_of(cell).source})" if cell_of(cell).source else ""
+        return escape(" ".join(filter(None, (main, ends, source))))
 
     out = [f"## {table.title}", "", f"| {table.head} | " + " | ".join(map(escape, table.columns)) + " |",
            "| --- |" + " --- |" * len(table.columns)]
@@ -115,10 +118,11 @@ def latex(table):
             return latex_text(main).replace(NONE, "--").replace("∞", r"$\infty$")
         main = _latex_number(main)
         main = f"$\\mathbf{{{main}}}$" if cell.bold else f"${main}$"
+        source = f" {{\\scriptsize ({latex_text(cell.source)})}}" if cell.source else ""
         if not ends:
-            return main
+            return main + source
         low, high = (_latex_number(end) for end in ends[1:-1].split(", "))
-        return f"{main} {{\\scriptsize $[{low}, {high}]$}}"
+        return f"{main} {{\\scriptsize $[{low}, {high}]$}}" + source
 
     out = [r"\begin{table}", r"\centering", f"\\caption{{{latex_text(table.title)}. "
            + " ".join(latex_text(note) for note in table.notes) + "}", f"\\label{{tab:{table.name}}}",
@@ -144,7 +148,8 @@ def csv_text(tables):
                 continue
             for column, cell in zip(table.columns, row.cells):
                 value = cell_of(cell).value
-                line = [table.name, row.label, column, row.kind or "ours"]
+                theirs = column == PAPER or column.startswith(f"{PAPER},")
+                line = [table.name, row.label, column, cell_of(cell).source or row.kind or (PAPER if theirs else "ours")]
                 if value is None or isinstance(value, str):
                     line += ["", "", "", "", "", value or ""]
                 elif hasattr(value, "low"):
@@ -162,7 +167,9 @@ def html_table(table, heading="h3"):
         main, ends = parts(cell)
         main = f"<b>{html.escape(main)}</b>" if cell_of(cell).bold else html.escape(main)
         kind = ' class="n"' if not isinstance(cell_of(cell).value, str) or len(main) < 16 else ""
-        return f"<td{kind}>{main}" + (f" <small>{html.escape(ends)}</small>" if ends else "") + "</td>"
+        source = f"({cell_of(cell).source})" if cell_of(cell).source else ""
+        small = " ".join(filter(None, (ends, source)))
+        return f"<td{kind}>{main}" + (f" <small>{html.escape(small)}</small>" if small else "") + "</td>"
 
     out = ['<figure class="table">']
     if table.title:
