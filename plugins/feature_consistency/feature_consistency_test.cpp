@@ -3,14 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <list>
 
+#include "metric/plugin_metrics.hpp"
 #include "metric/recording_sink.hpp"
-#include "support/temporary_folder.hpp"
 #include "svi/core/check.hpp"
 #include "svi/core/sha256.hpp"
 #include "svi/io/safetensors.hpp"
-#include "svi/plugin/loader.hpp"
 #include "svi/tensor/random.hpp"
 
 namespace svi {
@@ -161,34 +159,23 @@ at::Tensor some_film(std::int64_t frames, std::int64_t height, std::int64_t widt
   return (0.5 + 0.2 * noise + 0.3 * shades).clamp(0, 1);
 }
 
-class FeatureConsistencyTest : public ::testing::Test {
+class FeatureConsistencyTest : public PluginMetrics {
  protected:
-  FeatureConsistencyTest() { load_plugin(PLUGIN_FILE, registry_); }
+  FeatureConsistencyTest() : PluginMetrics(PLUGIN_FILE) {}
 
   std::unique_ptr<Metric> make(const std::string& options) {
-    return registry_.make<Metric>(
-        Document::parse("[metric.feature_consistency]\n" + options, "test.ini"),
-        "feature_consistency", nullptr, "metric.feature_consistency");
+    return PluginMetrics::make("feature_consistency", options);
   }
   std::string save(const NamedTensors& weights) {
     const auto path = folder_ / "alexnet.safetensors";
     save_safetensors(path, weights);
     return path;
   }
-  /// A metric on that file, as an experiment makes it ready.
+  /// A metric on that file.
   std::unique_ptr<Metric> ready(const std::string& path) {
-    auto metric = make(cat("file = ", path, "\nside = ", kSide, "\n"));
-    const auto need = metric->needs().at(0);
-    contexts_.push_back({at::kCPU, alone_, 0, store_, {{need.name, locate(need, "nowhere")}}});
-    metric->ready(contexts_.back());
-    return metric;
+    return PluginMetrics::ready("feature_consistency",
+                                cat("file = ", path, "\nside = ", kSide, "\n"));
   }
-
-  TemporaryFolder folder_;
-  Registry registry_;
-  FeatureStore store_;
-  Communicator alone_ = Communicator::self();
-  std::list<MetricContext> contexts_;
 };
 
 TEST_F(FeatureConsistencyTest, AgreesWithPlainLoopsOverAlexNetsLayers) {

@@ -5,11 +5,10 @@
 #include <cmath>
 
 #include "fidelity/mawe_error.hpp"
+#include "metric/plugin_metrics.hpp"
 #include "metric/recording_sink.hpp"
-#include "support/temporary_folder.hpp"
 #include "svi/core/check.hpp"
 #include "svi/io/safetensors.hpp"
-#include "svi/plugin/loader.hpp"
 #include "vision/flow/raft.hpp"
 #include "vision/hashed_frame.hpp"
 
@@ -47,21 +46,16 @@ TEST(ForwardWarpError, KeepsTheLastThatArrivesAndCountsOnlyArrivals) {
   EXPECT_DOUBLE_EQ(fidelity::forward_warp_error(before, now, flow), (36.0 + 9.0) / 2);
 }
 
-TEST(Mawe, IsTheErrorOverTheMotionOfEachPair) {
-  const TemporaryFolder folder;
-  Registry registry;
-  load_plugin(PLUGIN_FILE, registry);
+class MaweTest : public PluginMetrics {
+ protected:
+  MaweTest() : PluginMetrics(PLUGIN_FILE) {}
+};
+
+TEST_F(MaweTest, IsTheErrorOverTheMotionOfEachPair) {
   const auto weights = testing::hashed_weights(testing::tensor_list("raft_tensors.tsv"));
-  const std::string path = folder / "raft.safetensors";
+  const std::string path = folder_ / "raft.safetensors";
   save_safetensors(path, weights);
-  const auto metric = registry.make<Metric>(
-      Document::parse(cat("[metric.mawe]\nfile = ", path, "\nside = 0\niterations = 2\n"), "t.ini"),
-      "mawe", nullptr, "metric.mawe");
-  FeatureStore store;
-  const Communicator alone = Communicator::self();
-  const auto need = metric->needs().at(0);
-  const MetricContext context{at::kCPU, alone, 0, store, {{need.name, locate(need, "")}}};
-  metric->ready(context);
+  const auto metric = ready("mawe", cat("file = ", path, "\nside = 0\niterations = 2\n"));
 
   std::vector<at::Tensor> frames;
   for (const auto* name : {"a", "b", "c"}) frames.push_back(testing::hashed_frame(name, 35, 44));

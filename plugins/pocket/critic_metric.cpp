@@ -6,7 +6,6 @@
 #include <filesystem>
 
 #include "metric/frames_detail.hpp"
-#include "svi/core/check.hpp"
 #include "svi/io/data_folder.hpp"
 #include "svi/tensor/dims.hpp"
 
@@ -40,17 +39,23 @@ class CriticSession final : public MetricSession {
   std::int64_t frames_;
 };
 
-}  // namespace
-
-std::string critic_weights(const std::string& weights) {
-  const auto path =
-      weights == "pocket" ? (weights_folder("pocket") / "critic.safetensors").string() : weights;
-  if (!std::filesystem::is_regular_file(path)) {
-    raise<IoError>("[metric.critic] weights = ", weights, ": there is no file ", path,
-                   "; train a critic with experiments/pocket_critic.ini, or leave the section out");
-  }
-  return path;
+MetricFile critic_file(const std::string& weights) {
+  constexpr const char* kFile = "critic.safetensors";
+  const bool shipped = weights == "pocket";
+  return {.name = "critic",
+          .what = "a trained critic",
+          .file = kFile,
+          .source = "svi-experiment plugins/pocket/pocket_critic.ini, which trains one in minutes",
+          .given = shipped ? (weights_folder("pocket") / kFile).string() : weights,
+          .option = "weights"};
 }
+
+std::int64_t features_of(const std::string& path) {
+  return std::filesystem::is_regular_file(path) ? Critic::open(path).config().features
+                                                : CriticConfig{}.features;
+}
+
+}  // namespace
 
 void CriticMetric::Config::describe(OptionVisitor& visit) {
   visit(weights, {.key = "weights",
@@ -64,9 +69,14 @@ void CriticMetric::Config::describe(OptionVisitor& visit) {
                  .max = 1000});
 }
 
+std::string CriticMetric::Config::problem() const {
+  return weights.empty()
+             ? "weights is empty: name a file, or 'pocket' for the one that comes with svi"
+             : "";
+}
+
 CriticMetric::CriticMetric(Config config)
-    : config_(std::move(config)),
-      critic_(std::make_shared<const Critic>(Critic::open(critic_weights(config_.weights)))) {}
+    : config_(std::move(config)), features_(features_of(critic_file(config_.weights).given)) {}
 
 std::vector<Quantity> CriticMetric::quantities() const {
   return {{.name = "critic_quality",
@@ -80,11 +90,17 @@ std::vector<Quantity> CriticMetric::quantities() const {
                       "in the critic's features",
            .better = Better::lower,
            .needs_truth = true,
-           .features = critic_->config().features,
+           .features = features_,
            .feature_frames = config_.frames}};
 }
 
-std::vector<std::string> CriticMetric::weights() const { return {critic_weights(config_.weights)}; }
+std::vector<MetricFile> CriticMetric::needs() const { return {critic_file(config_.weights)}; }
+
+void CriticMetric::ready(const MetricContext& context) {
+  const auto& file = context.file("critic");
+  critic_ = context.features.get<Critic>(
+      "critic", file.sha256, [&] { return std::make_shared<Critic>(Critic::open(file.path)); });
+}
 
 std::unique_ptr<MetricSession> CriticMetric::open() const {
   return std::make_unique<CriticSession>(critic_, config_.frames);

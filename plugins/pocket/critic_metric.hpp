@@ -11,9 +11,6 @@
 
 namespace svi {
 
-/// The file that `weights` of CriticMetric names; throws IoError if it is not there.
-std::string critic_weights(const std::string& weights);
-
 /// `critic_quality`: what a Critic says of the clip's frames, and `critic_frechet`: how far the
 /// frames of all scenes are, as a set, from the true ones, in the critic's features. The first
 /// needs no truth. Neither sees time: a frozen film can be perfect in the first.
@@ -24,16 +21,20 @@ class CriticMetric final : public Metric {
     std::int64_t frames = 4;
 
     void describe(OptionVisitor& visit);
+    std::string problem() const;
   };
 
-  /// Reads the weights; throws IoError that names the file.
+  /// Reads how many features the file's critic has, if the file is there; throws IoError naming it
+  /// if it holds no critic.
   explicit CriticMetric(Config config);
   std::vector<Quantity> quantities() const override;
-  std::vector<std::string> weights() const override;
+  std::vector<MetricFile> needs() const override;
+  void ready(const MetricContext& context) override;
   std::unique_ptr<MetricSession> open() const override;
 
  private:
   Config config_;
+  std::int64_t features_;  // D; without the file, that of a critic of default sizes
   std::shared_ptr<const Critic> critic_;
 };
 

@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "metric/plugin_metrics.hpp"
 #include "metric/recording_sink.hpp"
 #include "pocket/pocket_world.hpp"
 #include "support/temporary_folder.hpp"
@@ -22,20 +23,28 @@ at::Tensor true_film(std::int64_t scene, std::int64_t frames = 8) {
   return (*PocketWorld({}).truth(scene, 0, frames, {frames, 32, 32}) + 1) / 2;
 }
 
-std::string some_weights(const TemporaryFolder& folder) {
-  const auto path = (folder.path() / "critic.safetensors").string();
-  Critic critic({.width = 4, .features = 6});
-  critic.initialise(2);
-  save_safetensors(path, critic.parameters());
-  return path;
-}
+/// Metrics on a small critic, which nobody has trained.
+class CriticMetricTest : public FileMetrics {
+ protected:
+  std::string some_weights() const {
+    const auto path = (folder_.path() / "critic.safetensors").string();
+    Critic critic({.width = 4, .features = 6});
+    critic.initialise(2);
+    save_safetensors(path, critic.parameters());
+    return path;
+  }
+  std::unique_ptr<CriticMetric> ready(const std::string& weights) {
+    auto metric = std::make_unique<CriticMetric>(CriticMetric::Config{weights, 2});
+    make_ready(*metric);
+    return metric;
+  }
+};
 
-TEST(CriticMetric, SaysWhatTheCriticSaysOfEachFrame) {
-  const TemporaryFolder folder;
-  const auto path = some_weights(folder);
+TEST_F(CriticMetricTest, SaysWhatTheCriticSaysOfEachFrame) {
+  const auto path = some_weights();
   const auto film = true_film(0);
 
-  const auto seen = measure(CriticMetric({path, 2}), film, 4);
+  const auto seen = measure(*ready(path), film, 4);
   const auto said = Critic::open(path).look(film.transpose(0, 1).contiguous());
 
   ASSERT_EQ(seen.clips.at("critic_quality").size(), 2u);
@@ -51,37 +60,58 @@ TEST(CriticMetric, SaysWhatTheCriticSaysOfEachFrame) {
   EXPECT_TRUE(seen.shown.empty());  // without truth there is nothing to compare sets with
 }
 
-TEST(CriticMetric, GivesFeaturesOfFilmAndTruthAtTheSameFrames) {
-  const TemporaryFolder folder;
-  const CriticMetric metric({some_weights(folder), 2});
+TEST_F(CriticMetricTest, GivesFeaturesOfFilmAndTruthAtTheSameFrames) {
+  const auto metric = ready(some_weights());
   const auto film = true_film(0);
   auto truth = film.clone();
   truth.select(1, 3).zero_();
 
-  const auto seen = measure(metric, film, 4, truth);
+  const auto seen = measure(*metric, film, 4, truth);
   const auto &shown = seen.shown.at("critic_frechet"), &wanted = seen.truth.at("critic_frechet");
 
   ASSERT_EQ(shown.size(), 2u);
   ASSERT_TRUE(shown[0].sizes().equals({2, 6}));
   EXPECT_TRUE(at::allclose(shown[0][0], wanted[0][0], 1e-4, 1e-5));   // frame 1
   EXPECT_FALSE(at::allclose(shown[0][1], wanted[0][1], 1e-4, 1e-5));  // frame 3
-  EXPECT_EQ(metric.quantities()[1].features, 6);
-  EXPECT_EQ(metric.quantities()[1].feature_frames, 2);
+  EXPECT_EQ(metric->quantities()[1].features, 6);
+  EXPECT_EQ(metric->quantities()[1].feature_frames, 2);
 }
 
-TEST(CriticMetric, NamesAFileThatIsNotThere) {
+TEST_F(CriticMetricTest, IsMissingWithoutItsFileAndSaysHowToGetIt) {
+  const CriticMetric metric({folder_ / "none.safetensors", 4});
+  const auto need = metric.needs().at(0);
+  const auto found = locate(need, folder_.path());
+  EXPECT_EQ(found.problem, "does not exist");
+  const auto text = missing_text(need, found, "metric.critic");
+  EXPECT_THAT(text, testing::HasSubstr(folder_ / "none.safetensors"));
+  EXPECT_THAT(text, testing::HasSubstr("plugins/pocket/pocket_critic.ini"));
+  EXPECT_THAT(text, testing::HasSubstr("[metric.critic] weights"));
+  EXPECT_EQ(metric.quantities().size(), 2u);  // it can still be listed
+  EXPECT_NE(CriticMetric::Config({.weights = ""}).problem(), "");
+}
+
+TEST_F(CriticMetricTest, RefusesAFileThatHoldsNoCritic) {
+  const auto path = some_weights();
+  std::filesystem::resize_file(path, 1000);
   try {
-    CriticMetric({"/nonexistent/critic.safetensors", 4});
+    ready(path);
     FAIL() << "expected an IoError";
   } catch (const IoError& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr("/nonexistent/critic.safetensors"));
-    EXPECT_THAT(error.what(), testing::HasSubstr("pocket_critic.ini"));
+    EXPECT_THAT(error.what(), testing::HasSubstr(path));
   }
 }
 
+TEST_F(CriticMetricTest, SharesOneNetworkBetweenMetricsOnTheSameFile) {
+  const auto path = some_weights();
+  const auto a = ready(path), b = ready(path);
+  EXPECT_EQ(store_.size(), 1u);
+}
+
 /// The weights that come with svi.
-class PocketCritic : public testing::Test {
+class PocketCritic : public FileMetrics {
  protected:
+  PocketCritic() { make_ready(metric_); }
+
   /// Mean quality over scenes, each film changed by `change(film, scene)`.
   template <class Change>
   double quality(const Change& change) const {

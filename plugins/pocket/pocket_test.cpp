@@ -63,12 +63,12 @@ TEST_F(PocketPluginTest, GivesEveryQuantityANameOfItsOwn) {
   EXPECT_EQ(names.count("critic_quality"), 1u);
 }
 
-TEST_F(PocketPluginTest, TellsWhichCriticARunUsed) {
-  const auto files = registry_.make<Metric>(Document{}, "critic")->weights();
+TEST_F(PocketPluginTest, TellsWhichCriticARunUses) {
+  const auto files = registry_.make<Metric>(Document{}, "critic")->needs();
 
-  EXPECT_THAT(files, ::testing::ElementsAre(
-                         (weights_folder(kDefaultFolder) / "critic.safetensors").string()));
-  EXPECT_TRUE(registry_.make<Metric>(Document{}, "psnr")->weights().empty());
+  ASSERT_EQ(files.size(), 1u);
+  EXPECT_EQ(files[0].given, (weights_folder(kDefaultFolder) / "critic.safetensors").string());
+  EXPECT_TRUE(registry_.make<Metric>(Document{}, "psnr")->needs().empty());
 }
 
 }  // namespace

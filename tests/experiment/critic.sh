@@ -7,7 +7,7 @@ small=(--set critic.width=4 --set critic.features=6 --set critic_training.steps=
 train() {  # train RANKS NAME [ARGUMENTS]
   local ranks=$1 name=$2
   shift 2
-  "$mpiexec" -n "$ranks" --oversubscribe "$program" experiments/pocket_critic.ini "${small[@]}" \
+  "$mpiexec" -n "$ranks" --oversubscribe "$program" plugins/pocket/pocket_critic.ini "${small[@]}" \
     --set experiment.results="$work/$name" "$@" > "$work/$name.log" 2>&1
 }
 same() {  # same A B
@@ -20,7 +20,7 @@ train 1 one || fail "one rank"
 train 2 two || fail "two ranks"
 same one two
 # Killed as soon as it has a checkpoint.
-"$program" experiments/pocket_critic.ini "${small[@]}" --set experiment.results="$work/killed" > "$work/killed.log" 2>&1 &
+"$program" plugins/pocket/pocket_critic.ini "${small[@]}" --set experiment.results="$work/killed" > "$work/killed.log" 2>&1 &
 pid=$!
 while kill -0 $pid 2> /dev/null; do
   compgen -G "$work/killed/pocket_critic/checkpoints/*/step-*.safetensors" > /dev/null && break
@@ -47,4 +47,14 @@ code=0
 "$program" experiments/smoke.ini --set metric.critic.weights="$critic" --validate > "$work/refused.log" 2>&1 || code=$?
 [ "$code" -eq 2 ] || fail "damaged weights gave exit code $code instead of 2"
 grep -q "critic.safetensors" "$work/refused.log" || fail "the refusal does not name the file"
+
+# Without its file it is missing as other networks are: named, without a number, and the others measure.
+"$program" experiments/smoke.ini --set metric.critic.weights="$work/none.safetensors" --set training.steps=0 \
+  --set experiment.results="$work/missing" > "$work/missing.log" 2>&1 || fail "a run without the critic's file"
+for said in "$work/missing.log" "$work/missing/smoke/summary.json"; do
+  grep "metric.critic\] is missing critic.*none.safetensors.*pocket_critic.ini" "$said" > /dev/null || fail "not named in $said"
+done
+h5ls -r "$work/missing/smoke/smoke.h5" > "$work/missing.names"
+grep critic_ "$work/missing.names" && fail "a number without a critic"
+grep /metrics/clip/psnr "$work/missing.names" > /dev/null || fail "the other metrics gave no number"
 echo "critics agree"
