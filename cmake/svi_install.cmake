@@ -1,5 +1,5 @@
 # What `cmake --install` lays down: library and headers, programs, plugins, a package for find_package(svi),
-# experiments and pocket weights. Also the target `programs`: what a user runs, without tests and benchmarks.
+# experiments (those of plugins too) and small weights. Also the target `programs`: what a user runs, without tests and benchmarks.
 include(CMakePackageConfigHelpers)
 set(_svi_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/svi)
 set(_svi_share_dir ${CMAKE_INSTALL_DATADIR}/svi)
@@ -32,7 +32,16 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/libsvi/include/svi ${PROJECT_BINARY_DIR}
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/experiments DESTINATION ${_svi_share_dir} FILES_MATCHING PATTERN "*.ini")
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/data/pocket DESTINATION ${_svi_share_dir}/data OPTIONAL)
+# Each in the folder of its plugin, as in the source tree: their bases are named from there.
+file(GLOB_RECURSE _svi_plugin_experiments CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
+  ${PROJECT_SOURCE_DIR}/plugins/*.ini)
+foreach(_svi_file IN LISTS _svi_plugin_experiments)
+  get_filename_component(_svi_folder ${_svi_file} DIRECTORY)
+  install(FILES ${PROJECT_SOURCE_DIR}/${_svi_file} DESTINATION ${_svi_share_dir}/${_svi_folder})
+endforeach()
+foreach(_svi_weights IN ITEMS pocket talk dance)
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/data/${_svi_weights} DESTINATION ${_svi_share_dir}/data OPTIONAL)
+endforeach()
 
 # The package. Its targets name LibTorch::LibTorch, which our own find module defines.
 install(EXPORT sviTargets NAMESPACE svi:: DESTINATION ${_svi_package_dir})

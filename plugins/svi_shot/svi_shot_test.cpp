@@ -61,7 +61,7 @@ TEST(SviShot, TheImageBranchSeesWhatItsOptionSays) {
   EXPECT_THROW(shot("clip_image = middle\n"), ConfigError);
 }
 
-/// The settings of experiments/svi_pro.ini, and of its arm `shot`.
+/// The settings of plugins/svi_shot/svi_pro.ini, and of its arm `shot`.
 constexpr const char* kPro =
     "motion_frames = 5\nprompts = stream\nstitch = drop_head\nlayout = anchor_first\n"
     "handover = latent\n";

@@ -15,13 +15,13 @@ cat > prompts.yaml << 'YAML'
 YAML
 ffmpeg -v error -f lavfi -i "testsrc=size=64x64" -frames:v 1 image.png
 
-# film NAME VARIANT MOTION-FRAMES PROMPTS FRAMES ARGUMENTS...
+# film PLUGIN/NAME VARIANT MOTION-FRAMES PROMPTS FRAMES ARGUMENTS...
 film() {
-  local name=$1 variant=$2 m=$3 prompts=$4 frames=$5 line
+  local recipe=$source_folder/plugins/$1.ini name=${1#*/} variant=$2 m=$3 prompts=$4 frames=$5 line
   shift 5
   mkdir "$name" && cd "$name"
   cp ../image.png ../prompts.yaml .
-  trained "$experiment" "$source_folder/experiments/$name.ini" "" --size pocket
+  trained "$experiment" "$recipe" "" --size pocket
   # shellcheck disable=SC2086  # the words of $trained
   {
     made --variant "$variant" "$@" $trained --frames 9 --image image.png --prompts prompts.yaml --out whole.mp4
@@ -34,8 +34,8 @@ film() {
   cd ..
 }
 experiment=$3
-film svi_shot shot 1 first 25
-film svi_film film 5 stream 17
-film svi_tom tom 1 stream 25
-film svi_pro shot 2 stream 23 --set method.motion_frames=2 --set method.layout=anchor_first --set method.handover=latent \
+film svi_shot/svi_shot shot 1 first 25
+film svi_film/svi_film film 5 stream 17
+film svi_tom/svi_tom tom 1 stream 25
+film svi_shot/svi_pro shot 2 stream 23 --set method.motion_frames=2 --set method.layout=anchor_first --set method.handover=latent \
   --set method.stitch=drop_head --set method.prompts=stream

@@ -32,10 +32,10 @@ struct Anchored {
   static void set(ChainOptions& options) { options.anchor_copies = -1; }
 };
 
-/// An experiment that comes with svi, its arms completed; methods stand in for those of plugins.
+/// An experiment that comes with svi, by its path there, its arms completed; methods stand in for
+/// those of plugins.
 Plan recipe(const std::string& name) {
-  auto document =
-      read_with_bases(std::string(SVI_SOURCE_DIR) + "/experiments/" + name, text_of_file);
+  auto document = read_with_bases(std::string(SVI_SOURCE_DIR) + "/" + name, text_of_file);
   document.set("experiment", "plugins", "", "test");
   if (document.get("data", "path"))  // a user's own clips
     document.set("data", "path", std::string(SVI_SOURCE_DIR) + "/tests/data/golden", "test");
@@ -55,7 +55,8 @@ double number(const Arm& arm, const char* section, const char* key) {
 /// errors.
 TEST(Recipes, MixedErrorsKeepClipsErrorsInABinOfTheirOwn) {
   int mixed = 0;
-  for (const auto* name : {"ablation_bank.ini", "ablation_eimg.ini", "published.ini"}) {
+  for (const auto* name : {"experiments/ablation_bank.ini", "experiments/ablation_eimg.ini",
+                           "experiments/published.ini"}) {
     for (const auto& arm : recipe(name).arms) {
       if (arm.document.get("error_source", "type") != "mixed") continue;
       ++mixed;
@@ -73,7 +74,7 @@ TEST(Recipes, MixedErrorsKeepClipsErrorsInABinOfTheirOwn) {
 }
 
 TEST(Recipes, BaseOfSviShotIsTheModelAsItWasTrained) {
-  const auto plan = recipe("svi_shot.ini");
+  const auto plan = recipe("plugins/svi_shot/svi_shot.ini");
 
   ASSERT_EQ(plan.arms.size(), 2u);
   EXPECT_EQ(plan.arms[0].document.get("method", "anchor_copies"), "0");

@@ -28,11 +28,12 @@ std::optional<std::string> recipe_text(const std::string& path) {
   return text.str();
 }
 
-/// An experiment that comes with svi, with its own plugins.
+/// A recipe that comes with a plugin, which it loads; `name` is that of the file.
 struct SviRecipe {
   explicit SviRecipe(const std::string& name, const std::string& size = {}) {
     const std::string root = SVI_SOURCE_DIR;
-    auto document = read_with_bases(root + "/experiments/" + name + ".ini", recipe_text);
+    const std::string plugin = name == "svi_pro" ? "svi_shot" : name;
+    auto document = read_with_bases(root + "/plugins/" + plugin + "/" + name + ".ini", recipe_text);
     document.set("data", "path", root + "/data/mixkit", "test");
     if (!size.empty()) document = apply_size(document, size);
     register_builtins(registry);
