@@ -74,6 +74,15 @@ def scenes(folder):
     return {scene: {arm: films[arm] for arm in sorted(films, key=order)} for scene, films in sorted(found.items())}
 
 
+def prompts(film):
+    """The prompts of a film's clips, in order, by the record that svi writes beside it; [] where there is none."""
+    try:
+        clips = json.loads(pathlib.Path(film).with_suffix(".json").read_text(encoding="utf-8"))["clips"]
+        return [str(clip["prompt"]) for clip in clips]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
 def font_file():
     """DejaVu Sans, which matplotlib brings along."""
     return pathlib.Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"

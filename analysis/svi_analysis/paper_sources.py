@@ -1,8 +1,9 @@
 """Which result file serves which part of the paper, and with whose weights its numbers were made."""
 
+import pathlib
 from dataclasses import dataclass, field
 
-from . import comparing, paper, results
+from . import comparing, films, paper, results
 from .points import Point, PointError
 from .tabular import Cell
 
@@ -30,7 +31,7 @@ class Source:
 
     path: object
     result: results.Result
-    films: results.Result
+    whole: results.Result
     run: results.Run
     roles: list[str]
     weights: str
@@ -74,9 +75,9 @@ class Source:
     def value(self, names, arm, length=None):
         """(quantity, interval) of the first of `names` that the file has, over films of `length` clips; else None."""
         for name in names:
-            whole = next((q for q in self.films.quantities if q.name == name), None)
+            whole = next((q for q in self.whole.quantities if q.name == name), None)
             if whole is not None and length in (None, self.clips):
-                found = comparing.value_at(self.films, whole, Point.parse("film"), arm)
+                found = comparing.value_at(self.whole, whole, Point.parse("film"), arm)
                 if found.count:
                     return whole, found
             quantity = next((q for q in self.result.quantities if q.name == name), None)
@@ -110,10 +111,10 @@ def weights_of(run):
     return POCKET if any(key.split()[1].startswith("dit.") for key in files) else UNKNOWN
 
 
-def roles_of(path, result, films, run):
+def roles_of(path, result, whole, run):
     """What a file is good for, by its settings, arms and quantities."""
     parsed = results.parsed_ini(run.resolved_ini or run.original_ini)
-    names = {quantity.name for quantity in result.quantities + films.quantities}
+    names = {quantity.name for quantity in result.quantities + whole.quantities}
     roles = [ERRORS] if "error_map" in results.diagnostics(path) else []
     if not names:
         return roles
@@ -123,8 +124,10 @@ def roles_of(path, result, films, run):
         return [DANCE, *roles]
     if any(arm in result.arms for row, arms, _ in paper.COMPONENTS if row.startswith("without") for arm in arms):
         roles.append(ABLATION)
-    story = parsed.get("data", "story_clips", fallback="") not in ("", "0", "1")
-    story = story or parsed.get("method", "prompts", fallback="") == "stream"
+    # A stream is one whose prompts change; that a method would follow one says nothing.
+    story = parsed.get("data", "story_clips", fallback="") not in ("", "0", "1") or any(
+        len(set(films.prompts(record.with_suffix(".mp4")))) > 1
+        for record in pathlib.Path(path).parent.glob("videos/*/scene*.json"))
     return [CREATIVE if story else CONSISTENT, STABILITY, *roles]
 
 
@@ -139,13 +142,13 @@ def read(text):
         raise paper.MappingError(f"'{text}': write PATH or ROLE=PATH, with ROLE out of {', '.join(ROLES)}")
     else:
         asked = []
-    films = results.read_films(path)
+    whole = results.read_films(path)
     try:
         result = results.read(path)
     except results.ResultError:
         result = results.read(path, only=[])
     run = results.read_run(path)
-    return Source(path, result, films, run, asked or roles_of(path, result, films, run), weights_of(run))
+    return Source(path, result, whole, run, asked or roles_of(path, result, whole, run), weights_of(run))
 
 
 def having(sources, role):

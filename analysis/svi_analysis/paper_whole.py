@@ -32,7 +32,7 @@ def _stand_ins(sources, role, chosen):
     out = {column: [] for column in paper.COLUMNS}
     for source in sources_module.having(sources, role):
         held = results.Result(source.result.name, "", source.result.arms, source.result.labels, source.result.clips, 0,
-                              source.result.quantities + [q for q in source.films.quantities if q.name not in
+                              source.result.quantities + [q for q in source.whole.quantities if q.name not in
                                                           {known.name for known in source.result.quantities}])
         for column, quantity in paper.columns(held, chosen).items():
             if quantity is not None and quantity.name not in out[column]:

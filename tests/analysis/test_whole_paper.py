@@ -1,6 +1,7 @@
 """Tests of analysis/paper: every cell of the paper's tables says what is published, what is measured, and with whose weights."""
 
 import csv
+import json
 import pathlib
 import subprocess
 import sys
@@ -85,7 +86,8 @@ class WholePaper(unittest.TestCase):
         self.assertEqual(others, {"not known here"})
 
     def test_a_pocket_run_fills_its_length_and_says_pocket(self):
-        found, page = self.cells(self.study())
+        (self.folder / "header.h5").write_bytes(b"what results/*/*.h5 finds, too")
+        found, page = self.cells(self.study(), self.folder / "header.h5")
         for row, fall in ((f"{paper.BASE}: {paper.IMAGING}", 1.5), (f"{paper.SHOT}: {paper.IMAGING}", 0)):
             line = found["table1-consistent", row, "ours, 10 clips"]
             self.assertEqual(line["source"], "pocket")
@@ -103,13 +105,21 @@ class WholePaper(unittest.TestCase):
             self.assertEqual(found["table1-consistent", f"{paper.SHOT}: {paper.SUBJECT}", "ours, 10 clips"]["source"], "pocket")
 
     def test_each_file_serves_what_its_settings_and_quantities_say(self):
-        story = "\n[method]\nprompts = stream\n"
+        story = "\n[data]\nstory_clips = 10\n"
         found, _ = self.cells(self.study("story", settings=story), self.study("sound", quantities=("psnr", "mouth_lag",
                                                                                                "mouth_lag_confidence")))
         self.assertEqual(found["table1-creative", f"{paper.SHOT}: {paper.IMAGING}", "ours, 10 clips"]["source"], "pocket")
         self.assertEqual(found["table1-consistent", f"{paper.SHOT}: {paper.IMAGING}", "ours, 10 clips"]["text"], "not measured")
         self.assertEqual(found["log", paper.BASE, "ours, 10 clips"]["source"], "pocket")
         self.assertEqual(found["ablation", f"without image error: {paper.IMAGING}", "ours, whole films"]["source"], "pocket")
+
+    def test_a_stream_is_one_whose_prompts_change(self):
+        path = self.study(settings="\n[method]\nprompts = stream\n")
+        record = self.folder / "videos" / "erft" / "scene0.json"
+        record.parent.mkdir(parents=True)
+        for second, role in (("a cat", "consistent"), ("a dog", "creative")):
+            record.write_text(json.dumps({"clips": [{"prompt": "a cat"}, {"prompt": second}]}), encoding="utf-8")
+            self.assertIn(role, paper_sources.read(str(path)).roles)
 
     def test_films_that_are_told_take_the_arms_of_their_method(self):
         told = INI.replace("label = ERFT, 100", "method.type = svi_talk\nlabel = ERFT, 100")

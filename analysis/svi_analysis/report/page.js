@@ -20,23 +20,13 @@ function chartOf(id, entries) {
 const curves = chartOf("curves-chart", DATA.curves);
 chartOf("training-chart", DATA.training);
 
-// Films: all of a scene play in step with the first that can be seen.
-class Films {
+// Films of the chosen scene, made from the page's own data.
+class Films extends Player {
   constructor(host, scenes) {
-    this.host = host;
+    super(host, DATA.clips);
     this.scenes = scenes;
     this.grid = host.querySelector(".films");
-    this.play = host.querySelector(".play");
-    this.range = host.querySelector("input[type=range]");
-    this.readout = host.querySelector(".readout");
-    this.speed = host.querySelector("select");
     this.sources = new Map();
-    this.playing = false;
-    this.play.addEventListener("click", () => this.toggle());
-    this.range.addEventListener("input", () => this.seek(Number(this.range.value) / 1000));
-    this.speed.addEventListener("change", () => {
-      for (const video of this.videos) video.playbackRate = Number(this.speed.value);
-    });
     this.buttons = [...host.querySelectorAll(".scene")];
     this.buttons.forEach((button, scene) => button.addEventListener("click", () => this.open(scene)));
     watchers.push(() => this.hide());
@@ -56,23 +46,18 @@ class Films {
     this.grid.textContent = "";
     this.buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(i === scene)));
     const number = this.scenes[scene].number;
-    this.videos = this.scenes[scene].films.map((film) => {
+    this.show(this.scenes[scene].films.map((film) => {
       const figure = document.createElement("figure"), video = document.createElement("video");
       const caption = document.createElement("figcaption");
       if (film.arm >= 0) { figure.style.setProperty("--arm", armColour(film.arm)); figure.dataset.arm = film.arm; }
       Object.assign(video, {muted: true, playsInline: true, loop: false, preload: "auto", src: this.source(film)});
       video.setAttribute("aria-label", `Film of scene ${number}: ${film.label}`);
-      video.playbackRate = Number(this.speed.value);
-      video.addEventListener("ended", () => {
-        if (this.playing && this.videos.every((other) => other.ended)) this.again();
-      });
       caption.textContent = film.label;
       figure.append(video, caption);
       this.grid.appendChild(figure);
       return video;
-    });
+    }));
     this.hide();
-    this.seek(0);
   }
 
   hide() {
@@ -81,62 +66,7 @@ class Films {
     }
   }
 
-  longest() { return this.videos.reduce((best, video) => (video.duration || 0) > (best.duration || 0) ? video : best); }
-
-  toggle() { if (this.playing) this.stop(); else this.start(); }
-
-  start() {
-    if (this.longest().ended) this.seek(0);
-    this.playing = true;
-    this.play.textContent = "Pause";
-    for (const video of this.videos) { const begun = video.play(); if (begun) begun.catch(() => {}); }
-    const frame = () => { if (!this.playing) return; this.step(); requestAnimationFrame(frame); };
-    requestAnimationFrame(frame);
-  }
-
-  stop() {
-    this.playing = false;
-    this.play.textContent = "Play";
-    for (const video of this.videos || []) video.pause();
-  }
-
-  again() {
-    this.seek(0);
-    for (const video of this.videos) { const begun = video.play(); if (begun) begun.catch(() => {}); }
-  }
-
-  step() {
-    const master = this.longest();
-    for (const video of this.videos) {
-      // A film that is over keeps its last picture; one that lags by more than two frames or so jumps.
-      const now = master.currentTime, apart = Math.abs(video.currentTime - now);
-      if (video !== master && !video.ended && apart > 0.2 && now < video.duration) video.currentTime = now;
-    }
-    this.tell();
-  }
-
-  share() { const master = this.longest(); return master.duration ? master.currentTime / master.duration : 0; }
-
-  tell() {
-    const share = Math.min(1, this.share());
-    this.range.value = Math.round(1000 * share);
-    const clip = Math.min(DATA.clips, 1 + Math.floor(share * DATA.clips));
-    const text = DATA.clips ? `clip ${clip} of ${DATA.clips}` : `${Math.round(100 * share)} %`;
-    if (this.readout.textContent !== text) {
-      this.readout.textContent = text;
-      this.range.setAttribute("aria-valuetext", text);
-      if (curves && this.playing) curves.follow(share);
-    }
-  }
-
-  seek(share) {
-    const length = Math.max(0, ...this.videos.map((video) => video.duration || 0));
-    for (const video of this.videos) {
-      if (video.readyState > 0) video.currentTime = Math.min(share * length, Math.max(0, video.duration - 0.01));
-    }
-    this.range.value = Math.round(1000 * share);
-    this.tell();
-  }
+  told(clip, share) { if (curves && this.playing) curves.follow(share); }
 }
 
 const host = document.getElementById("films-player");

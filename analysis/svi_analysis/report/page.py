@@ -30,7 +30,8 @@ def document(title, question, facts, parts, values, foot):
     links = "".join(f'<li><a href="#{name}">{NAMES[name]}</a></li>' for name in parts)
     chips = "".join(f"<li>{html.escape(fact)}</li>" for fact in facts)
     style = (HERE / "page.css").read_text(encoding="utf-8")
-    scripts = "".join(f"<script>{(HERE / name).read_text(encoding='utf-8')}</script>" for name in ("chart.js", "page.js"))
+    scripts = "".join(f"<script>{(HERE / name).read_text(encoding='utf-8')}</script>"
+                      for name in ("chart.js", "player.js", "page.js"))
     values = {"curves": [], "training": [], "scenes": [], "clips": 0, "reload": 0, **values}
     return (f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'

@@ -68,18 +68,23 @@ def cards(result, quantity, baseline, comparisons):
     return section("short", "In short", text, f'<div class="cards">{"".join(out)}</div>')
 
 
+def player_bar(clips):
+    """What a Player of player.js is worked with."""
+    speeds = "".join(f'<option value="{s}"{" selected" if s == 1 else ""}>{s} x</option>' for s in (0.5, 1, 2, 4))
+    return ('<div class="bar"><button type="button" class="play">Play</button>'
+            '<input type="range" min="0" max="1000" value="0" aria-label="Place in the film">'
+            f'<span class="readout">clip 1 of {clips}</span><label>speed <select aria-label="Speed">{speeds}</select></label>'
+            "</div>")
+
+
 def film_player(scenes, left_out, clips):
     if not scenes:
         return ""
     buttons = "".join(f'<button type="button" class="scene" data-scene="{i}" aria-pressed="{str(i == 0).lower()}">scene '
                       f'{scene["number"]}</button>' for i, scene in enumerate(scenes))
-    speeds = "".join(f'<option value="{s}"{" selected" if s == 1 else ""}>{s} x</option>' for s in (0.5, 1, 2, 4))
     note = f'<p class="note">{left_out} more scenes are in the folder videos/.</p>' if left_out else ""
     body = (f'<div class="card" id="films-player"><div class="bar" role="group" aria-label="Scene">{buttons}</div>'
-            '<div class="bar"><button type="button" class="play">Play</button>'
-            '<input type="range" min="0" max="1000" value="0" aria-label="Place in the film">'
-            f'<span class="readout">clip 1 of {clips}</span><label>speed <select aria-label="Speed">{speeds}</select></label>'
-            f'</div><div class="films"></div></div>{note}')
+            f'{player_bar(clips)}<div class="films"></div></div>{note}')
     return section("films", "Films", "Arms that start from the same scene with the same noise, side by side and in step. "
                    "First the truth, where it is known.", body)
 
