@@ -35,6 +35,7 @@ ForcingFilm::ForcingFilm(ForcingPlan plan, const Studio& studio, const FilmReque
   std::vector<float> rising = {0};
   rising.insert(rising.end(), studio.sampler.sigmas().rbegin(), studio.sampler.sigmas().rend());
   levels_ = at::tensor(rising).to(image_.device());
+  if (plan_.cache) static_cast<void>(CausalWindow::causal(studio.model));  // or says so at once
 }
 
 std::optional<Piece> ForcingFilm::do_upcoming() const {
@@ -66,6 +67,7 @@ at::Tensor ForcingFilm::do_make(const OnStep& on_step) {
   begin();
   told_ = told(studio_, start_, image_, script_.prompts(piece_));
   draws_ = 0;
+  cache_.clear();  // a film goes on from its pieces, and a piece may have a prompt of its own
   const auto noise = draw(piece_, clip_frames_);
   const auto context = context_;
   const auto made = made_;
@@ -74,6 +76,7 @@ at::Tensor ForcingFilm::do_make(const OnStep& on_step) {
   for (const auto& part : all_parts) all += static_cast<std::int64_t>(part.rows.size());
   std::vector<at::Tensor> latents;
   for (const auto& [size, rows] : all_parts) {
+    noised_ = -1;
     auto chunk =
         chunk_behind(context_, plan_.known_by_image ? noise : noise.narrow(2, first, size));
     for (const auto& row : rows) {
@@ -171,6 +174,13 @@ at::Tensor ForcingFilm::stepped(const View& view, const at::Tensor& known, const
     count(guided.evaluations() * passes);
     return x;
   };
+  if (plan_.cache) {
+    const auto still = view.from.eq(view.to).to(at::kInt).cumprod(0).sum().item<std::int64_t>();
+    const CausalWindow model(studio_.model, cache_, still, B);
+    auto x = step(model, 1);
+    count(model.written());
+    return x;
+  }
   if (plan_.history.segments.empty() || view.history == 0) return step(studio_.model, 1);
   const auto newest = static_cast<std::int64_t>(made_.size());
   const auto first = made_.begin() + (newest - std::min(newest, view.history));
@@ -182,6 +192,13 @@ at::Tensor ForcingFilm::stepped(const View& view, const at::Tensor& known, const
   return step(model, model.passes());
 }
 
+at::Tensor ForcingFilm::history_noise(const ScheduleRow& row, const at::Tensor& fresh) {
+  if (!plan_.cache || row.context < 0) return fresh;
+  if (row.context != noised_) noise_of_level_ = fresh;  // or no frame would be found again
+  noised_ = row.context;
+  return noise_of_level_;
+}
+
 void ForcingFilm::take(Chunk& chunk, const ScheduleRow& row) {
   const bool noisy = plan_.renoise || plan_.context_noise || row.context >= 0 ||
                      !plan_.history.segments.empty() || !plan_.corrected.empty();
@@ -189,7 +206,7 @@ void ForcingFilm::take(Chunk& chunk, const ScheduleRow& row) {
   SVI_CHECK(draws_ < kMostRows, "a piece has at most ", kMostRows, " rows");
   const auto fresh = noisy ? draw(kFreshNoise + piece_ * kMostRows + draws_++, 2 * T)
                            : at::Tensor();  // first what joins now, then what a calibration takes
-  const auto seen = view(chunk, row, fresh);
+  const auto seen = view(chunk, row, history_noise(row, fresh));
   const auto frames = seen.x.size(2), K = levels_.size(0) - 1;
   const auto noisiest = *std::max_element(row.from.begin(), row.from.end());
   // Where the image alone tells the history, the window's first frame is made again.

@@ -10,6 +10,7 @@
 #include <svi/method/studio.hpp>
 #include <vector>
 
+#include "diffusion_forcing/causal_window.hpp"
 #include "diffusion_forcing/forcing_method.hpp"
 
 namespace forcing {
@@ -59,6 +60,8 @@ class ForcingFilm final : public svi::Film {
   at::Tensor draw(std::int64_t number, std::int64_t frames) const;
   at::Tensor sigma_of(const std::vector<std::int64_t>& levels) const;
   svi::Condition condition(std::int64_t frames, const at::Tensor& known);
+  /// The noise that a row's history joins, out of the row's own.
+  at::Tensor history_noise(const ScheduleRow& row, const at::Tensor& fresh);
   std::int64_t window() const { return plan_.window > 0 ? plan_.window : clip_frames_; }
   std::int64_t added() const { return clip_frames_ - 1; }  // latent frames of a piece
 
@@ -75,6 +78,9 @@ class ForcingFilm final : public svi::Film {
   std::map<std::int64_t, at::Tensor> y_;                  // of a window by its frames
   svi::Condition told_;                                   // of the piece, without an image
   std::int64_t piece_ = 0, draws_ = 0;
+  KeyCache cache_;                  // of the piece
+  std::int64_t noised_ = -1;        // level of a history whose noise is kept
+  at::Tensor noise_of_level_ = {};  // [B, z, 2 T, h, w]
 };
 
 }  // namespace forcing

@@ -25,6 +25,10 @@ struct ForcingPlan {
   /// The history is the condition image alone, and no frame of the latent: the window's first frame
   /// is made again and dropped, and all frames share a flow time, as in the training of the base.
   bool known_by_image = false;
+  /// Causal windows: frames that stand do not see those that move, so their keys and values are
+  /// kept and not computed again (CausalWindow). Noise of the history is then one draw for each
+  /// level.
+  bool cache = false;
   bool renoise = false;  // steps go through the clean estimate and fresh noise, not along v
   std::vector<double> corrected =
       {};                      // u of the levels at which a chunk is calibrated by the image

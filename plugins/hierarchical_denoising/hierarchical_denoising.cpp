@@ -10,6 +10,7 @@ struct HierarchicalOptions : PromptOptions {
   std::int64_t block = 1;
   std::int64_t context = 1;
   bool renoise = true;
+  bool cache = false;
 
   void describe(OptionVisitor& visit) {
     visit(block, {.key = "block",
@@ -26,6 +27,10 @@ struct HierarchicalOptions : PromptOptions {
           {.key = "renoise",
            .help = "every step goes through the clean estimate and fresh noise, as few-step "
                    "models do; off: along the velocity"});
+    visit(cache,
+          {.key = "cache",
+           .help = "keep keys and values of a step: blocks see those before them, which do "
+                   "not see them; off: attention in both directions, computed in each pass"});
     PromptOptions::describe(visit);
   }
 };
@@ -44,6 +49,7 @@ class HierarchicalDenoising final : public forcing::ForcingMethod {
                              return forcing::hierarchical_rows(steps, frames, block, ready, window);
                            },
                        .context = config.context,
+                       .cache = config.cache,
                        .renoise = config.renoise},
                       config) {}
 };

@@ -1,5 +1,7 @@
+#include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>
 
+#include "method/causal_films.hpp"
 #include "method/whole_films.hpp"
 
 namespace svi {
@@ -55,6 +57,30 @@ TEST_F(HierarchicalDenoising, ComesToTheCleanFrame) {
 TEST_F(HierarchicalDenoising, GoesOnFromItsPiecesWithTheSameBits) {
   const test::Mixing model;
   expect_goes_on("block = 2\n", model, 4);
+}
+
+TEST_F(HierarchicalDenoising, ComputesAFrameOfALevelOnce) {
+  const at::NoGradGuard no_grad;
+  const auto model = test::tiny_causal_dit();
+  const auto frames_of = [&](const std::string& options) {
+    const auto before = model->tokens();
+    roll(options, *model, 3);
+    return (model->tokens() - before) / test::kCausalTokens;
+  };
+  // A step: the history, four blocks, and the first three of them again as they are then.
+  EXPECT_EQ(frames_of("cache = on\n"), 3 * kSteps * (1 + 4 + 3));
+  EXPECT_EQ(frames_of("cache = off\n"), 3 * kSteps * (2 + 3 + 4 + 5));
+  expect_goes_on("block = 2\ncache = on\n", *model, 3);
+}
+
+TEST_F(HierarchicalDenoising, ShowsABlockTheFramesOfItsLevelFromTheCache) {
+  const test::Ledger model;
+  const auto film = roll("renoise = off\ncache = on\n", model, 2);
+  const auto all = at::cat({film[0].latent, film[1].latent}, 2);
+  EXPECT_TRUE(at::equal(model.past.back(), all.narrow(2, 4, 4)));  // the last step: all are clean
+  // The first step: a history at the level that is reached, the same for all blocks.
+  EXPECT_FALSE(at::equal(model.past[0], all.narrow(2, 0, 1)));
+  EXPECT_TRUE(at::equal(model.past[0], model.past[1].narrow(2, 0, 1)));
 }
 
 TEST_F(HierarchicalDenoising, RefusesBlocksThatDoNotFit) {

@@ -11,6 +11,7 @@ struct SelfForcingOptions : PromptOptions {
   std::int64_t context = 2;
   std::int64_t sink = 1;
   bool renoise = true;
+  bool cache = false;
 
   void describe(OptionVisitor& visit) {
     visit(block, {.key = "block",
@@ -33,6 +34,9 @@ struct SelfForcingOptions : PromptOptions {
           {.key = "renoise",
            .help = "every step goes through the clean estimate and fresh noise, as few-step "
                    "models do; off: along the velocity"});
+    visit(cache, {.key = "cache",
+                  .help = "keep keys and values of clean frames: blocks see them, and they do not "
+                          "see blocks; off: attention in both directions, computed in each pass"});
     PromptOptions::describe(visit);
   }
 };
@@ -51,6 +55,7 @@ class SelfForcing final : public forcing::ForcingMethod {
                            },
                        .context = config.context,
                        .sink = config.sink,
+                       .cache = config.cache,
                        .renoise = config.renoise},
                       config) {}
 };

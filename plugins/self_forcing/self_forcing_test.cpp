@@ -1,5 +1,7 @@
+#include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>
 
+#include "method/causal_films.hpp"
 #include "method/whole_films.hpp"
 
 namespace svi {
@@ -42,6 +44,50 @@ TEST_F(SelfForcing, CostsAPassForEachBlockAndStepAndComesToTheCleanFrame) {
 TEST_F(SelfForcing, GoesOnFromItsPiecesWithTheSameBits) {
   const test::Mixing model;
   expect_goes_on("context = 3\nsink = 2\n", model, 4);
+}
+
+TEST_F(SelfForcing, ShowsABlockTheKeysOfItsFirstAndItsLastFrames) {
+  const test::Ledger model;
+  const auto film = roll("context = 3\nsink = 1\nrenoise = off\ncache = on\n", model, 3);
+  const auto all = at::cat({film[0].latent, film[1].latent, film[2].latent}, 2);
+  EXPECT_TRUE(at::equal(model.past.back(), all.index_select(2, at::tensor({0, 9, 10, 11}))));
+  EXPECT_LT((film[1].latent - 0.25).abs().max().item<double>(), 2e-6);
+}
+
+TEST_F(SelfForcing, ComputesCleanFramesOnceForAClip) {
+  const at::NoGradGuard no_grad;
+  const auto model = test::tiny_causal_dit();
+  const auto costs = [&](const std::string& options) {
+    std::vector<std::int64_t> frames{0}, passes;
+    auto seen = model->tokens();
+    const auto made = method(options);
+    roll_out(studio(*made, *model, 4), scenes, [&](const RolledClip& clip) {
+      frames.push_back((model->tokens() - seen) / test::kCausalTokens);
+      seen = model->tokens();
+      passes.push_back(clip.evaluations);
+    });
+    return std::pair{frames, passes};
+  };
+  // A chunk has two blocks of one frame behind a history of two, the image's alone at first.
+  const auto [cached, passes] = costs("cache = on\n");
+  EXPECT_EQ(cached[1], 4 * kSteps + 4);
+  for (const std::size_t clip : {2, 3, 4}) EXPECT_EQ(cached[clip], 4 * kSteps + 5) << clip;
+  EXPECT_EQ(passes.back(), 4 * (kSteps * 4 + 4));  // keys of the history and of three blocks
+  const auto [again, all] = costs("cache = off\n");
+  for (const std::size_t clip : {2, 3, 4}) EXPECT_EQ(again[clip], 14 * kSteps) << clip;
+  EXPECT_EQ(all.back(), 4 * kSteps * 4);
+}
+
+TEST_F(SelfForcing, GoesOnFromItsPiecesWithACache) {
+  const at::NoGradGuard no_grad;
+  const auto model = test::tiny_causal_dit();
+  expect_goes_on("cache = on\ncontext = 3\nsink = 2\n", *model, 4);
+  expect_goes_on("cache = on\nblock = 2\nsink = 0\ncontext = 1\n", *model, 3);
+}
+
+TEST_F(SelfForcing, NeedsAModelThatKeepsKeys) {
+  const test::Knowing model;
+  EXPECT_THROW(roll("cache = on\n", model, 1), ConfigError);
 }
 
 TEST_F(SelfForcing, RefusesASinkThatLeavesNoRoom) {

@@ -1,4 +1,5 @@
 set(SVI_MODEL_SOURCES
+  src/model/causal.cpp
   src/model/condition.cpp
   src/model/critic.cpp
   src/model/extension.cpp
@@ -14,6 +15,7 @@ set(SVI_MODEL_SOURCES
   src/model/renaming.cpp
   src/model/scaled_weights.cpp
   src/model/weights.cpp
+  src/model/wan/dit/behind.cpp
   src/model/wan/dit/block_feed.cpp
   src/model/wan/dit/block_fused.cpp
   src/model/wan/dit/block_lean.cpp

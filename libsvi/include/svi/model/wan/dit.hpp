@@ -9,6 +9,7 @@
 
 #include "svi/config/option.hpp"
 #include "svi/core/export.hpp"
+#include "svi/model/causal.hpp"
 #include "svi/model/model.hpp"
 #include "svi/model/wan/dit_placement.hpp"
 #include "svi/model/weights.hpp"
@@ -57,7 +58,7 @@ struct LinearShape {
 /// Computes in the dtype and on the device of its weights, or as `place` says; norms, modulation
 /// and rotation are fp32. velocity() may run from several threads as long as nobody changes weights
 /// or adapters meanwhile.
-class SVI_EXPORT WanDit : public VelocityModel {
+class SVI_EXPORT WanDit : public VelocityModel, public CausalModel {
  public:
   /// Weights are zero (norm gains one); with the meta device nothing is allocated. Throws
   /// ConfigError where `config.problem()` is not empty.
@@ -107,6 +108,12 @@ class SVI_EXPORT WanDit : public VelocityModel {
   /// GradMode is off.
   at::Tensor velocity(const at::Tensor& noisy, const at::Tensor& timestep,
                       const Condition& condition) const override;
+
+  /// Frames behind others, as CausalModel says: no extensions, no split, patches of one latent
+  /// frame. Runs the lean blocks or, where these cannot run, plain tensor operations.
+  at::Tensor velocity_behind(const FrameKeys& past, const at::Tensor& noisy,
+                             const at::Tensor& timestep, const Condition& condition,
+                             FrameKeys* kept = nullptr) const override;
 
   /// Keeps what the blocks compute of text and CLIP tokens for the latest `count` conditions, which
   /// are told apart by their values: a sampler asks with the same ones at every step. 0 (the start)

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "model/wan/dit/behind.hpp"
 #include "model/wan/dit/contexts.hpp"
 #include "model/wan/dit/dit_parts.hpp"
 #include "model/wan/dit/extended.hpp"
@@ -31,10 +32,11 @@ struct Stream {
   std::shared_ptr<Context> context = {};  // text and image of the lean blocks, not the two above
   WanRope rope = {};
   FiniteProbe* probe = nullptr;
-  const Split* split = nullptr;  // where the tokens are this rank's share of them
-  FrameOfToken frames = {};      // whose modulation a token takes
-  Extended extended = {};        // what model extensions made of this pass
-  WanRope view_rope = {};        // of one of its views of self-attention, where there are some
+  const Split* split = nullptr;    // where the tokens are this rank's share of them
+  FrameOfToken frames = {};        // whose modulation a token takes
+  Extended extended = {};          // what model extensions made of this pass
+  WanRope view_rope = {};          // of one of its views of self-attention, where there are some
+  const Behind* behind = nullptr;  // where the frames stand behind others
 };
 
 /// Self-attention over all L tokens, or in the views that an extension asks for. attend(first,
@@ -43,9 +45,10 @@ at::Tensor attend_in_views(const Stream& stream, std::int64_t L,
                            const std::function<at::Tensor(std::int64_t first, std::int64_t count,
                                                           const WanRope& rope)>& attend);
 
-/// WanDit::velocity, watched by `probe` where it is not null.
+/// WanDit::velocity, watched by `probe` where it is not null; or, without gradients, that of frames
+/// `behind` others, whose places it is given here.
 at::Tensor forward(const WanDitParts& parts, const at::Tensor& noisy, const at::Tensor& timestep,
-                   const Condition& condition, FiniteProbe* probe);
+                   const Condition& condition, FiniteProbe* probe, Behind* behind = nullptr);
 
 /// Tokens [B, L, D] through every block and the head's norm, ready for the last linear layer.
 ///

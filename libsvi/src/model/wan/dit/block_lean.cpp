@@ -56,8 +56,8 @@ at::Tensor split_attention(const WanAttention& layer, const at::Tensor& h, const
   return lean::linear(split.to_tokens(attended, L), layer.o);
 }
 
-at::Tensor lean_self_attention(const WanAttention& layer, const at::Tensor& h, const Stream& stream,
-                               const lean::Heads& heads) {
+at::Tensor lean_self_attention(const WanAttention& layer, std::size_t index, const at::Tensor& h,
+                               const Stream& stream, const lean::Heads& heads) {
   if (stream.split != nullptr) return split_attention(layer, h, stream, heads);
   if (!stream.extended.views().first.empty()) {
     const auto q = lean::linear(h, layer.q), k = lean::linear(h, layer.k),
@@ -70,6 +70,13 @@ at::Tensor lean_self_attention(const WanAttention& layer, const at::Tensor& h, c
     return lean::linear(attend_in_views(stream, h.size(1), attend), layer.o);
   }
   const auto& rope = stream.rope;
+  if (stream.behind != nullptr) {
+    const auto [k, v] =
+        stream.behind->joined(index, lean::linear(h, layer.k), lean::linear(h, layer.v));
+    const auto keys = lean::keys(k, v, layer.norm_k, &stream.behind->rope, heads);
+    return lean::linear(lean::attend(lean::linear(h, layer.q), layer.norm_q, &rope, heads, keys),
+                        layer.o);
+  }
   const auto keys =
       lean::keys(lean::linear(h, layer.k), lean::linear(h, layer.v), layer.norm_k, &rope, heads);
   return lean::linear(lean::attend(lean::linear(h, layer.q), layer.norm_q, &rope, heads, keys),
@@ -142,7 +149,7 @@ at::Tensor run_blocks_lean(const WanDitParts& parts, const at::Tensor& x, const 
     const auto& block = *held;
     const Gain affine{.mul = block.norm3_weight.to(at::kFloat),
                       .add = block.norm3_bias.to(at::kFloat)};
-    tokens.add_norm(lean_self_attention(block.self_attn, tokens.h, stream, heads),
+    tokens.add_norm(lean_self_attention(block.self_attn, i, tokens.h, stream, heads),
                     e[i].select(-2, 2), affine);
     const auto keys = stream.context->block(
         i, [&] { return context_keys(block.cross_attn, *stream.context, heads); });

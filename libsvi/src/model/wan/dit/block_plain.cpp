@@ -9,7 +9,7 @@
 namespace svi::wan {
 namespace {
 
-at::Tensor plain_self_attention(const WanAttention& layer, const at::Tensor& x,
+at::Tensor plain_self_attention(const WanAttention& layer, std::size_t index, const at::Tensor& x,
                                 const Stream& stream, const WanDitConfig& config) {
   if (!stream.extended.views().first.empty()) {
     const auto q = linear(x, layer.q), k = linear(x, layer.k), v = linear(x, layer.v);
@@ -23,6 +23,13 @@ at::Tensor plain_self_attention(const WanAttention& layer, const at::Tensor& x,
     return linear(attend_in_views(stream, x.size(1), attend), layer.o);
   }
   const auto* rope = &stream.rope;
+  if (stream.behind != nullptr) {
+    const auto [keys, values] =
+        stream.behind->joined(index, linear(x, layer.k), linear(x, layer.v));
+    const auto q = rms_rope(linear(x, layer.q), layer.norm_q, config.heads, rope, config.eps);
+    const auto k = rms_rope(keys, layer.norm_k, config.heads, &stream.behind->rope, config.eps);
+    return linear(attention(q, k, split_heads(values, config.heads)), layer.o);
+  }
   auto q = rms_rope(linear(x, layer.q), layer.norm_q, config.heads, rope, config.eps);
   auto k = rms_rope(linear(x, layer.k), layer.norm_k, config.heads, rope, config.eps);
   auto v = split_heads(linear(x, layer.v), config.heads);
@@ -66,7 +73,7 @@ at::Tensor plain_block(const WanBlock& block, std::size_t index, at::Tensor x, c
   const auto all = block.modulation.to(at::kFloat) + stream.modulation;
   const auto e = spread(all, x.size(1), stream.frames);  // [B, 1, D] or [B, L, D] each
   const auto attended = plain_self_attention(
-      block.self_attn, modulated_norm(x, e[0], e[1], config.eps), stream, config);
+      block.self_attn, index, modulated_norm(x, e[0], e[1], config.eps), stream, config);
   x = gated_add(x, attended, e[2]);
   see("self-attention");
   x = x + plain_cross_attention(block.cross_attn,
@@ -94,7 +101,7 @@ at::Tensor run_blocks_plain(const WanDitParts& parts, at::Tensor x, const Stream
     const auto block = feed.next();
     const Body body = [&parts, i, held = std::weak_ptr(block), rope = stream.rope,
                        probe = stream.probe, split = stream.split, frames = stream.frames,
-                       view_rope = stream.view_rope,
+                       view_rope = stream.view_rope, behind = stream.behind,
                        extended = stream.extended](const std::vector<at::Tensor>& in) {
       const Stream seen{.modulation = in[1],
                         .text = in[2],
@@ -104,7 +111,8 @@ at::Tensor run_blocks_plain(const WanDitParts& parts, at::Tensor x, const Stream
                         .split = split,
                         .frames = frames,
                         .extended = extended.with_inputs(in, 4),
-                        .view_rope = view_rope};
+                        .view_rope = view_rope,
+                        .behind = behind};
       return std::vector<at::Tensor>{
           plain_block(*held_or_ready(held, parts, i), i, in[0], seen, parts.config)};
     };

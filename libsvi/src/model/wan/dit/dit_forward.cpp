@@ -247,7 +247,7 @@ at::Tensor WanDit::velocity(const at::Tensor& noisy, const at::Tensor& timestep,
 }
 
 at::Tensor wan::forward(const WanDitParts& parts, const at::Tensor& noisy, const at::Tensor& times,
-                        const Condition& condition, FiniteProbe* probe) {
+                        const Condition& condition, FiniteProbe* probe, Behind* behind) {
   const auto see = [&](const char* part, const at::Tensor& output) {
     if (probe) probe->see(part, output);
   };
@@ -273,6 +273,12 @@ at::Tensor wan::forward(const WanDitParts& parts, const at::Tensor& noisy, const
   see("time embedding", stream.modulation);
   see("time embedding", stream.head_modulation);
   stream.rope = parts.rope(f, h, w, input.device());
+  if (behind != nullptr) {
+    check_behind(parts, behind->past, B, h * w);
+    behind->rope = parts.rope(behind->past.frames + f, h, w, input.device());
+    stream.rope = rope_from(behind->rope, behind->past.frames);
+    stream.behind = behind;
+  }
   stream.probe = probe;
   check_text(config, text);
   stream.extended = wan::Extended::begin(parts, condition, times, B, {f, h, w});
