@@ -128,7 +128,7 @@ def roles_of(path, result, whole, run):
     story = parsed.get("data", "story_clips", fallback="") not in ("", "0", "1") or any(
         len(set(films.prompts(record.with_suffix(".mp4")))) > 1
         for record in pathlib.Path(path).parent.glob("videos/*/scene*.json"))
-    return [CREATIVE if story else CONSISTENT, STABILITY, *roles]
+    return [CREATIVE, *roles] if story else [CONSISTENT, STABILITY, *roles]
 
 
 def read(text):

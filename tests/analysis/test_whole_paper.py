@@ -119,7 +119,9 @@ class WholePaper(unittest.TestCase):
         record.parent.mkdir(parents=True)
         for second, role in (("a cat", "consistent"), ("a dog", "creative")):
             record.write_text(json.dumps({"clips": [{"prompt": "a cat"}, {"prompt": second}]}), encoding="utf-8")
-            self.assertIn(role, paper_sources.read(str(path)).roles)
+            roles = paper_sources.read(str(path)).roles
+            self.assertIn(role, roles)
+            self.assertEqual("stability" in roles, role == "consistent")  # Figure 5 is of one prompt
 
     def test_films_that_are_told_take_the_arms_of_their_method(self):
         told = INI.replace("label = ERFT, 100", "method.type = svi_talk\nlabel = ERFT, 100")
