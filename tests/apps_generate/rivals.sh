@@ -24,6 +24,7 @@ film free_noise --set method.stride=2
 film streaming_t2v --set method.overlap=2
 film framepack --set extension.framepack.type=framepack
 film framepack --set extension.framepack.type=framepack --set method.order=forward
+film self_forcing --set method.cache=on
 
 made --variant free_noise --image image.png --clips 2 --out fixed.mp4
 refused "start.clips was" --variant free_noise --image image.png --clips 3 --out fixed.mp4 --resume
