@@ -4,7 +4,7 @@
 set -euo pipefail
 program=$1
 mpirun=$2
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/svi-eval-XXXXXX")
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/svi eval XXXXXX")  # with spaces, as folders of users may have them
 trap 'rm -rf "$scratch"' EXIT
 export XDG_CACHE_HOME=$scratch/cache
 cd "$scratch"

@@ -4,7 +4,7 @@ set -euo pipefail
 generate=$1
 # shellcheck disable=SC2034  # for those who source this
 mpirun=$2
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/svi-generate-XXXXXX")
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/svi generate XXXXXX")  # with spaces, as folders of users may have them
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
 

@@ -42,7 +42,14 @@ class Inspect : public ::testing::Test {
   }
   static Outcome call(const std::string& arguments) {
     Outcome outcome;
-    FILE* pipe = popen((SVI_BINARY_DIR "/bin/svi-inspect " + arguments + " 2>&1").c_str(), "r");
+    auto command = "'" SVI_BINARY_DIR "/bin/svi-inspect' " + arguments + " 2>&1";
+    // The source tree may lie in a folder with spaces.
+    const std::string root = SVI_SOURCE_DIR, quoted = "'" + root + "'";
+    const auto begin = command.find("' ");
+    for (auto at = command.find(root, begin); at != std::string::npos;
+         at = command.find(root, at + quoted.size()))
+      command.replace(at, root.size(), quoted);
+    FILE* pipe = popen(command.c_str(), "r");
     if (pipe == nullptr) return outcome;
     char buffer[4096];
     for (std::size_t n; (n = fread(buffer, 1, sizeof buffer, pipe)) > 0;)

@@ -4,7 +4,7 @@
 set -euo pipefail
 cmake=$1 build=$2 compiler=$3
 source=$(cd "$(dirname "$0")" && pwd)
-work=$(mktemp -d)
+work=$(mktemp -d "${TMPDIR:-/tmp}/svi consumer XXXXXX")  # with spaces, as folders of users may have them
 trap 'rm -rf "$work"' EXIT
 fail() {
   echo "consumer: $*" >&2
@@ -36,6 +36,9 @@ expect "share" "$svi" --plugin "$plugin" --describe error_source.half
 expect "clipped" "$svi" --plugin clipped_residual --list  # an installed one, by its name
 expect "pocket_world" "$svi" --describe data.pocket_world  # the one that nobody has to name
 expect "fits" "$work/prefix/bin/svi-generate" --validate --out "$work/film.mp4"
+for ini in experiments/ablation_eimg plugins/pocket/pocket_base plugins/svi_talk/talk; do
+  (cd "$work/prefix/share/svi" && expect "valid;" "$svi" $ini.ini --validate)
+done
 
 # Those of svi's tree, in place of the installed ones.
 find "$work/prefix" \( -name noise_rolling.so -o -name feature_consistency.so \) -delete
