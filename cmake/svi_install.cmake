@@ -32,6 +32,7 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/libsvi/include/svi ${PROJECT_BINARY_DIR}
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/experiments DESTINATION ${_svi_share_dir} FILES_MATCHING PATTERN "*.ini")
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/benchmarks/suites DESTINATION ${_svi_share_dir}/benchmarks FILES_MATCHING PATTERN "*.ini")
 # Each in the folder of its plugin, as in the source tree: their bases are named from there.
 file(GLOB_RECURSE _svi_plugin_experiments CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
   ${PROJECT_SOURCE_DIR}/plugins/*.ini)
