@@ -328,7 +328,8 @@ void FilmJob::load_start() {
 void FilmJob::imagine_start(const Registry& registry) {
   if (start_.image.defined() && !request_.segments.empty()) return;
   const auto world = folder_config(model_.files().folder).world;
-  const auto scene = registry.make<ClipSource>(Document{}, world)->scene(request_.index, config_);
+  const auto source = registry.make<ClipSource>(Document{}, world);
+  const auto scene = source->scene(config_.scene + request_.index, config_);
   if (!start_.image.defined()) start_.image = scene.image;
   if (request_.segments.empty()) request_.segments = {{.prompt = scene.prompts.front()}};
 }

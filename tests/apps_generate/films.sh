@@ -7,6 +7,9 @@ made --clips 4 --out whole.mp4
 [ "$(frames whole.mp4)" = 17 ] || fail "4 clips of 5 frames that share one give 17 frames"
 made --clips 4 --out again.mp4
 same_film whole.mp4 again.mp4
+made --clips 1 --set film.scene=0 --out scene0.mp4  # a film without an image starts from this scene of the world
+made --clips 1 --set film.scene=1 --out scene1.mp4
+if cmp -s scene0.mp4 scene1.mp4; then fail "films of two scenes are one"; fi
 
 # Killed at moments that move, then resumed, as often as it takes.
 kills=0

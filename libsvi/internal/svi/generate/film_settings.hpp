@@ -19,6 +19,7 @@ inline std::vector<std::string> enum_names(NoiseSource) { return {"svi", "torch"
 
 /// `[film]`: size, time and noise of a film, and how its file is encoded.
 struct FilmConfig : ClipShape {
+  std::int64_t scene = 0;
   std::int64_t seed = 0;
   NoiseSource noise = NoiseSource::torch;
   std::int64_t seed_stride = 42;
@@ -49,6 +50,11 @@ struct FilmConfig : ClipShape {
            .unit = "1/s",
            .min = 0.1,
            .max = 1000});
+    visit(scene, {.key = "scene",
+                  .help = "where no image is given: the scene of the weights' world that the film "
+                          "starts from; further films start from the next ones",
+                  .min = 0,
+                  .max = 1e9});
     visit(seed, {.key = "seed", .help = "seed of the first clip's noise", .min = 0});
     visit(noise, {.key = "noise",
                   .help = "svi: noise as in experiments; torch: that of the Python reference"});
