@@ -45,34 +45,44 @@ KeyCache::Entry& KeyCache::entry(const Condition& told) {
     std::rotate(found, found + 1, entries_.end());
   } else {
     if (entries_.size() >= kMostPasses) entries_.erase(entries_.begin());
-    entries_.push_back({told, {}, {}, {}});
+    entries_.push_back({told, {}, {}, {}, {}});
   }
   return entries_.back();
 }
 
 KeyCache::Found KeyCache::find(const CausalModel& model, const at::Tensor& frames,
                                const at::Tensor& times, const Condition& condition) {
-  auto told = condition;
-  told.set(part::kImage, {});
-  auto& known = entry(told);
+  // The image belongs to frames. Its first, which the window begins with, also tells passes apart:
+  // a guidance may leave the image out, and without a sink the window begins with another frame.
+  const auto images = condition.has(part::kImage) ? condition[part::kImage] : at::Tensor();
   const auto wanted = frames.size(2);
+  auto told = condition;
+  told.set(part::kImage, images.defined() ? images.narrow(2, 0, 1).clone() : at::Tensor());
+  auto& known = entry(told);
+  const auto image_of = [&](std::int64_t f) {
+    return images.defined() ? images.select(2, f) : frames.select(2, f);
+  };
   // Frames that stay, in order; at the first that is not there, all behind it are computed again.
   std::vector<std::int64_t> stay;
-  std::vector<at::Tensor> kept, kept_times;
+  std::vector<at::Tensor> kept, kept_times, kept_images;
   std::size_t next = 0;
   for (std::int64_t f = 0; f < wanted; ++f) {
     const auto frame = frames.select(2, f), time = times.select(1, f);
+    const auto image = image_of(f);
     while (next < known.frames.size() &&
-           !(at::equal(known.times[next], time) && at::equal(known.frames[next], frame)))
+           !(at::equal(known.times[next], time) && at::equal(known.frames[next], frame) &&
+             at::equal(known.images[next], image)))
       ++next;
     if (next == known.frames.size()) break;
     stay.push_back(static_cast<std::int64_t>(next));
     kept.push_back(known.frames[next]);
     kept_times.push_back(known.times[next]);
+    kept_images.push_back(known.images[next]);
     ++next;
   }
   if (stay.size() != known.frames.size()) known.keys = known.keys.only(stay);
   known.frames = std::move(kept), known.times = std::move(kept_times);
+  known.images = std::move(kept_images);
   const auto first = static_cast<std::int64_t>(stay.size()), count = wanted - first;
   if (count > 0) {
     FrameKeys made;
@@ -82,6 +92,7 @@ KeyCache::Found KeyCache::find(const CausalModel& model, const at::Tensor& frame
     for (auto f = first; f < wanted; ++f) {
       known.frames.push_back(frames.select(2, f).clone());
       known.times.push_back(times.select(1, f).clone());
+      known.images.push_back(image_of(f).clone());
     }
   }
   return {known.keys, count};

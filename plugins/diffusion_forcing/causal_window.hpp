@@ -12,8 +12,8 @@ namespace forcing {
 
 /// Keys and values of the frames that blocks stand behind, for each pass that a guidance makes.
 ///
-/// Frames are told apart by their values and flow times, passes by what they are told. What leaves
-/// the window leaves the cache, so it holds no more frames than a window does, times passes.
+/// Frames are told apart by their values, flow times and images, passes by what they are told. What
+/// leaves the window leaves the cache, so it holds no more frames than a window does, times passes.
 class KeyCache {
  public:
   /// Keys of `frames`, [B, C, m, h, w] at `times` [B, m], in this order: those that are there, and
@@ -30,8 +30,8 @@ class KeyCache {
 
  private:
   struct Entry {
-    svi::Condition told;  // but for its image, which belongs to frames
-    std::vector<at::Tensor> frames, times;
+    svi::Condition told;  // of its image, the frame that the window begins with
+    std::vector<at::Tensor> frames, times, images;  // images: what each frame is told
     svi::FrameKeys keys;
   };
   Entry& entry(const svi::Condition& told);

@@ -129,6 +129,28 @@ TEST_F(CausalWindows, ComputeAgainWhatIsNotAsItWas) {
   EXPECT_LE(apart(again, expected({{{0, 1}, {0, 1}}, {{2}, {0, 1, 2}}}, 300, texts[0])), 1e-5);
 }
 
+TEST_F(CausalWindows, KeepPassesApartThatDifferInTheImageAlone) {
+  const auto given = image, none = at::zeros_like(image);
+  const std::vector<CausalOracle::Run> runs = {{{0, 1}, {0, 1}}, {{2}, {0, 1, 2}}};
+  for (const double level : {900., 400.}) {
+    for (const auto& told : {given, none}) {
+      image = told;
+      EXPECT_LE(apart(velocity({0, 1}, 2, level, texts[0]), expected(runs, level, texts[0])), 1e-5);
+    }
+  }
+  EXPECT_EQ(written, 2);  // once for each pass
+}
+
+TEST_F(CausalWindows, TellTheirFirstFrameItsImageWhereItHasNotBeenTold) {
+  // No sink: frame 0 leaves, and the image of the first place moves to frame 1, as films have it.
+  image.narrow(2, 1, 5).fill_(0.5);
+  velocity({0, 1}, 2, 500, texts[0]);
+  image.select(2, 1).copy_(image.select(2, 0));
+  const std::vector<CausalOracle::Run> runs = {{{1, 2}, {1, 2}}, {{3}, {1, 2, 3}}};
+  EXPECT_LE(apart(velocity({1, 2}, 3, 500, texts[0]), expected(runs, 500, texts[0])), 1e-5);
+  EXPECT_EQ(written, 2);
+}
+
 TEST_F(CausalWindows, KeepAsManyPassesAsAGuidanceMakes) {
   std::int64_t most = 0;
   for (int i = 0; i < 20; ++i) {

@@ -2,8 +2,9 @@
 # Films in files give the same numbers on one and two ranks; those that a run recorded are measured beside their truth,
 # clip by clip with their prompts; what is wrong with files is one clear error.
 source "$(dirname "$0")/common.sh"
-trap 'rm -rf "${work%/*}"' EXIT
-work="$work/a folder"  # with spaces, as folders of users may have them
+scratch=$work
+trap 'rm -rf "$scratch"' EXIT
+work="$scratch/a folder"  # with spaces, as folders of users may have them
 mkdir "$work"
 measure() {  # measure RANKS NAME [ARGUMENTS]
   local ranks=$1 name=$2

@@ -2,9 +2,11 @@
 
 import json
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -13,6 +15,13 @@ STAND_IN = """#!/bin/sh
 here=$(dirname "$0")
 echo "$@" >> "$here/calls"
 case $1 in */talk.ini) exit "$(cat "$here/code")" ;; esac
+"""
+# Waits for its end, which it is told by a signal and takes its time for.
+WAITING = """#!/bin/sh
+here=$(dirname "$0")
+trap 'sleep .5; basename "$1" >> "$here/ended"; exit 3' TERM
+touch "$here/began"
+while :; do sleep .05; done
 """
 
 
@@ -32,9 +41,12 @@ class RunSuites(unittest.TestCase):
     def ends_with(self, code):
         (self.folder / "bin" / "code").write_text(str(code), encoding="utf-8")
 
+    def command(self, *arguments):
+        return [sys.executable, ROOT / "benchmarks/suites/run", "--build", self.folder, "--ranks", "1", "--out",
+                self.folder / "taken.json", *arguments]
+
     def run_suites(self, *arguments):
-        return subprocess.run([sys.executable, ROOT / "benchmarks/suites/run", "--build", self.folder, "--ranks", "1", "--out",
-                               self.folder / "taken.json", *arguments], capture_output=True, text=True, check=False)
+        return subprocess.run(self.command(*arguments), capture_output=True, text=True, check=False)
 
     def calls(self):
         path = self.folder / "bin" / "calls"
@@ -66,6 +78,27 @@ class RunSuites(unittest.TestCase):
         self.assertEqual((talk["finished"], talk["attempts"]), (True, 2))
         self.assertEqual(self.taken()["suites"]["creative"], first)  # finished: its time is not counted again
 
+    def test_a_signal_lets_the_suite_end_by_itself_and_its_time_counts(self):
+        (self.folder / "bin" / "svi-experiment").write_text(WAITING, encoding="utf-8")
+        for number in (signal.SIGTERM, signal.SIGINT):
+            running = subprocess.Popen(self.command("talk", "dance"), stderr=subprocess.PIPE, text=True)
+            began = self.folder / "bin" / "began"
+            while not began.exists():
+                self.assertIsNone(running.poll())
+                time.sleep(0.02)
+            began.unlink()
+            running.send_signal(number)
+            self.assertIn("goes on from there", running.communicate()[1])
+            self.assertEqual(running.returncode, 3)
+        self.assertEqual((self.folder / "bin" / "ended").read_text(encoding="utf-8"), "talk.ini\ntalk.ini\n")
+        self.assertEqual(self.taken()["suites"]["talk"]["attempts"], 2)
+        self.assertFalse(self.taken()["suites"]["talk"]["finished"])
+
+    def test_times_of_other_settings_are_not_added_up(self):
+        self.run_suites("dance")
+        self.run_suites("talk", "--set", "evaluation.scenes=1")
+        self.assertEqual(list(self.taken()["suites"]), ["talk"])
+
     def test_times_of_another_size_are_not_added_up(self):
         self.run_suites("--size", "quick", "dance")
         self.run_suites("--size", "full", "talk")
@@ -77,10 +110,11 @@ class RunSuites(unittest.TestCase):
             done = self.run_suites(*arguments)
             self.assertEqual(done.returncode, 2)
             self.assertIn(said, done.stderr)
-        (self.folder / "taken.json").write_text("no JSON", encoding="utf-8")
-        done = self.run_suites("dance")
-        self.assertEqual(done.returncode, 2)
-        self.assertIn("taken.json", done.stderr)
+        for text in ("no JSON", "[]", '{"suites": 1}'):
+            (self.folder / "taken.json").write_text(text, encoding="utf-8")
+            done = self.run_suites("dance")
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("taken.json", done.stderr)
         self.assertEqual(self.calls(), [])
 
 
