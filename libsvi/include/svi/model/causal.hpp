@@ -20,6 +20,7 @@ struct SVI_EXPORT FrameKeys {
   std::vector<at::Tensor> values = {};  // [B, frames n, D]  of each block
   std::int64_t frames = 0;              // latent frames
 
+  /// Whether there are no frames.
   bool empty() const { return frames == 0; }
   std::int64_t bytes() const;  // of all tensors
   /// These frames alone, by their places from 0, in this order.
