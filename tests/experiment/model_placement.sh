@@ -30,7 +30,7 @@ adapter=data/pocket/erft.safetensors
 }
 grep -q "layers in 8 bits" "$work/eight.log" || fail "nothing was kept in 8 bits"
 h5dump -g /provenance "$work/eight/smoke/smoke.h5" | grep "weights erft.safetensors" > /dev/null || fail "the adapter is not in provenance"
-"$(dirname "$program")/svi-generate" --threads 1 --clips 1 --steps 4 --int8 --lora $adapter=0.5 --lora $adapter --out "$work/film.mp4" \
+"$(dirname "$program")/svi-generate" --threads 1 --clips 1 --steps 4 --set film.scene=0 --int8 --lora $adapter=0.5 --lora $adapter --out "$work/film.mp4" \
   > "$work/film.log" 2>&1 || fail "svi-generate"
 # psnr A: of the film of an experiment against that of svi-generate, in dB; "inf" where they are equal.
 psnr() {

@@ -37,7 +37,7 @@ struct FusedTokens {
 };
 
 // {x, h} after the block; h is made for the next block, or the head, by its modulation.
-std::vector<at::Tensor> fused_block(const WanBlock& block, std::int64_t index, FusedTokens tokens,
+std::vector<at::Tensor> fused_block(const WanBlock& block, std::int64_t index, FusedTokens&& tokens,
                                     const at::Tensor& e, const at::Tensor& next,
                                     const Stream& stream, const WanDitConfig& config) {
   auto& [x, h] = tokens;

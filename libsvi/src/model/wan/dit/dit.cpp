@@ -24,7 +24,7 @@ namespace {
 // Sets every weight's shape; norm gains are one, everything else zero.
 void allocate(WanDitParts& parts, const at::TensorOptions& options) {
   const auto& c = parts.config;
-  const auto zeros = [&](std::vector<std::int64_t> sizes) { return at::zeros(sizes, options); };
+  const auto zeros = [&](at::IntArrayRef sizes) { return at::zeros(sizes, options); };
   const auto linear = [&](WanLinear& layer, std::int64_t out, std::int64_t in) {
     layer.weight = zeros({out, in});
     layer.bias = zeros({out});
