@@ -4,9 +4,10 @@
     vbench_reference.py weights FOLDER           writes the files of weights that both sides read
     vbench_reference.py run FOLDER VIDEO NAME... measures; prints JSON: scores, seconds, peak memory
 
-Needs torch, torchvision, timm, open_clip_torch, pyiqa and vbench 0.1.5 (both --no-deps), decord, opencv-python-headless,
-easydict, imageio, omegaconf, tqdm. Dimensions are computed one after the other in one process, as `vbench evaluate` does it, by the
-functions of the package; only models that it would fetch are made here, from the same files that svi-eval reads.
+Needs torch, torchvision, timm, open_clip_torch, pyiqa and vbench 0.1.5 (both --no-deps), decord,
+opencv-python-headless, easydict, imageio, omegaconf, tqdm. Dimensions are computed one after the other in one process,
+as `vbench evaluate` does it, by the functions of the package; only models that it would fetch are made here, from the
+same files that svi-eval reads.
 """
 import importlib
 import importlib.util
