@@ -75,6 +75,11 @@ struct FreeNoiseOptions : windows::WindowOptions {
   std::int64_t stride_of(std::int64_t frames) const {
     return stride > 0 ? stride : std::max<std::int64_t>(frames / 4, 1);
   }
+  void check_window_length(std::int64_t frames) const {
+    if (stride_of(frames) <= frames) return;
+    raise<ConfigError>("[method] stride = ", stride, ": windows of ", frames,
+                       " latent frames would leave a gap; set stride to at most that");
+  }
 };
 
 class FreeNoiseFilm final : public windows::WindowedFilm {
@@ -121,34 +126,15 @@ class FreeNoiseFilm final : public windows::WindowedFilm {
 /// FreeNoise: a film of fixed length in overlapping windows, from noise that repeats.
 ///
 /// Source: Qiu et al. 2024 (FreeNoise, ICLR 2024); the README says what differs.
-class FreeNoise final : public windows::WindowedMethod {
+class FreeNoise final : public windows::WindowedMethodOf<FreeNoiseOptions, FreeNoiseFilm> {
  public:
-  using Config = FreeNoiseOptions;
-  explicit FreeNoise(Config config) : config_(config) {}
+  using WindowedMethodOf::WindowedMethodOf;
 
   MethodNeeds needs() const override {
     auto needs = WindowedMethod::needs();
-    if (config_.fusion == Fusion::attention) needs.parts = {kAttentionWindows};
+    if (config().fusion == Fusion::attention) needs.parts = {kAttentionWindows};
     return needs;
   }
-
- private:
-  void do_check(const ClipShape& shape, std::int64_t stride, const Sampler&) const override {
-    check_window(config_, shape, stride);
-    const auto window = config_.frames_of((shape.frames - 1) / stride + 1);
-    if (config_.stride_of(window) <= window) return;
-    raise<ConfigError>("[method] stride = ", config_.stride, ": windows of ", window,
-                       " latent frames would leave a gap; set stride to at most that");
-  }
-  std::unique_ptr<Film> do_begin(const Studio& studio, const FilmRequest& request) const override {
-    return std::make_unique<FreeNoiseFilm>(config_, config_.frames_of(latent_sizes(studio)[1]),
-                                           studio, request);
-  }
-  std::int64_t do_prompt_of(std::int64_t clip, std::int64_t count) const override {
-    return config_.prompt_of(clip, count);
-  }
-
-  Config config_;
 };
 
 }  // namespace

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <svi/method/method.hpp>
 #include <svi/method/studio.hpp>
+#include <utility>
 #include <vector>
 
 #include "windows.hpp"
@@ -113,6 +115,35 @@ class WindowedMethod : public svi::Method {
  private:
   std::int64_t do_frames(const svi::ClipShape& shape, std::int64_t clips, const svi::Script*,
                          bool) const override;
+};
+
+/// A windowed method of these options, whose check_window_length throws ConfigError where windows
+/// of so many latent frames cannot cover a film, and of this film.
+template <typename Options, typename WindowFilm>
+class WindowedMethodOf : public WindowedMethod {
+ public:
+  using Config = Options;
+  explicit WindowedMethodOf(Config config) : config_(std::move(config)) {}
+
+ protected:
+  const Config& config() const { return config_; }
+
+ private:
+  void do_check(const svi::ClipShape& shape, std::int64_t stride,
+                const svi::Sampler&) const override {
+    check_window(config_, shape, stride);
+    config_.check_window_length(config_.frames_of((shape.frames - 1) / stride + 1));
+  }
+  std::unique_ptr<svi::Film> do_begin(const svi::Studio& studio,
+                                      const svi::FilmRequest& request) const override {
+    return std::make_unique<WindowFilm>(config_, config_.frames_of(svi::latent_sizes(studio)[1]),
+                                        studio, request);
+  }
+  std::int64_t do_prompt_of(std::int64_t clip, std::int64_t count) const override {
+    return config_.prompt_of(clip, count);
+  }
+
+  Config config_;
 };
 
 }  // namespace windows

@@ -25,6 +25,11 @@ struct BlendingOptions : windows::WindowOptions {
   std::int64_t overlap_of(std::int64_t frames) const {
     return overlap > 0 ? overlap : std::max<std::int64_t>(frames / 3, 1);
   }
+  void check_window_length(std::int64_t frames) const {
+    if (overlap_of(frames) < frames) return;
+    raise<ConfigError>("[method] overlap = ", overlap_of(frames), ": windows have ", frames,
+                       " latent frames; set overlap below that");
+  }
 };
 
 class BlendedFilm final : public windows::WindowedFilm {
@@ -53,29 +58,7 @@ class BlendedFilm final : public windows::WindowedFilm {
 ///
 /// Source: Henschel et al. 2025 (StreamingT2V, CVPR 2025), section 4.3; the README says what
 /// differs.
-class RandomisedBlending final : public windows::WindowedMethod {
- public:
-  using Config = BlendingOptions;
-  explicit RandomisedBlending(Config config) : config_(config) {}
-
- private:
-  void do_check(const ClipShape& shape, std::int64_t stride, const Sampler&) const override {
-    check_window(config_, shape, stride);
-    const auto window = config_.frames_of((shape.frames - 1) / stride + 1);
-    if (config_.overlap_of(window) < window) return;
-    raise<ConfigError>("[method] overlap = ", config_.overlap_of(window), ": windows have ", window,
-                       " latent frames; set overlap below that");
-  }
-  std::unique_ptr<Film> do_begin(const Studio& studio, const FilmRequest& request) const override {
-    return std::make_unique<BlendedFilm>(config_, config_.frames_of(latent_sizes(studio)[1]),
-                                         studio, request);
-  }
-  std::int64_t do_prompt_of(std::int64_t clip, std::int64_t count) const override {
-    return config_.prompt_of(clip, count);
-  }
-
-  Config config_;
-};
+using RandomisedBlending = windows::WindowedMethodOf<BlendingOptions, BlendedFilm>;
 
 }  // namespace
 
